@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Files: every operation of the library on the file system goes through one table of functions, so
+ * that a test can fail, shorten or lose any call. Writers never leave a partial file under a final
+ * name: see folder.h for the publishing sequence.
+ */
+#ifndef DIP_BASE_FILE_H
+#define DIP_BASE_FILE_H
+
+#include "base/hash.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+typedef struct dip_vfs {
+    int (*open)(const char *path, int flags, mode_t mode);
+    ssize_t (*read)(int fd, void *data, size_t bytes);
+    ssize_t (*write)(int fd, const void *data, size_t bytes);
+    int (*fsync)(int fd);
+    int (*close)(int fd);
+    int (*fstat)(int fd, struct stat *status);
+    int (*rename)(const char *from, const char *to);
+    int (*exchange)(const char *a, const char *b);
+    int (*unlink)(const char *path);
+    int (*mkdir)(const char *path, mode_t mode);
+    int (*rmdir)(const char *path);
+    void *(*map)(int fd, size_t bytes);
+} dip_vfs;
+
+/* The table in use. Tests put their own in with dip_vfs_set (NULL restores the system's). */
+const dip_vfs *dip_vfs_get(void);
+void dip_vfs_set(const dip_vfs *vfs);
+const dip_vfs *dip_vfs_system(void);
+
+/* read() that goes on after EINTR and short reads: bytes read, less than asked only at the end. */
+dip_status dip_read_full(int fd, void *data, size_t bytes, size_t *got, const char *path,
+                         dip_error *err);
+
+/* The whole file as NUL-terminated bytes; refuses files over limit bytes. Caller frees. */
+dip_status dip_read_file(const char *path, size_t limit, char **data, size_t *bytes,
+                         dip_error *err);
+
+bool dip_path_exists(const char *path);
+bool dip_path_is_folder(const char *path);
+
+/* folder + "/" + name. Caller frees; NULL with err filled when memory is short. */
+char *dip_path_join(const char *folder, const char *name, dip_error *err);
+
+/* The folder of a path ("." when it has none) and its last component, trailing slashes ignored. */
+char *dip_path_folder(const char *path, dip_error *err);
+char *dip_path_name(const char *path, dip_error *err);
+
+/* fsync of a folder, so that a rename in it lasts. */
+dip_status dip_sync_folder(const char *path, dip_error *err);
+
+/* A buffered writer with a running checksum. */
+typedef struct dip_writer {
+    int fd;
+    char *path;
+    unsigned char *buffer;
+    size_t used;
+    uint64_t bytes;
+    XXH3_state_t *state;
+} dip_writer;
+
+/* Creates path, which must not exist. */
+dip_status dip_writer_open(dip_writer *writer, const char *path, dip_error *err);
+dip_status dip_writer_put(dip_writer *writer, const void *data, size_t bytes, dip_error *err);
+dip_status dip_writer_printf(dip_writer *writer, dip_error *err, const char *format, ...)
+    DIP_PRINTF(3, 4);
+
+/* Flushes, fsyncs and closes; a failed fsync is final (the kernel has dropped the pages). */
+dip_status dip_writer_close(dip_writer *writer, uint64_t *bytes, uint64_t *hash, dip_error *err);
+
+/* Closes without care for the content; safe on a zeroed or closed writer. */
+void dip_writer_abandon(dip_writer *writer);
+
+/* A read-only map of a whole file. data is NULL for an empty file. */
+typedef struct dip_map {
+    const unsigned char *data;
+    size_t bytes;
+} dip_map;
+
+dip_status dip_map_open(dip_map *map, const char *path, dip_error *err);
+void dip_map_close(dip_map *map);
+
+#endif

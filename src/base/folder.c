@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/folder.h"
+
+#include "base/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MANIFEST "manifest.json"
+
+enum { MANIFEST_LIMIT = 64 << 20, MAX_PARTS = 100000, HASH_DIGITS = 16 };
+
+static void remove_flat_folder(const char *path) {
+    DIR *folder = opendir(path);
+    if (folder == NULL) {
+        return;
+    }
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
+            continue;
+        }
+        char *file = dip_path_join(path, entry->d_name, NULL);
+        if (file != NULL) {
+            dip_vfs_get()->unlink(file);
+        }
+        dip_free(file);
+    }
+    closedir(folder);
+    dip_vfs_get()->rmdir(path);
+}
+
+/* Removes the temporary folders of writers of this target that no longer live. */
+static void sweep_dead_writers(const char *parent, const char *name) {
+    DIR *folder = opendir(parent);
+    if (folder == NULL) {
+        return;
+    }
+    char prefix[300];
+    const int length = snprintf(prefix, sizeof prefix, ".%s.tmp.", name);
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        if (length < 0 || strncmp(entry->d_name, prefix, (size_t)length) != 0) {
+            continue;
+        }
+        const long pid = strtol(entry->d_name + length, NULL, 10);
+        if (pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH) {
+            continue;
+        }
+        char *stale = dip_path_join(parent, entry->d_name, NULL);
+        if (stale != NULL) {
+            remove_flat_folder(stale);
+        }
+        dip_free(stale);
+    }
+    closedir(folder);
+}
+
+static bool folder_is_empty(const char *path) {
+    DIR *folder = opendir(path);
+    if (folder == NULL) {
+        return false;
+    }
+    int entries = 0;
+    while (readdir(folder) != NULL) {
+        entries++;
+    }
+    closedir(folder);
+    return entries == 2;
+}
+
+static dip_status check_target(const char *target, bool replace, dip_error *err) {
+    if (!dip_path_exists(target)) {
+        return DIP_OK;
+    }
+    if (!replace) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "%s exists; give another name, or --force to replace it", target);
+    }
+    char *manifest = dip_path_join(target, MANIFEST, err);
+    if (manifest == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    const bool is_ours = dip_path_is_folder(target) &&
+                         (dip_path_exists(manifest) || folder_is_empty(target));
+    dip_free(manifest);
+    if (!is_ours) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "%s is not a folder that diptych wrote; it is not replaced", target);
+    }
+    return DIP_OK;
+}
+
+static dip_status make_work_folder(dip_folder_writer *folder, const char *parent,
+                                   const char *name, dip_error *err) {
+    const size_t size = strlen(parent) + strlen(name) + 64;
+    folder->work = dip_alloc(size, 1, "a path", err);
+    if (folder->work == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(folder->work, size, "%s/.%s.tmp.%ld.%08lx", parent, name, (long)getpid(),
+             (unsigned long)now.tv_nsec);
+    if (dip_vfs_get()->mkdir(folder->work, 0777) != 0) {
+        const int reason = errno;
+        const dip_status status = dip_fail_errno(err, reason, "create folder", folder->work);
+        dip_free(folder->work);
+        folder->work = NULL;
+        return status;
+    }
+    return DIP_OK;
+}
+
+dip_status dip_folder_create(dip_folder_writer *folder, const char *target, bool replace,
+                             dip_error *err) {
+    memset(folder, 0, sizeof *folder);
+    folder->writer.fd = -1;
+    dip_status status = check_target(target, replace, err);
+    if (status != DIP_OK) {
+        return status;
+    }
+    char *parent = dip_path_folder(target, err);
+    char *name = dip_path_name(target, err);
+    folder->replace = replace;
+    folder->target = dip_copy_text(target, strlen(target), "a path", err);
+    if (parent == NULL || name == NULL || folder->target == NULL) {
+        status = DIP_ERR_MEMORY;
+        goto out;
+    }
+    sweep_dead_writers(parent, name);
+    DIP_TRY_GOTO(out, dip_json_new_object(&folder->parts, err));
+    DIP_TRY_GOTO(out, make_work_folder(folder, parent, name, err));
+out:
+    dip_free(parent);
+    dip_free(name);
+    if (status != DIP_OK) {
+        dip_folder_abort(folder);
+    }
+    return status;
+}
+
+dip_status dip_folder_begin(dip_folder_writer *folder, const char *name, dip_writer **writer,
+                            dip_error *err) {
+    char *path = dip_path_join(folder->work, name, err);
+    folder->part_name = dip_copy_text(name, strlen(name), "a part's name", err);
+    if (path == NULL || folder->part_name == NULL) {
+        dip_free(path);
+        return DIP_ERR_MEMORY;
+    }
+    const dip_status status = dip_writer_open(&folder->writer, path, err);
+    dip_free(path);
+    *writer = &folder->writer;
+    return status;
+}
+
+static dip_status record_part(json_t *parts, const char *name, uint64_t bytes, uint64_t hash,
+                              dip_error *err) {
+    char digits[HASH_DIGITS + 1];
+    snprintf(digits, sizeof digits, "%016llx", (unsigned long long)hash);
+    return dip_json_set(parts, name,
+                        json_pack("{s:I, s:s}", "bytes", (json_int_t)bytes, "xxh3", digits), err);
+}
+
+dip_status dip_folder_end(dip_folder_writer *folder, dip_error *err) {
+    uint64_t bytes = 0;
+    uint64_t hash = 0;
+    dip_status status = dip_writer_close(&folder->writer, &bytes, &hash, err);
+    if (status == DIP_OK) {
+        status = record_part(folder->parts, folder->part_name, bytes, hash, err);
+    }
+    dip_free(folder->part_name);
+    folder->part_name = NULL;
+    return status;
+}
+
+dip_status dip_folder_put(dip_folder_writer *folder, const char *name, const void *data,
+                          size_t bytes, dip_error *err) {
+    dip_writer *writer = NULL;
+    DIP_TRY(dip_folder_begin(folder, name, &writer, err));
+    DIP_TRY(dip_writer_put(writer, data, bytes, err));
+    return dip_folder_end(folder, err);
+}
+
+/* The checksum key goes last; its value covers the document without it. */
+static dip_status seal(json_t *manifest, dip_error *err) {
+    char *text = NULL;
+    DIP_TRY(dip_json_dump(manifest, &text, err));
+    char digits[HASH_DIGITS + 1];
+    snprintf(digits, sizeof digits, "%016llx", (unsigned long long)dip_hash(text, strlen(text)));
+    dip_json_free_text(text);
+    return dip_json_set(manifest, "checksum", json_string(digits), err);
+}
+
+static dip_status write_manifest(dip_folder_writer *folder, json_t *manifest, dip_error *err) {
+    DIP_TRY(seal(manifest, err));
+    char *text = NULL;
+    DIP_TRY(dip_json_dump(manifest, &text, err));
+    dip_writer *writer = NULL;
+    dip_status status = dip_folder_begin(folder, MANIFEST, &writer, err);
+    if (status == DIP_OK) {
+        status = dip_writer_put(writer, text, strlen(text), err);
+    }
+    if (status == DIP_OK) {
+        status = dip_folder_end(folder, err);
+    }
+    dip_json_free_text(text);
+    return status;
+}
+
+/* Puts the work folder under the final name. An old output leaves in the same step where the system
+ * can exchange names; elsewhere it is moved aside first. */
+static dip_status swap_in(dip_folder_writer *folder, dip_error *err) {
+    const dip_vfs *vfs = dip_vfs_get();
+    if (!dip_path_exists(folder->target)) {
+        return vfs->rename(folder->work, folder->target) == 0
+                   ? DIP_OK
+                   : dip_fail_errno(err, errno, "publish", folder->target);
+    }
+    if (!folder->replace) {
+        return dip_fail(err, DIP_ERR_USAGE, "%s was created meanwhile; it is not replaced",
+                        folder->target);
+    }
+    if (vfs->exchange(folder->work, folder->target) == 0) {
+        remove_flat_folder(folder->work);
+        return DIP_OK;
+    }
+    if (errno != ENOSYS && errno != EINVAL) {
+        return dip_fail_errno(err, errno, "publish", folder->target);
+    }
+    char *aside = dip_path_join(folder->work, "", err);
+    if (aside == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    memcpy(aside + strlen(folder->work), "~", 2);
+    dip_status status = DIP_OK;
+    if (vfs->rename(folder->target, aside) != 0 ||
+        vfs->rename(folder->work, folder->target) != 0) {
+        status = dip_fail_errno(err, errno, "publish", folder->target);
+        vfs->rename(aside, folder->target);
+    } else {
+        remove_flat_folder(aside);
+    }
+    dip_free(aside);
+    return status;
+}
+
+static dip_status sync_parent(const char *target, dip_error *err) {
+    char *parent = dip_path_folder(target, err);
+    if (parent == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    const dip_status status = dip_sync_folder(parent, err);
+    dip_free(parent);
+    return status;
+}
+
+static dip_status publish(dip_folder_writer *folder, json_t *manifest, const json_t *content,
+                          dip_error *err) {
+    if (content != NULL && json_object_update(manifest, (json_t *)(uintptr_t)content) != 0) {
+        return dip_fail(err, DIP_ERR_MEMORY, "out of memory for a manifest");
+    }
+    DIP_TRY(dip_json_set(manifest, "parts", json_incref(folder->parts), err));
+    DIP_TRY(write_manifest(folder, manifest, err));
+    DIP_TRY(dip_sync_folder(folder->work, err));
+    DIP_TRY(swap_in(folder, err));
+    dip_free(folder->work);
+    folder->work = NULL;
+    return sync_parent(folder->target, err);
+}
+
+dip_status dip_folder_publish(dip_folder_writer *folder, const char *format, int64_t version,
+                              const json_t *content, dip_error *err) {
+    json_t *manifest =
+        json_pack("{s:s, s:I}", "format", format, "version", (json_int_t)version);
+    dip_status status = manifest != NULL
+                            ? publish(folder, manifest, content, err)
+                            : dip_fail(err, DIP_ERR_MEMORY, "out of memory for a manifest");
+    json_decref(manifest);
+    dip_folder_abort(folder);
+    return status;
+}
+
+void dip_folder_abort(dip_folder_writer *folder) {
+    dip_writer_abandon(&folder->writer);
+    if (folder->work != NULL) {
+        remove_flat_folder(folder->work);
+    }
+    dip_free(folder->work);
+    dip_free(folder->target);
+    dip_free(folder->part_name);
+    json_decref(folder->parts);
+    memset(folder, 0, sizeof *folder);
+    folder->writer.fd = -1;
+}
+
+static bool name_is_safe(const char *name) {
+    if (name[0] == '\0' || name[0] == '.' || strlen(name) > 255) {
+        return false;
+    }
+    static const char ALLOWED[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "._-";
+    return strspn(name, ALLOWED) == strlen(name);
+}
+
+static dip_status check_seal(json_t *manifest, const char *text, size_t bytes, const char *path,
+                             dip_error *err) {
+    char *again = NULL;
+    DIP_TRY(dip_json_dump(manifest, &again, err));
+    const bool is_same = strlen(again) == bytes && memcmp(again, text, bytes) == 0;
+    dip_json_free_text(again);
+    const char *stored = json_string_value(json_object_get(manifest, "checksum"));
+    if (!is_same || stored == NULL) {
+        return dip_fail(err, DIP_ERR_FORMAT, "%s has been altered or is truncated", path);
+    }
+    char kept[HASH_DIGITS + 1];
+    snprintf(kept, sizeof kept, "%s", stored);
+    json_object_del(manifest, "checksum");
+    DIP_TRY(seal(manifest, err));
+    const char *computed = json_string_value(json_object_get(manifest, "checksum"));
+    if (strcmp(kept, computed) != 0) {
+        return dip_fail(err, DIP_ERR_FORMAT,
+                        "%s has been altered: its checksum is %s, its content gives %s", path,
+                        kept, computed);
+    }
+    return DIP_OK;
+}
+
+static dip_status check_format(const json_t *manifest, const char *path, const char *format,
+                               int64_t version, dip_error *err) {
+    const char *found = NULL;
+    int64_t found_version = 0;
+    DIP_TRY(dip_json_text(manifest, "format", &found, err));
+    if (format != NULL && strcmp(found, format) != 0) {
+        return dip_fail(err, DIP_ERR_FORMAT, "%s is a %s, not a %s", path, found, format);
+    }
+    DIP_TRY(dip_json_integer(manifest, "version", 1, INT32_MAX, &found_version, err));
+    if (found_version > version) {
+        return dip_fail(err, DIP_ERR_FORMAT,
+                        "%s has format version %lld; this diptych (%s) reads up to %lld: update it",
+                        path, (long long)found_version, dip_version(), (long long)version);
+    }
+    json_t *parts = NULL;
+    DIP_TRY(dip_json_object(manifest, "parts", &parts, err));
+    if (json_object_size(parts) > MAX_PARTS) {
+        return dip_fail(err, DIP_ERR_FORMAT, "%s names more than %d parts", path, MAX_PARTS);
+    }
+    return DIP_OK;
+}
+
+static dip_status load_manifest(dip_folder *folder, const char *manifest_path, const char *format,
+                                int64_t version, dip_error *err) {
+    char *text = NULL;
+    size_t bytes = 0;
+    DIP_TRY(dip_read_file(manifest_path, MANIFEST_LIMIT, &text, &bytes, err));
+    dip_status status = dip_json_parse(&folder->manifest, text, bytes, manifest_path, err);
+    if (status == DIP_OK) {
+        status = check_seal(folder->manifest, text, bytes, manifest_path, err);
+    }
+    dip_free(text);
+    if (status != DIP_OK) {
+        return status;
+    }
+    return check_format(folder->manifest, manifest_path, format, version, err);
+}
+
+dip_status dip_folder_open(dip_folder *folder, const char *path, const char *format,
+                           int64_t version, dip_error *err) {
+    memset(folder, 0, sizeof *folder);
+    if (dip_path_exists(path) && !dip_path_is_folder(path)) {
+        return dip_fail(err, DIP_ERR_FORMAT, "%s is a file; a %s is a folder", path,
+                        format != NULL ? format : "dataset or model");
+    }
+    char *manifest_path = dip_path_join(path, MANIFEST, err);
+    folder->path = dip_copy_text(path, strlen(path), "a path", err);
+    dip_status status = DIP_ERR_MEMORY;
+    if (manifest_path != NULL && folder->path != NULL) {
+        status = load_manifest(folder, manifest_path, format, version, err);
+    }
+    dip_free(manifest_path);
+    if (status != DIP_OK) {
+        dip_folder_close(folder);
+    }
+    return status;
+}
+
+static dip_status check_part(const json_t *part, const dip_map *map, const char *path,
+                             dip_error *err) {
+    int64_t bytes = 0;
+    const char *stored = NULL;
+    DIP_TRY(dip_json_integer(part, "bytes", 0, INT64_MAX, &bytes, err));
+    DIP_TRY(dip_json_text(part, "xxh3", &stored, err));
+    if ((uint64_t)bytes != map->bytes) {
+        return dip_fail(err, DIP_ERR_FORMAT,
+                        "%s is damaged: it has %zu bytes, the manifest says %lld", path,
+                        map->bytes, (long long)bytes);
+    }
+    char digits[HASH_DIGITS + 1];
+    snprintf(digits, sizeof digits, "%016llx",
+             (unsigned long long)dip_hash(map->data, map->bytes));
+    if (strcmp(digits, stored) != 0) {
+        return dip_fail(err, DIP_ERR_FORMAT,
+                        "%s is damaged: its checksum is %s, the manifest says %s", path, digits,
+                        stored);
+    }
+    return DIP_OK;
+}
+
+dip_status dip_folder_map(const dip_folder *folder, const char *name, dip_map *map,
+                          dip_error *err) {
+    const json_t *parts = json_object_get(folder->manifest, "parts");
+    const json_t *part = json_object_get(parts, name);
+    if (part == NULL || !name_is_safe(name)) {
+        return dip_fail(err, DIP_ERR_FORMAT, "%s/%s names no part \"%s\"", folder->path, MANIFEST,
+                        name);
+    }
+    char *path = dip_path_join(folder->path, name, err);
+    if (path == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    dip_status status = dip_map_open(map, path, err);
+    if (status == DIP_OK) {
+        status = check_part(part, map, path, err);
+        if (status != DIP_OK) {
+            dip_map_close(map);
+        }
+    }
+    dip_free(path);
+    return status;
+}
+
+const char *dip_folder_identity(const dip_folder *folder) {
+    return json_string_value(json_object_get(folder->manifest, "checksum"));
+}
+
+void dip_folder_close(dip_folder *folder) {
+    dip_free(folder->path);
+    json_decref(folder->manifest);
+    memset(folder, 0, sizeof *folder);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/json.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+dip_status dip_json_parse(json_t **json, const char *text, size_t bytes, const char *name,
+                          dip_error *err) {
+    json_error_t problem;
+    json_t *parsed = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &problem);
+    if (parsed == NULL) {
+        return dip_fail(err, DIP_ERR_FORMAT, "%s:%d:%d: not valid JSON: %s", name, problem.line,
+                        problem.column, problem.text);
+    }
+    *json = parsed;
+    return DIP_OK;
+}
+
+static dip_status find(const json_t *object, const char *key, const char *wanted, json_t **value,
+                       dip_error *err) {
+    json_t *found = json_object_get(object, key);
+    if (found == NULL) {
+        return dip_fail(err, DIP_ERR_FORMAT, "key \"%s\" (%s) is missing", key, wanted);
+    }
+    *value = found;
+    return DIP_OK;
+}
+
+static dip_status mistyped(const char *key, const char *wanted, dip_error *err) {
+    return dip_fail(err, DIP_ERR_FORMAT, "key \"%s\" is not %s", key, wanted);
+}
+
+dip_status dip_json_text(const json_t *object, const char *key, const char **text,
+                         dip_error *err) {
+    json_t *value = NULL;
+    DIP_TRY(find(object, key, "a string", &value, err));
+    if (!json_is_string(value)) {
+        return mistyped(key, "a string", err);
+    }
+    *text = json_string_value(value);
+    return DIP_OK;
+}
+
+dip_status dip_json_integer(const json_t *object, const char *key, int64_t low, int64_t high,
+                            int64_t *number, dip_error *err) {
+    json_t *value = NULL;
+    DIP_TRY(find(object, key, "an integer", &value, err));
+    if (!json_is_integer(value)) {
+        return mistyped(key, "an integer", err);
+    }
+    const int64_t found = json_integer_value(value);
+    if (found < low || found > high) {
+        return dip_fail(err, DIP_ERR_FORMAT, "key \"%s\" is %lld, outside %lld to %lld", key,
+                        (long long)found, (long long)low, (long long)high);
+    }
+    *number = found;
+    return DIP_OK;
+}
+
+dip_status dip_json_number(const json_t *object, const char *key, double *number, dip_error *err) {
+    json_t *value = NULL;
+    DIP_TRY(find(object, key, "a number", &value, err));
+    if (!json_is_number(value)) {
+        return mistyped(key, "a number", err);
+    }
+    *number = json_number_value(value);
+    return DIP_OK;
+}
+
+dip_status dip_json_object(const json_t *object, const char *key, json_t **found,
+                           dip_error *err) {
+    json_t *value = NULL;
+    DIP_TRY(find(object, key, "an object", &value, err));
+    if (!json_is_object(value)) {
+        return mistyped(key, "an object", err);
+    }
+    *found = value;
+    return DIP_OK;
+}
+
+dip_status dip_json_array(const json_t *object, const char *key, json_t **found, dip_error *err) {
+    json_t *value = NULL;
+    DIP_TRY(find(object, key, "an array", &value, err));
+    if (!json_is_array(value)) {
+        return mistyped(key, "an array", err);
+    }
+    *found = value;
+    return DIP_OK;
+}
+
+static dip_status no_memory(dip_error *err) {
+    return dip_fail(err, DIP_ERR_MEMORY, "out of memory for a JSON document");
+}
+
+dip_status dip_json_set(json_t *object, const char *key, json_t *value, dip_error *err) {
+    if (value == NULL || json_object_set_new(object, key, value) != 0) {
+        return no_memory(err);
+    }
+    return DIP_OK;
+}
+
+dip_status dip_json_append(json_t *array, json_t *value, dip_error *err) {
+    if (value == NULL || json_array_append_new(array, value) != 0) {
+        return no_memory(err);
+    }
+    return DIP_OK;
+}
+
+dip_status dip_json_new_object(json_t **object, dip_error *err) {
+    *object = json_object();
+    return *object != NULL ? DIP_OK : no_memory(err);
+}
+
+dip_status dip_json_new_array(json_t **array, dip_error *err) {
+    *array = json_array();
+    return *array != NULL ? DIP_OK : no_memory(err);
+}
+
+dip_status dip_json_dump(const json_t *json, char **text, dip_error *err) {
+    char *dumped = json_dumps(json, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
+    if (dumped == NULL) {
+        return no_memory(err);
+    }
+    *text = dumped;
+    return DIP_OK;
+}
+
+void dip_json_free_text(char *text) {
+    void (*release)(void *) = NULL;
+    void *(*acquire)(size_t) = NULL;
+    json_get_alloc_funcs(&acquire, &release);
+    if (text != NULL) {
+        release(text);
+    }
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
+
+#include "base/checked.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 64 };
+
+static atomic_ullong allocations;
+static atomic_llong fail_countdown = -1;
+static atomic_int fail_sticky;
+
+static bool must_fail(void) {
+    if (atomic_load(&fail_countdown) < 0) {
+        return false;
+    }
+    if (atomic_load(&fail_countdown) == 0) {
+        atomic_store(&fail_countdown, atomic_load(&fail_sticky) ? 0 : -1);
+        return true;
+    }
+    atomic_fetch_sub(&fail_countdown, 1);
+    return false;
+}
+
+void *dip_alloc(size_t count, size_t size, const char *purpose, dip_error *err) {
+    size_t bytes = 0;
+    if (!dip_mul_ok(count, size, &bytes) || !dip_pad_ok(bytes > 0 ? bytes : 1, ALIGNMENT, &bytes)) {
+        dip_fail(err, DIP_ERR_MEMORY, "%s needs %zu x %zu bytes, more than can be addressed",
+                 purpose, count, size);
+        return NULL;
+    }
+    atomic_fetch_add(&allocations, 1);
+    void *pointer = must_fail() ? NULL : aligned_alloc(ALIGNMENT, bytes);
+    if (pointer == NULL) {
+        dip_fail(err, DIP_ERR_MEMORY, "out of memory: %zu bytes for %s", bytes, purpose);
+        return NULL;
+    }
+    memset(pointer, 0, bytes);
+    return pointer;
+}
+
+dip_status dip_grow(void **pointer, size_t *capacity, size_t need, size_t size,
+                    const char *purpose, dip_error *err) {
+    if (need <= *capacity) {
+        return DIP_OK;
+    }
+    size_t wanted = *capacity < 16 ? 16 : *capacity;
+    while (wanted < need && dip_mul_ok(wanted, 2, &wanted)) {
+    }
+    if (wanted < need) {
+        wanted = need;
+    }
+    void *grown = dip_alloc(wanted, size, purpose, err);
+    if (grown == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    if (*pointer != NULL) {
+        memcpy(grown, *pointer, *capacity * size);
+        dip_free(*pointer);
+    }
+    *pointer = grown;
+    *capacity = wanted;
+    return DIP_OK;
+}
+
+char *dip_copy_text(const char *text, size_t length, const char *purpose, dip_error *err) {
+    char *copy = dip_alloc(length + 1, 1, purpose, err);
+    if (copy != NULL && length > 0) {
+        memcpy(copy, text, length);
+    }
+    return copy;
+}
+
+void dip_free(void *pointer) {
+    free(pointer);
+}
+
+uint64_t dip_mem_allocations(void) {
+    return atomic_load(&allocations);
+}
+
+void dip_mem_fail_after(int64_t n, int sticky) {
+    atomic_store(&fail_sticky, sticky);
+    atomic_store(&fail_countdown, n);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/number.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static locale_t c_locale = (locale_t)0;
+
+static void make_locale(void) {
+    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
+/* strtod reads the decimal point of the thread's locale: the C locale is in force for the call. */
+static double parse_in_c_locale(const char *text, char **end) {
+    pthread_once(&once, make_locale);
+    const locale_t before = c_locale != (locale_t)0 ? uselocale(c_locale) : (locale_t)0;
+    const double number = strtod(text, end);
+    if (c_locale != (locale_t)0) {
+        uselocale(before);
+    }
+    return number;
+}
+
+bool dip_parse_number(const char *text, double *number) {
+    if (text[0] == '\0' || strspn(text, "0123456789+-.eE") != strlen(text)) {
+        return false;
+    }
+    char *end = NULL;
+    const double parsed = parse_in_c_locale(text, &end);
+    if (end == text || *end != '\0' || !isfinite(parsed)) {
+        return false;
+    }
+    *number = parsed;
+    return true;
+}
+
+bool dip_parse_integer(const char *text, int64_t *number) {
+    if (text[0] == '\0' || strspn(text, "0123456789+-") != strlen(text)) {
+        return false;
+    }
+    char *end = NULL;
+    errno = 0;
+    const long long parsed = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0) {
+        return false;
+    }
+    *number = parsed;
+    return true;
+}

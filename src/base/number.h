@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Numbers from text, whole text or nothing, whatever the process's locale is.
+ */
+#ifndef DIP_BASE_NUMBER_H
+#define DIP_BASE_NUMBER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A finite decimal or exponent number. False for "", " 1", "1x", "nan", "inf", "0x10", overflow. */
+bool dip_parse_number(const char *text, double *number);
+
+/* A decimal integer with an optional sign. False for "", "1.0", overflow. */
+bool dip_parse_integer(const char *text, int64_t *number);
+
+#endif

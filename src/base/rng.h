@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as
+ * 1, 2, 3", SC 2011). A draw is a pure function of its key and counter, so it does not depend on the
+ * order of calls, on threads or on where a run was resumed.
+ */
+#ifndef DIP_BASE_RNG_H
+#define DIP_BASE_RNG_H
+
+#include <stdint.h>
+
+/* What a draw is for; the second half of the key, so that purposes never share numbers. The values
+ * are part of the reproducibility promise and never change. */
+typedef enum dip_purpose {
+    DIP_DRAW_INIT = 1,      /* parameters: counter = (tensor, element) */
+    DIP_DRAW_SHUFFLE = 2,   /* order of the training pairs in an epoch */
+    DIP_DRAW_ITEMS = 3,     /* uniform items of the self-supervised batch */
+    DIP_DRAW_MASK = 4,      /* feature masks of a step */
+    DIP_DRAW_VIEW_H = 5,    /* value dropout of view h */
+    DIP_DRAW_VIEW_G = 6,    /* value dropout of view g */
+    DIP_DRAW_FEATURE = 7,   /* feature dropout of the supervised baseline */
+    DIP_DRAW_SPLIT = 8,     /* train, validation, test */
+    DIP_DRAW_FRACTION = 9,  /* train_fraction */
+    DIP_DRAW_BOOTSTRAP = 10,
+    DIP_DRAW_RANDOM_RANKING = 11,
+    DIP_DRAW_COSINE = 12 /* random item pairs of the collapse check */
+} dip_purpose;
+
+typedef struct dip_rng {
+    uint32_t key[2];
+} dip_rng;
+
+typedef struct dip_draw {
+    uint32_t word[4];
+} dip_draw;
+
+/* The generator of one purpose. The 64-bit seed is folded with the purpose into the 64-bit key. */
+dip_rng dip_rng_make(uint64_t seed, dip_purpose purpose);
+
+/* Four words at counter (a, b), each 64 bits wide. */
+dip_draw dip_rng_at(dip_rng rng, uint64_t a, uint64_t b);
+
+/* Philox4x32-10 itself: counter[4], key[2]. */
+dip_draw dip_philox(const uint32_t counter[4], const uint32_t key[2]);
+
+/* A word as a number in [0, 1), with 24 bits. */
+static inline double dip_unit(uint32_t word) {
+    return (double)(word >> 8) * (1.0 / 16777216.0);
+}
+
+/* An integer in [0, n) from 64 random bits, n >= 1; the bias is below n / 2^64. */
+static inline uint64_t dip_below(uint32_t high, uint32_t low, uint64_t n) {
+    __extension__ typedef unsigned __int128 wide;
+    const uint64_t bits = ((uint64_t)high << 32) | low;
+    return (uint64_t)(((wide)bits * n) >> 64);
+}
+
+/* A pseudo-random permutation of [0, n), evaluated at one index in constant memory. */
+typedef struct dip_permutation {
+    uint64_t n;
+    dip_rng rng;
+    uint64_t stream;
+    unsigned half_bits;
+} dip_permutation;
+
+dip_permutation dip_permutation_make(dip_rng rng, uint64_t stream, uint64_t n);
+
+/* Where index goes, index < n. */
+uint64_t dip_permute(const dip_permutation *permutation, uint64_t index);
+
+#endif

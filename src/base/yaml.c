@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/yaml.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { YAML_LIMIT = 4 << 20 };
+
+static dip_status parse_problem(const yaml_parser_t *parser, const char *path, dip_error *err) {
+    if (parser->error == YAML_MEMORY_ERROR) {
+        return dip_fail(err, DIP_ERR_MEMORY, "out of memory while reading %s", path);
+    }
+    const char *problem = parser->problem != NULL ? parser->problem : "unreadable";
+    return dip_fail(err, DIP_ERR_FORMAT, "%s:%zu:%zu: not valid YAML: %s", path,
+                    parser->problem_mark.line + 1, parser->problem_mark.column + 1, problem);
+}
+
+static dip_status parse(dip_yaml *yaml, const char *text, size_t bytes, dip_error *err) {
+    yaml_parser_t parser;
+    if (!yaml_parser_initialize(&parser)) {
+        return dip_fail(err, DIP_ERR_MEMORY, "out of memory while reading %s", yaml->path);
+    }
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, bytes);
+    dip_status status = DIP_OK;
+    if (yaml_parser_load(&parser, &yaml->document)) {
+        yaml->is_loaded = true;
+    } else {
+        status = parse_problem(&parser, yaml->path, err);
+    }
+    yaml_parser_delete(&parser);
+    return status;
+}
+
+static dip_status check_duplicates(dip_yaml *yaml, dip_error *err) {
+    for (dip_yaml_node *node = yaml->document.nodes.start; node < yaml->document.nodes.top; node++) {
+        for (size_t i = 0; dip_yaml_is_map(node) && i < dip_yaml_count(node); i++) {
+            dip_yaml_node *key = NULL;
+            dip_yaml_node *value = NULL;
+            dip_yaml_at(yaml, node, i, &key, &value);
+            if (dip_yaml_text(key) == NULL) {
+                return dip_yaml_fail(yaml, key, err, "a key must be plain text");
+            }
+            if (dip_yaml_get(yaml, node, dip_yaml_text(key)) != value) {
+                return dip_yaml_fail(yaml, key, err, "key \"%s\" is given twice",
+                                     dip_yaml_text(key));
+            }
+        }
+    }
+    return DIP_OK;
+}
+
+static dip_status load(dip_yaml *yaml, const char *path, dip_error *err) {
+    char *text = NULL;
+    size_t bytes = 0;
+    yaml->path = dip_copy_text(path, strlen(path), "a path", err);
+    if (yaml->path == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    DIP_TRY(dip_read_file(path, YAML_LIMIT, &text, &bytes, err));
+    const dip_status status = parse(yaml, text, bytes, err);
+    dip_free(text);
+    DIP_TRY(status);
+    const dip_yaml_node *root = dip_yaml_root(yaml);
+    if (root == NULL || !dip_yaml_is_map(root)) {
+        return dip_fail(err, DIP_ERR_FORMAT, "%s: a project file is a mapping of sections", path);
+    }
+    return check_duplicates(yaml, err);
+}
+
+dip_status dip_yaml_load(dip_yaml *yaml, const char *path, dip_error *err) {
+    memset(yaml, 0, sizeof *yaml);
+    const dip_status status = load(yaml, path, err);
+    if (status != DIP_OK) {
+        dip_yaml_free(yaml);
+    }
+    return status;
+}
+
+void dip_yaml_free(dip_yaml *yaml) {
+    if (yaml->is_loaded) {
+        yaml_document_delete(&yaml->document);
+    }
+    dip_free(yaml->path);
+    memset(yaml, 0, sizeof *yaml);
+}
+
+dip_yaml_node *dip_yaml_root(dip_yaml *yaml) {
+    return yaml_document_get_root_node(&yaml->document);
+}
+
+bool dip_yaml_is_map(const dip_yaml_node *node) {
+    return node->type == YAML_MAPPING_NODE;
+}
+
+bool dip_yaml_is_list(const dip_yaml_node *node) {
+    return node->type == YAML_SEQUENCE_NODE;
+}
+
+const char *dip_yaml_text(const dip_yaml_node *node) {
+    return node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value : NULL;
+}
+
+size_t dip_yaml_count(const dip_yaml_node *node) {
+    if (node->type == YAML_MAPPING_NODE) {
+        return (size_t)(node->data.mapping.pairs.top - node->data.mapping.pairs.start);
+    }
+    if (node->type == YAML_SEQUENCE_NODE) {
+        return (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
+    }
+    return 0;
+}
+
+void dip_yaml_at(dip_yaml *yaml, const dip_yaml_node *node, size_t index, dip_yaml_node **key,
+                 dip_yaml_node **value) {
+    if (node->type == YAML_MAPPING_NODE) {
+        const yaml_node_pair_t *pair = node->data.mapping.pairs.start + index;
+        *key = yaml_document_get_node(&yaml->document, pair->key);
+        *value = yaml_document_get_node(&yaml->document, pair->value);
+        return;
+    }
+    *key = NULL;
+    *value = yaml_document_get_node(&yaml->document, node->data.sequence.items.start[index]);
+}
+
+dip_yaml_node *dip_yaml_get(dip_yaml *yaml, const dip_yaml_node *map, const char *wanted) {
+    for (size_t i = 0; i < dip_yaml_count(map); i++) {
+        dip_yaml_node *key = NULL;
+        dip_yaml_node *value = NULL;
+        dip_yaml_at(yaml, map, i, &key, &value);
+        const char *name = key != NULL ? dip_yaml_text(key) : NULL;
+        if (name != NULL && strcmp(name, wanted) == 0) {
+            return value;
+        }
+    }
+    return NULL;
+}
+
+static dip_status join_list(dip_yaml *yaml, const dip_yaml_node *list, char *text,
+                            size_t capacity, dip_error *err) {
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < dip_yaml_count(list); i++) {
+        dip_yaml_node *key = NULL;
+        dip_yaml_node *value = NULL;
+        dip_yaml_at(yaml, list, i, &key, &value);
+        const char *part = dip_yaml_text(value);
+        if (part == NULL) {
+            return dip_yaml_fail(yaml, value, err, "a plain value is expected");
+        }
+        const int n = snprintf(text + used, capacity - used, "%s%s", i > 0 ? "," : "", part);
+        if (n < 0 || (size_t)n >= capacity - used) {
+            return dip_yaml_fail(yaml, list, err, "the list is too long");
+        }
+        used += (size_t)n;
+    }
+    return DIP_OK;
+}
+
+dip_status dip_yaml_scalar(dip_yaml *yaml, const dip_yaml_node *node, char *text, size_t capacity,
+                           dip_error *err) {
+    if (dip_yaml_is_list(node)) {
+        return join_list(yaml, node, text, capacity, err);
+    }
+    const char *value = dip_yaml_text(node);
+    if (value == NULL) {
+        return dip_yaml_fail(yaml, node, err, "a plain value is expected");
+    }
+    if (strlen(value) != node->data.scalar.length || strlen(value) >= capacity) {
+        return dip_yaml_fail(yaml, node, err, "the value is too long or holds a NUL byte");
+    }
+    memcpy(text, value, strlen(value) + 1);
+    return DIP_OK;
+}
+
+dip_status dip_yaml_fail(const dip_yaml *yaml, const dip_yaml_node *node, dip_error *err,
+                         const char *format, ...) {
+    char text[700];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    dip_fail(err, DIP_ERR_USAGE, "%s", text);
+    return dip_yaml_locate(yaml, node, DIP_ERR_USAGE, err);
+}
+
+dip_status dip_yaml_locate(const dip_yaml *yaml, const dip_yaml_node *node, dip_status status,
+                           dip_error *err) {
+    return dip_fail_context(err, status, "%s:%zu:%zu", yaml->path, node->start_mark.line + 1,
+                            node->start_mark.column + 1);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * diptych(1): finds the command and runs it.
+ */
+#include "cli/command.h"
+#include "cli/progress_bar.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const cli_command *const COMMANDS[] = {&cli_prepare, &cli_train, &cli_evaluate,
+                                              &cli_recommend, &cli_inspect};
+static const size_t N_COMMANDS = sizeof COMMANDS / sizeof COMMANDS[0];
+
+static void print_overview(FILE *out) {
+    fprintf(out,
+            "diptych %s: trains and serves two-tower retrieval models that stay good in the long "
+            "tail\n\nusage: diptych COMMAND ...\n\n",
+            dip_version());
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        fprintf(out, "  %-12s%s\n", COMMANDS[i]->name, COMMANDS[i]->summary);
+    }
+    fprintf(out, "\ndiptych COMMAND --help explains a command and its options.\n"
+                 "Exit codes: 0 done, 1 failed, 2 usage, 3 input/output, 4 memory, 5 bad file, "
+                 "6 not finite, 130/143 stopped by a signal.\n");
+}
+
+static const cli_command *find_command(const char *name) {
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        if (strcmp(COMMANDS[i]->name, name) == 0) {
+            return COMMANDS[i];
+        }
+    }
+    return NULL;
+}
+
+static int run_command(const cli_command *command, int argc, char **argv) {
+    static cli_args args;
+    if (!cli_parse(&args, command, argc, argv)) {
+        return DIP_ERR_USAGE;
+    }
+    if (cli_has(&args, "help")) {
+        cli_print_help(command);
+        return DIP_OK;
+    }
+    const int code = command->run(&args);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "diptych: cannot write to standard output\n");
+        return code != DIP_OK ? code : DIP_ERR_IO;
+    }
+    return code == 130 && cli_bar_signal() != 0 ? cli_bar_signal() : code;
+}
+
+int main(int argc, char **argv) {
+    signal(SIGPIPE, SIG_IGN);
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_overview(stdout);
+        return DIP_OK;
+    }
+    if (strcmp(name, "--version") == 0) {
+        printf("diptych %s\n", dip_version());
+        return DIP_OK;
+    }
+    const cli_command *command = find_command(name);
+    if (command == NULL) {
+        if (argc > 1) {
+            fprintf(stderr, "diptych: unknown command \"%s\"\n\n", name);
+        }
+        print_overview(stderr);
+        return DIP_ERR_USAGE;
+    }
+    return run_command(command, argc - 2, argv + 2);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/config.h"
+
+#include <string.h>
+
+#define AT(member) offsetof(struct dip_config, member)
+#define INTEGER(key, member, fallback, low, high, help) \
+    { key, DIP_OPTION_INTEGER, AT(member), fallback, low, high, NULL, help }
+#define NUMBER(key, member, fallback, low, high, help) \
+    { key, DIP_OPTION_NUMBER, AT(member), fallback, low, high, NULL, help }
+#define SWITCH(key, member, fallback, help) \
+    { key, DIP_OPTION_SWITCH, AT(member), fallback, 0, 0, NULL, help }
+#define CHOICE(key, member, fallback, choices, help) \
+    { key, DIP_OPTION_CHOICE, AT(member), fallback, 0, 0, choices, help }
+#define TEXT(key, member, fallback, help) \
+    { key, DIP_OPTION_TEXT, AT(member), fallback, 0, 0, NULL, help }
+#define LIST(key, member, fallback, low, high, help) \
+    { key, DIP_OPTION_LIST, AT(member), fallback, low, high, NULL, help }
+
+/* clang-format off */
+static const dip_option ROWS[] = {
+    INTEGER("seed", seed, "1", 0, 9007199254740992.0,
+            "seed of initial parameters, batches, masks and dropout"),
+    INTEGER("threads", threads, "0", 0, 1024,
+            "threads to use; 0 takes all cores; results have the same bits for any number"),
+
+    CHOICE("prepare.unknown_ids", prepare.unknown_ids, "skip", "skip|stop",
+           "what to do with interactions whose query or item is not in its file: count and leave "
+           "them out, or stop"),
+
+    NUMBER("split.test", split.test, "0.1", 0, 0.9, "share of the pairs kept for the test"),
+    NUMBER("split.validation", split.validation, "0.05", 0, 0.9,
+           "share of the pairs kept for early stopping and tuning"),
+    NUMBER("split.train_fraction", split.train_fraction, "1", 0.0001, 1,
+           "share of the training pairs that is kept, for the low-supervision test"),
+    CHOICE("split.by", split.by, "pair", "pair|unordered_pair|query|time|column",
+           "what is kept together: pairs, a pair and its reverse, all pairs of a query, all after "
+           "a global point in time, or what a column says"),
+    TEXT("split.column", split.column, "split",
+         "with split.by = column: the column that says train, validation or test"),
+    INTEGER("split.seed", split.seed, "1", 0, 9007199254740992.0, "seed of the split"),
+
+    INTEGER("model.dim", model.dim, "64", 1, 4096, "width of the embedding of one feature"),
+    LIST("model.hidden", model.hidden, "1024,128", 1, 65536,
+         "widths of the layers; the last one is the width of the vectors"),
+    CHOICE("model.share", model.share, "tables", "none|tables|all",
+           "what the towers share: nothing, the embedding tables of features that name the same "
+           "vocabulary, or tables and layers"),
+
+    INTEGER("train.batch", train.batch, "1024", 2, 65536, "pairs in a batch"),
+    INTEGER("train.epochs", train.epochs, "10", 1, 100000, "passes over the training pairs"),
+    NUMBER("train.temperature", train.temperature, "0.07", 0.001, 100,
+           "tau of the batch softmax (Eq. 6)"),
+    CHOICE("train.logq", train.logq, "exact", "none|exact",
+           "sampling-bias correction: -log p_j with p_j from the training counts"),
+    SWITCH("train.mask_hits", train.mask_hits, "yes",
+           "leave out negatives of the batch that are the positive's own item"),
+    CHOICE("train.optimizer", train.optimizer, "adagrad", "adagrad|sgd|adam",
+           "update rule; rows of embedding tables are updated only when touched"),
+    NUMBER("train.rate", train.rate, "0.05", 0, 1e38, "learning rate"),
+    CHOICE("train.schedule", train.schedule, "constant", "constant|linear|cosine",
+           "how the rate falls to 0 over the run, after the warm-up"),
+    INTEGER("train.warmup", train.warmup, "0", 0, 1000000000,
+            "steps over which the rate rises linearly from 0"),
+    NUMBER("train.decay", train.decay, "0", 0, 1,
+           "decoupled weight decay of tables and layer weights: w -= rate * decay * w"),
+    NUMBER("train.accumulator", train.accumulator, "0", 0, 1000,
+           "what Adagrad's sum of squares starts from"),
+    NUMBER("train.beta1", train.beta1, "0.9", 0, 0.9999999, "Adam: memory of the gradient"),
+    NUMBER("train.beta2", train.beta2, "0.999", 0, 0.9999999, "Adam: memory of its square"),
+    INTEGER("train.patience", train.patience, "3", 0, 100000,
+            "stop after this many epochs without a better validation metric; 0 never stops"),
+    CHOICE("train.metric", train.metric, "recall", "recall|map|ndcg|mrr|hit_rate",
+           "the validation metric that picks the best epoch"),
+    INTEGER("train.metric_k", train.metric_k, "50", 1, 1000, "list length of that metric"),
+
+    CHOICE("ssl.method", ssl.method, "cfm",
+           "none|cfm|cfm-no-complement|cfm-no-dropout|rfm|rfm-no-complement|dropout|"
+           "feature-dropout|spread-out|spread-out-square|spread-out-moments",
+           "what is trained beside the main loss: nothing, a self-supervised task, or a baseline"),
+    NUMBER("ssl.alpha", ssl.alpha, "0.3", 0, 1000, "weight of the second loss (Eq. 5)"),
+    NUMBER("ssl.dropout", ssl.dropout, "0.3", 0, 0.99,
+           "rate at which values of a bag are dropped in a view; for feature-dropout, the rate at "
+           "which whole features are"),
+    INTEGER("ssl.batch", ssl.batch, "0", 0, 65536,
+            "items in the self-supervised batch; 0 takes train.batch"),
+    NUMBER("ssl.temperature", ssl.temperature, "0", 0, 100,
+           "tau of the self-supervised softmax (Eq. 3); 0 takes train.temperature"),
+    CHOICE("ssl.items", ssl.items, "catalogue", "catalogue|training",
+           "where the items of the self-supervised batch come from, uniformly: the whole "
+           "catalogue, or those in training pairs"),
+
+    CHOICE("evaluate.protocol", evaluate.protocol, "standard", "standard|paper",
+           "standard: all held-out items of a query are right and its training items are taken "
+           "out; paper: each pair is one example with one right item"),
+    LIST("evaluate.k", evaluate.k, "10,50", 1, 1000, "list lengths"),
+    CHOICE("evaluate.split", evaluate.split, "test", "test|validation", "which pairs to use"),
+    SWITCH("evaluate.exclude_query", evaluate.exclude_query, "yes",
+           "never rank the query item itself"),
+    INTEGER("evaluate.bootstrap", evaluate.bootstrap, "1000", 0, 100000,
+            "resamples over queries for the 95% intervals; 0 leaves them out"),
+};
+/* clang-format on */
+
+const dip_option_table dip_config_table = {ROWS, sizeof ROWS / sizeof ROWS[0], "option"};
+
+typedef struct preset_row {
+    const char *preset;
+    const char *key;
+    const char *value;
+} preset_row;
+
+/* The setting of arXiv 2007.12865, section 4: plain softmax, Adagrad at 0.01, Wikipedia's tau. */
+static const preset_row PRESETS[] = {
+    {"paper", "train.rate", "0.01"},          {"paper", "train.logq", "none"},
+    {"paper", "train.mask_hits", "no"},       {"paper", "train.temperature", "0.07"},
+    {"paper", "train.optimizer", "adagrad"},  {"paper", "train.accumulator", "0.1"},
+    {"paper", "model.hidden", "1024,128"},    {"paper", "ssl.method", "cfm"},
+    {"paper", "ssl.dropout", "0.3"},          {"paper", "evaluate.protocol", "paper"},
+};
+
+dip_status dip_config_apply_preset(dip_config *config, const char *name, dip_error *err) {
+    bool is_known = false;
+    for (size_t i = 0; i < sizeof PRESETS / sizeof PRESETS[0]; i++) {
+        if (strcmp(PRESETS[i].preset, name) == 0) {
+            is_known = true;
+            DIP_TRY(dip_options_set(&dip_config_table, config, PRESETS[i].key, PRESETS[i].value,
+                                    err));
+        }
+    }
+    if (!is_known) {
+        return dip_fail(err, DIP_ERR_USAGE, "unknown preset \"%s\"; there is \"paper\"", name);
+    }
+    return DIP_OK;
+}
+
+dip_status dip_config_to_json(const dip_config *config, json_t **json, dip_error *err) {
+    json_t *object = NULL;
+    DIP_TRY(dip_json_new_object(&object, err));
+    for (size_t i = 0; i < dip_config_table.n; i++) {
+        char text[DIP_VALUE_MAX];
+        dip_options_get(&ROWS[i], config, text);
+        const dip_status status = dip_json_set(object, ROWS[i].key, json_string(text), err);
+        if (status != DIP_OK) {
+            json_decref(object);
+            return status;
+        }
+    }
+    *json = object;
+    return DIP_OK;
+}
+
+dip_status dip_config_from_json(dip_config *config, const json_t *json, dip_error *err) {
+    const char *key = NULL;
+    json_t *value = NULL;
+    json_object_foreach((json_t *)(uintptr_t)json, key, value) {
+        if (!json_is_string(value)) {
+            return dip_fail(err, DIP_ERR_FORMAT, "option \"%s\" is not stored as text", key);
+        }
+        const dip_status status =
+            dip_options_set(&dip_config_table, config, key, json_string_value(value), err);
+        if (status != DIP_OK) {
+            return dip_fail_context(err, DIP_ERR_FORMAT, "stored configuration");
+        }
+    }
+    return DIP_OK;
+}
+
+void dip_method_name(int method, char text[DIP_VALUE_MAX]) {
+    const dip_option *row = dip_options_find(&dip_config_table, "ssl.method");
+    struct dip_config config = {.ssl.method = method};
+    dip_options_get(row, &config, text);
+}

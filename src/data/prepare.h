@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From a project's raw files to a published dataset:
+ *
+ *   lay out tables -> ingest -> split -> fit on training rows -> mutual information -> write
+ */
+#ifndef DIP_DATA_PREPARE_H
+#define DIP_DATA_PREPARE_H
+
+#include "base/json.h"
+#include "base/progress.h"
+#include "data/project.h"
+
+/* *summary is what the public report shows; the caller json_decref()s it. */
+dip_status dip_prepare_dataset(const dip_project *project, const char *output, bool replace,
+                               const dip_watch *watch, json_t **summary, dip_error *err);
+
+#endif

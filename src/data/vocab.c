@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "data/vocab.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/number.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_SLOTS = 64 };
+
+/* The slot that holds the text, or the free one where it belongs. Linear probing at load <= 1/2. */
+static size_t find_slot(const dip_vocab *vocab, const char *text, size_t length) {
+    const size_t mask = vocab->n_slots - 1;
+    size_t slot = (size_t)dip_hash(text, length) & mask;
+    while (vocab->slots[slot] != 0) {
+        size_t size = 0;
+        const char *found = dip_vocab_text(vocab, (size_t)vocab->slots[slot] - 1, &size);
+        if (size == length && memcmp(found, text, length) == 0) {
+            break;
+        }
+        slot = (slot + 1) & mask;
+    }
+    return slot;
+}
+
+static dip_status grow_slots(dip_vocab *vocab, dip_error *err) {
+    if (2 * (vocab->n + 1) <= vocab->n_slots) {
+        return DIP_OK;
+    }
+    const size_t n_slots = vocab->n_slots > 0 ? 2 * vocab->n_slots : FIRST_SLOTS;
+    int32_t *slots = dip_alloc(n_slots, sizeof *slots, "a vocabulary's index", err);
+    if (slots == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    dip_free(vocab->slots);
+    vocab->slots = slots;
+    vocab->n_slots = n_slots;
+    for (size_t row = 0; row < vocab->n; row++) {
+        size_t length = 0;
+        const char *text = dip_vocab_text(vocab, row, &length);
+        slots[find_slot(vocab, text, length)] = (int32_t)row + 1;
+    }
+    return DIP_OK;
+}
+
+static dip_status append(dip_vocab *vocab, const char *text, size_t length, dip_error *err) {
+    if (vocab->n >= INT32_MAX - 1) {
+        return dip_fail(err, DIP_ERR_FAILED, "a vocabulary has more than %d values", INT32_MAX - 1);
+    }
+    DIP_TRY(dip_grow((void **)&vocab->start, &vocab->start_capacity, vocab->n + 2,
+                     sizeof *vocab->start, "a vocabulary", err));
+    DIP_TRY(dip_grow((void **)&vocab->count, &vocab->count_capacity, vocab->n + 1,
+                     sizeof *vocab->count, "a vocabulary's counts", err));
+    DIP_TRY(dip_text_put(&vocab->bytes, text, length, err));
+    vocab->count[vocab->n] = 0;
+    vocab->n++;
+    vocab->start[vocab->n] = vocab->bytes.length;
+    return DIP_OK;
+}
+
+dip_status dip_vocab_add(dip_vocab *vocab, const char *text, size_t length, int32_t *row,
+                         bool *is_new, dip_error *err) {
+    DIP_TRY(grow_slots(vocab, err));
+    const size_t slot = find_slot(vocab, text, length);
+    const bool fresh = vocab->slots[slot] == 0;
+    if (fresh) {
+        DIP_TRY(append(vocab, text, length, err));
+        vocab->slots[slot] = (int32_t)vocab->n;
+    }
+    *row = vocab->slots[slot] - 1;
+    if (is_new != NULL) {
+        *is_new = fresh;
+    }
+    return DIP_OK;
+}
+
+int32_t dip_vocab_find(const dip_vocab *vocab, const char *text, size_t length) {
+    if (vocab->n_slots == 0) {
+        return -1;
+    }
+    return vocab->slots[find_slot(vocab, text, length)] - 1;
+}
+
+typedef struct candidate {
+    int64_t count;
+    const char *text;
+    size_t length;
+    int32_t row;
+} candidate;
+
+static int by_count_then_text(const void *left, const void *right) {
+    const candidate *a = left;
+    const candidate *b = right;
+    if (a->count != b->count) {
+        return a->count > b->count ? -1 : 1;
+    }
+    const size_t shorter = a->length < b->length ? a->length : b->length;
+    const int order = memcmp(a->text, b->text, shorter);
+    if (order != 0) {
+        return order;
+    }
+    return (a->length > b->length) - (a->length < b->length);
+}
+
+static dip_status keep_ranked(const candidate *list, size_t n, int64_t max_vocab, dip_vocab *kept,
+                              int32_t *remap, dip_error *err) {
+    for (size_t i = 0; i < n && (max_vocab == 0 || i < (size_t)max_vocab); i++) {
+        int32_t row = 0;
+        DIP_TRY(dip_vocab_add(kept, list[i].text, list[i].length, &row, NULL, err));
+        kept->count[row] = list[i].count;
+        remap[list[i].row] = row;
+    }
+    return DIP_OK;
+}
+
+dip_status dip_vocab_rank(const dip_vocab *vocab, int64_t min_count, int64_t max_vocab,
+                          dip_vocab *kept, int32_t *remap, dip_error *err) {
+    candidate *list = dip_alloc(vocab->n, sizeof *list, "a vocabulary's ranking", err);
+    if (list == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    size_t n = 0;
+    for (size_t row = 0; row < vocab->n; row++) {
+        remap[row] = -1;
+        if (vocab->count[row] >= min_count) {
+            candidate *c = &list[n++];
+            c->count = vocab->count[row];
+            c->text = dip_vocab_text(vocab, row, &c->length);
+            c->row = (int32_t)row;
+        }
+    }
+    qsort(list, n, sizeof *list, by_count_then_text);
+    const dip_status status = keep_ranked(list, n, max_vocab, kept, remap, err);
+    dip_free(list);
+    return status;
+}
+
+/* The letter that stands for a byte behind a backslash, or 0. */
+static char escape_letter(char c) {
+    switch (c) {
+    case '\t':
+        return 't';
+    case '\n':
+        return 'n';
+    case '\r':
+        return 'r';
+    case '\\':
+        return '\\';
+    default:
+        return '\0';
+    }
+}
+
+static char unescape_letter(char letter) {
+    switch (letter) {
+    case 't':
+        return '\t';
+    case 'n':
+        return '\n';
+    case 'r':
+        return '\r';
+    default:
+        return letter;
+    }
+}
+
+static dip_status write_value(dip_writer *writer, const char *text, size_t length,
+                              dip_error *err) {
+    for (size_t i = 0; i < length; i++) {
+        const char escaped[2] = {'\\', escape_letter(text[i])};
+        if (escaped[1] != '\0') {
+            DIP_TRY(dip_writer_put(writer, escaped, 2, err));
+        } else {
+            DIP_TRY(dip_writer_put(writer, text + i, 1, err));
+        }
+    }
+    return DIP_OK;
+}
+
+dip_status dip_vocab_write(const dip_vocab *vocab, dip_folder_writer *folder, const char *name,
+                           dip_error *err) {
+    dip_writer *writer = NULL;
+    DIP_TRY(dip_folder_begin(folder, name, &writer, err));
+    for (size_t row = 0; row < vocab->n; row++) {
+        size_t length = 0;
+        const char *text = dip_vocab_text(vocab, row, &length);
+        DIP_TRY(write_value(writer, text, length, err));
+        DIP_TRY(dip_writer_printf(writer, err, "\t%lld\n", (long long)vocab->count[row]));
+    }
+    return dip_folder_end(folder, err);
+}
+
+static dip_status read_line(dip_vocab *vocab, const char *line, size_t length, dip_text *value,
+                            const char *name, dip_error *err) {
+    const char *tab = memchr(line, '\t', length);
+    char digits[24];
+    int64_t count = 0;
+    const size_t digits_length = tab != NULL ? length - (size_t)(tab - line) - 1 : 0;
+    if (digits_length > 0 && digits_length < sizeof digits) {
+        memcpy(digits, tab + 1, digits_length);
+    }
+    digits[digits_length < sizeof digits ? digits_length : 0] = '\0';
+    if (!dip_parse_integer(digits, &count) || count < 0) {
+        return dip_fail(err, DIP_ERR_FORMAT, "%s:%zu: not \"value TAB count\"", name, vocab->n + 1);
+    }
+    dip_text_clear(value);
+    for (const char *at = line; at < tab; at++) {
+        const bool is_escape = *at == '\\' && at + 1 < tab;
+        const char c = is_escape ? unescape_letter(*++at) : *at;
+        DIP_TRY(dip_text_put(value, &c, 1, err));
+    }
+    int32_t row = 0;
+    bool is_new = false;
+    DIP_TRY(dip_vocab_add(vocab, value->length > 0 ? value->data : "", value->length, &row, &is_new,
+                          err));
+    if (!is_new) {
+        return dip_fail(err, DIP_ERR_FORMAT, "%s:%zu: the value stands twice", name, vocab->n + 1);
+    }
+    vocab->count[row] = count;
+    return DIP_OK;
+}
+
+static dip_status read_lines(dip_vocab *vocab, const dip_map *map, dip_text *value,
+                             const char *name, dip_error *err) {
+    const char *at = (const char *)map->data;
+    const char *const end = at + map->bytes;
+    while (at < end) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        if (stop == NULL) {
+            return dip_fail(err, DIP_ERR_FORMAT, "%s:%zu: the line does not end", name,
+                            vocab->n + 1);
+        }
+        DIP_TRY(read_line(vocab, at, (size_t)(stop - at), value, name, err));
+        at = stop + 1;
+    }
+    return DIP_OK;
+}
+
+dip_status dip_vocab_read(dip_vocab *vocab, const dip_folder *folder, const char *name,
+                          int64_t rows, dip_error *err) {
+    dip_map map;
+    dip_text value = {0};
+    memset(vocab, 0, sizeof *vocab);
+    DIP_TRY(dip_folder_map(folder, name, &map, err));
+    dip_status status = read_lines(vocab, &map, &value, name, err);
+    if (status == DIP_OK && (int64_t)vocab->n != rows) {
+        status = dip_fail(err, DIP_ERR_FORMAT, "%s has %zu rows, the schema says %lld", name,
+                          vocab->n, (long long)rows);
+    }
+    dip_text_free(&value);
+    dip_map_close(&map);
+    if (status != DIP_OK) {
+        dip_vocab_free(vocab);
+    }
+    return status;
+}
+
+void dip_vocab_free(dip_vocab *vocab) {
+    dip_text_free(&vocab->bytes);
+    dip_free(vocab->start);
+    dip_free(vocab->count);
+    dip_free(vocab->slots);
+    memset(vocab, 0, sizeof *vocab);
+}

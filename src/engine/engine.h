@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The seam between training and the device that computes: one step on a batch that is given as rows
+ * and masks. engine_cpu.c is the engine for CPUs. The choice of batches, the schedule and the files are
+ * the trainer's (train/).
+ */
+#ifndef DIP_ENGINE_ENGINE_H
+#define DIP_ENGINE_ENGINE_H
+
+#include "config/config.h"
+#include "data/dataset.h"
+#include "model/augment.h"
+#include "model/tower.h"
+
+typedef struct dip_batch {
+    size_t n;
+    const int32_t *query; /* [n] query rows */
+    const int32_t *item;  /* [n] item rows */
+    size_t n_self;
+    const int32_t *self; /* [n_self] distinct item rows of the second loss */
+    dip_masks masks;
+    uint64_t step; /* counter of the value draws */
+} dip_batch;
+
+typedef struct dip_losses {
+    double total; /* main + alpha * self (Eq. 5) */
+    double main;
+    double self;
+    double gradient_norm; /* of the dense tensors */
+} dip_losses;
+
+typedef struct dip_engine dip_engine;
+
+/* Allocates the model, its initial values, the optimizer and all buffers. Keeps dataset and config. */
+dip_status dip_engine_create(dip_engine **engine, const dip_dataset *dataset,
+                             const dip_config *config, dip_error *err);
+
+/* Losses and gradients of a batch; parameters stay as they are.
+ * DIP_ERR_NONFINITE names the loss part, or the tensor whose gradient is not finite. */
+dip_status dip_engine_compute(dip_engine *engine, const dip_batch *batch, dip_losses *losses,
+                              dip_error *err);
+
+/* Applies the gradients of the last dip_engine_compute, which must have succeeded. */
+void dip_engine_update(dip_engine *engine, double rate);
+
+/* The model being trained. */
+dip_towers *dip_engine_towers(dip_engine *engine);
+
+void dip_engine_free(dip_engine *engine);
+
+/* Threads that a configuration asks for: 0 means all that OpenMP would use. */
+int dip_engine_threads(const dip_config *config);
+
+#endif

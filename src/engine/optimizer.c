@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/optimizer.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ADAGRAD_FLOOR ((dip_real)1e-10)
+#define ADAM_FLOOR ((dip_real)1e-8)
+
+static dip_status alloc_states(dip_real ***states, const dip_params *params, double start,
+                               dip_error *err) {
+    *states = dip_alloc(params->n, sizeof **states, "optimizer state", err);
+    if (*states == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    for (size_t i = 0; i < params->n; i++) {
+        const size_t size = dip_param_size(&params->list[i]);
+        (*states)[i] = dip_alloc(size, sizeof ***states, "optimizer state", err);
+        if ((*states)[i] == NULL) {
+            return DIP_ERR_MEMORY;
+        }
+        for (size_t j = 0; start > 0 && j < size; j++) {
+            (*states)[i][j] = (dip_real)start;
+        }
+    }
+    return DIP_OK;
+}
+
+static dip_status alloc_all(dip_optimizer *optimizer, const dip_params *params,
+                            const dip_config *config, dip_error *err) {
+    if (optimizer->kind == DIP_OPTIMIZER_SGD) {
+        return DIP_OK;
+    }
+    const bool is_adam = optimizer->kind == DIP_OPTIMIZER_ADAM;
+    DIP_TRY(alloc_states(&optimizer->first, params, is_adam ? 0 : config->train.accumulator, err));
+    return is_adam ? alloc_states(&optimizer->second, params, 0, err) : DIP_OK;
+}
+
+dip_status dip_optimizer_create(dip_optimizer *optimizer, const dip_params *params,
+                                const dip_config *config, dip_error *err) {
+    memset(optimizer, 0, sizeof *optimizer);
+    optimizer->kind = config->train.optimizer;
+    optimizer->decay = config->train.decay;
+    optimizer->beta1 = config->train.beta1;
+    optimizer->beta2 = config->train.beta2;
+    optimizer->n = params->n;
+    const dip_status status = alloc_all(optimizer, params, config, err);
+    if (status != DIP_OK) {
+        dip_optimizer_free(optimizer);
+    }
+    return status;
+}
+
+dip_update dip_optimizer_begin(dip_optimizer *optimizer, double rate) {
+    const double t = (double)++optimizer->t;
+    return (dip_update){.kind = optimizer->kind,
+                        .rate = (dip_real)rate,
+                        .decay = (dip_real)(rate * optimizer->decay),
+                        .beta1 = (dip_real)optimizer->beta1,
+                        .beta2 = (dip_real)optimizer->beta2,
+                        .correction1 = (dip_real)(1 / (1 - pow(optimizer->beta1, t))),
+                        .correction2 = (dip_real)(1 / (1 - pow(optimizer->beta2, t)))};
+}
+
+static void sgd(size_t n, const dip_update *u, dip_real *restrict w, const dip_real *restrict g) {
+    for (size_t i = 0; i < n; i++) {
+        w[i] -= u->rate * g[i];
+    }
+}
+
+static void adagrad(size_t n, const dip_update *u, dip_real *restrict w,
+                    const dip_real *restrict g, dip_real *restrict s) {
+    for (size_t i = 0; i < n; i++) {
+        s[i] += g[i] * g[i];
+        w[i] -= u->rate * g[i] / ((dip_real)sqrt(s[i]) + ADAGRAD_FLOOR);
+    }
+}
+
+static void adam(size_t n, const dip_update *u, dip_real *restrict w, const dip_real *restrict g,
+                 dip_real *restrict m, dip_real *restrict v) {
+    for (size_t i = 0; i < n; i++) {
+        m[i] = u->beta1 * m[i] + (1 - u->beta1) * g[i];
+        v[i] = u->beta2 * v[i] + (1 - u->beta2) * g[i] * g[i];
+        w[i] -= u->rate * (m[i] * u->correction1) /
+                ((dip_real)sqrt(v[i] * u->correction2) + ADAM_FLOOR);
+    }
+}
+
+void dip_optimizer_apply(const dip_optimizer *optimizer, const dip_update *update,
+                         dip_param *param, size_t index, size_t at, size_t n,
+                         const dip_real *gradient) {
+    dip_real *w = param->value + at;
+    for (size_t i = 0; param->decays && update->decay > 0 && i < n; i++) {
+        w[i] -= update->decay * w[i];
+    }
+    switch (update->kind) {
+    case DIP_OPTIMIZER_SGD:
+        sgd(n, update, w, gradient);
+        break;
+    case DIP_OPTIMIZER_ADAM:
+        adam(n, update, w, gradient, optimizer->first[index] + at, optimizer->second[index] + at);
+        break;
+    default:
+        adagrad(n, update, w, gradient, optimizer->first[index] + at);
+        break;
+    }
+}
+
+static void free_states(dip_real **states, size_t n) {
+    for (size_t i = 0; states != NULL && i < n; i++) {
+        dip_free(states[i]);
+    }
+    dip_free(states);
+}
+
+void dip_optimizer_free(dip_optimizer *optimizer) {
+    free_states(optimizer->first, optimizer->n);
+    free_states(optimizer->second, optimizer->n);
+    memset(optimizer, 0, sizeof *optimizer);
+}

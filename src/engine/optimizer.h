@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Update rules, element by element. g gradient, r learning rate, w parameter:
+ *
+ *   SGD       w -= r g
+ *   Adagrad   s += g^2;  w -= r g / (sqrt(s) + 1e-10)                       [Duchi et al., JMLR 2011]
+ *   Adam      m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
+ *             w -= r (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + 1e-8)       [Kingma and Ba, ICLR 2015]
+ *
+ * Rows of tables are updated only in steps that touch them ("lazy" Adam; t counts all steps). Weight
+ * decay is decoupled, w -= r decay w, on the same elements and before the rule.
+ */
+#ifndef DIP_ENGINE_OPTIMIZER_H
+#define DIP_ENGINE_OPTIMIZER_H
+
+#include "config/config.h"
+#include "model/params.h"
+
+typedef struct dip_optimizer {
+    int kind; /* dip_optimizer_kind */
+    double decay;
+    double beta1;
+    double beta2;
+    int64_t t; /* steps made */
+    size_t n;
+    dip_real **first;  /* [n] s of Adagrad or m of Adam, shaped like the tensor; NULL for SGD */
+    dip_real **second; /* [n] v of Adam */
+} dip_optimizer;
+
+dip_status dip_optimizer_create(dip_optimizer *optimizer, const dip_params *params,
+                                const dip_config *config, dip_error *err);
+
+/* What is common to all elements of one step. */
+typedef struct dip_update {
+    int kind;
+    dip_real rate;
+    dip_real decay;
+    dip_real beta1;
+    dip_real beta2;
+    dip_real correction1; /* 1 / (1 - b1^t) */
+    dip_real correction2;
+} dip_update;
+
+/* Counts a step and returns its constants. */
+dip_update dip_optimizer_begin(dip_optimizer *optimizer, double rate);
+
+/* Updates n elements of tensor `param` from element `at` on with gradient [n]. */
+void dip_optimizer_apply(const dip_optimizer *optimizer, const dip_update *update,
+                         dip_param *param, size_t index, size_t at, size_t n,
+                         const dip_real *gradient);
+
+void dip_optimizer_free(dip_optimizer *optimizer);
+
+#endif

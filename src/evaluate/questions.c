@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "evaluate/questions.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *const dip_slice_names[DIP_N_SLICES] = {"all", "head", "tail", "cold"};
+
+/* A pair as one number that sorts by query, then by item. */
+static uint64_t key_of(const int32_t *pair) {
+    return ((uint64_t)(uint32_t)pair[0] << 32) | (uint32_t)pair[1];
+}
+
+static int by_key(const void *left, const void *right) {
+    const uint64_t a = *(const uint64_t *)left;
+    const uint64_t b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static uint64_t *sorted_pairs(const dip_dataset *dataset, size_t split, dip_error *err) {
+    const size_t n = (size_t)dataset->n_pairs[split];
+    uint64_t *keys = dip_alloc(n, sizeof *keys, "sorted pairs", err);
+    for (size_t i = 0; keys != NULL && i < n; i++) {
+        keys[i] = key_of(dataset->pairs[split] + 2 * i);
+    }
+    if (keys != NULL) {
+        qsort(keys, n, sizeof *keys, by_key);
+    }
+    return keys;
+}
+
+static dip_status group_by_query(dip_questions *q, const uint64_t *keys, size_t n,
+                                 dip_error *err) {
+    q->query = dip_alloc(n, sizeof *q->query, "test queries", err);
+    q->start = dip_alloc(n + 1, sizeof *q->start, "test queries", err);
+    q->right = dip_alloc(n, sizeof *q->right, "test items", err);
+    if (q->query == NULL || q->start == NULL || q->right == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const int32_t query = (int32_t)(keys[i] >> 32);
+        if (q->n == 0 || q->query[q->n - 1] != query) {
+            q->query[q->n] = query;
+            q->start[q->n++] = (int64_t)i;
+        }
+        q->right[i] = (int32_t)(keys[i] & UINT32_MAX);
+        q->start[q->n] = (int64_t)i + 1;
+    }
+    return DIP_OK;
+}
+
+static int by_row(const void *left, const void *right) {
+    const int32_t a = *(const int32_t *)left;
+    const int32_t b = *(const int32_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* Walks the sorted queries and the sorted training pairs side by side. */
+static void fill_excluded(dip_questions *q, const uint64_t *train, size_t n_train,
+                          bool exclude_query) {
+    size_t at = 0;
+    int64_t used = 0;
+    for (size_t i = 0; i < q->n; i++) {
+        const uint64_t query = (uint32_t)q->query[i];
+        const int64_t begin = used;
+        while (at < n_train && train[at] >> 32 < query) {
+            at++;
+        }
+        for (size_t j = at; j < n_train && train[j] >> 32 == query; j++) {
+            q->excluded_row[used++] = (int32_t)(train[j] & UINT32_MAX);
+        }
+        if (exclude_query) {
+            q->excluded_row[used++] = q->query[i];
+        }
+        qsort(q->excluded_row + begin, (size_t)(used - begin), sizeof *q->excluded_row, by_row);
+        q->excluded_start[i + 1] = used;
+    }
+}
+
+static dip_status collect_excluded(dip_questions *q, const dip_dataset *dataset,
+                                   bool exclude_training, bool exclude_query, dip_error *err) {
+    const size_t n_train = exclude_training ? (size_t)dataset->n_pairs[0] : 0;
+    uint64_t *train = exclude_training ? sorted_pairs(dataset, 0, err)
+                                       : dip_alloc(0, sizeof *train, "sorted pairs", err);
+    q->excluded_start = dip_alloc(q->n + 1, sizeof *q->excluded_start, "excluded items", err);
+    q->excluded_row = dip_alloc(n_train + q->n, sizeof *q->excluded_row, "excluded items", err);
+    if (train == NULL || q->excluded_start == NULL || q->excluded_row == NULL) {
+        dip_free(train);
+        return DIP_ERR_MEMORY;
+    }
+    fill_excluded(q, train, n_train, exclude_query && dataset->schema.queries_are_items);
+    q->excluded = (dip_excluded){q->excluded_start, q->excluded_row};
+    dip_free(train);
+    return DIP_OK;
+}
+
+typedef struct popular {
+    int64_t count;
+    int64_t row;
+} popular;
+
+static int by_popularity(const void *left, const void *right) {
+    const popular *a = left;
+    const popular *b = right;
+    if (a->count != b->count) {
+        return a->count > b->count ? -1 : 1;
+    }
+    return (a->row > b->row) - (a->row < b->row);
+}
+
+static dip_status mark_slices(dip_questions *q, const dip_dataset *dataset, dip_error *err) {
+    const size_t n = (size_t)dataset->items.n;
+    popular *list = dip_alloc(n, sizeof *list, "item popularity", err);
+    q->slices = dip_alloc(n, 1, "popularity slices", err);
+    if (list == NULL || q->slices == NULL) {
+        dip_free(list);
+        return DIP_ERR_MEMORY;
+    }
+    size_t seen = 0;
+    for (size_t i = 0; i < n; i++) {
+        const int64_t count = dataset->item_count[i];
+        q->slices[i] = 1u << DIP_SLICE_ALL | 1u << DIP_SLICE_TAIL;
+        if (count > 0) {
+            list[seen++] = (popular){count, (int64_t)i};
+        } else {
+            q->slices[i] |= 1u << DIP_SLICE_COLD;
+        }
+    }
+    qsort(list, seen, sizeof *list, by_popularity);
+    q->n_head = (int64_t)((seen + 9) / 10);
+    for (int64_t i = 0; i < q->n_head; i++) {
+        q->slices[list[i].row] = 1u << DIP_SLICE_ALL | 1u << DIP_SLICE_HEAD;
+    }
+    dip_free(list);
+    return DIP_OK;
+}
+
+dip_status dip_questions_create(dip_questions *questions, const dip_dataset *dataset, size_t split,
+                                bool exclude_training, bool exclude_query, dip_error *err) {
+    memset(questions, 0, sizeof *questions);
+    uint64_t *keys = sorted_pairs(dataset, split, err);
+    if (keys == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    dip_status status = group_by_query(questions, keys, (size_t)dataset->n_pairs[split], err);
+    dip_free(keys);
+    if (status == DIP_OK) {
+        status = collect_excluded(questions, dataset, exclude_training, exclude_query, err);
+    }
+    if (status == DIP_OK) {
+        status = mark_slices(questions, dataset, err);
+    }
+    if (status != DIP_OK) {
+        dip_questions_free(questions);
+    }
+    return status;
+}
+
+void dip_questions_free(dip_questions *questions) {
+    dip_free(questions->query);
+    dip_free(questions->start);
+    dip_free(questions->right);
+    dip_free(questions->excluded_start);
+    dip_free(questions->excluded_row);
+    dip_free(questions->slices);
+    memset(questions, 0, sizeof *questions);
+}

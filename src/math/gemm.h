@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Matrix products. gemm.c is the only file that knows oneDNN.
+ */
+#ifndef DIP_MATH_GEMM_H
+#define DIP_MATH_GEMM_H
+
+#include "math/real.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A row-major matrix operand: element (i, j) is at data[i * stride + j], before transposition. */
+typedef struct dip_operand {
+    const dip_real *data;
+    size_t stride;
+    bool transposed;
+} dip_operand;
+
+/* C = alpha op(A) op(B) + beta C, with C [m x n] at stride ldc, op(A) [m x k], op(B) [k x n].
+ *
+ * Runs on the calling thread: callers divide work into panels whose sizes do not depend on the number
+ * of threads, so that results have the same bits for any number. */
+void dip_gemm(size_t m, size_t n, size_t k, dip_real alpha, dip_operand a, dip_operand b,
+              dip_real beta, dip_real *c, size_t ldc);
+
+/* Rows of a panel: 128 costs nothing against one large product (RELIABILITY measurements in docs). */
+enum { DIP_PANEL = 128 };
+
+static inline size_t dip_panel_count(size_t rows) {
+    return (rows + DIP_PANEL - 1) / DIP_PANEL;
+}
+
+static inline size_t dip_panel_rows(size_t rows, size_t panel) {
+    const size_t left = rows - panel * DIP_PANEL;
+    return left < DIP_PANEL ? left : DIP_PANEL;
+}
+
+#endif

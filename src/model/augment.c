@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/augment.h"
+
+#include <string.h>
+
+static bool is_cfm(int method) {
+    return method == DIP_METHOD_CFM || method == DIP_METHOD_CFM_NO_COMPLEMENT ||
+           method == DIP_METHOD_CFM_NO_DROPOUT;
+}
+
+static bool is_rfm(int method) {
+    return method == DIP_METHOD_RFM || method == DIP_METHOD_RFM_NO_COMPLEMENT;
+}
+
+bool dip_method_has_views(int method) {
+    return is_cfm(method) || is_rfm(method) || method == DIP_METHOD_DROPOUT;
+}
+
+bool dip_method_drops_values(int method) {
+    return dip_method_has_views(method) && method != DIP_METHOD_CFM_NO_DROPOUT;
+}
+
+/* Insertion sort of the other features; among equals the smaller index comes first. */
+static void rank_related(dip_augmenter *augmenter, size_t seed, const double *information) {
+    uint8_t *list = augmenter->related[seed];
+    const double *row = information + seed * augmenter->k;
+    size_t n = 0;
+    for (size_t f = 0; f < augmenter->k; f++) {
+        if (f == seed) {
+            continue;
+        }
+        size_t at = n++;
+        while (at > 0 && row[list[at - 1]] < row[f]) {
+            list[at] = list[at - 1];
+            at--;
+        }
+        list[at] = (uint8_t)f;
+    }
+}
+
+dip_status dip_augmenter_make(dip_augmenter *augmenter, int method, size_t k,
+                              const double *information, uint64_t seed, dip_error *err) {
+    memset(augmenter, 0, sizeof *augmenter);
+    augmenter->method = method;
+    augmenter->k = k;
+    augmenter->rng = dip_rng_make(seed, DIP_DRAW_MASK);
+    if ((is_cfm(method) || is_rfm(method)) && k < 2) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "ssl.method: masking needs at least two item features and there is %zu; "
+                        "use dropout (for a bag) or none",
+                        k);
+    }
+    for (size_t f = 0; is_cfm(method) && f < k; f++) {
+        rank_related(augmenter, f, information);
+    }
+    return DIP_OK;
+}
+
+static uint64_t all_features(size_t k) {
+    return k == 64 ? UINT64_MAX : ((uint64_t)1 << k) - 1;
+}
+
+/* Seed and correlates. The seed counts among the masked, so n + 1 <= k - 1 keeps one feature alive. */
+static uint64_t correlated_mask(const dip_augmenter *augmenter, uint64_t draw_index,
+                                uint64_t step) {
+    const dip_draw draw = dip_rng_at(augmenter->rng, step, draw_index);
+    const size_t seed = (size_t)dip_below(draw.word[0], draw.word[1], augmenter->k);
+    const size_t half = augmenter->k / 2;
+    const size_t n = half <= augmenter->k - 2 ? half : augmenter->k - 2;
+    uint64_t mask = (uint64_t)1 << seed;
+    for (size_t i = 0; i < n; i++) {
+        mask |= (uint64_t)1 << augmenter->related[seed][i];
+    }
+    return mask;
+}
+
+/* floor(k/2) features at random: the first ones of a random permutation. */
+static uint64_t random_mask(const dip_augmenter *augmenter, uint64_t draw_index, uint64_t step) {
+    const uint64_t stream = ((uint64_t)(draw_index + 1) << 48) ^ step;
+    const dip_permutation order = dip_permutation_make(augmenter->rng, stream, augmenter->k);
+    uint64_t mask = 0;
+    for (size_t i = 0; i < augmenter->k / 2; i++) {
+        mask |= (uint64_t)1 << dip_permute(&order, i);
+    }
+    return mask;
+}
+
+dip_masks dip_augmenter_draw(const dip_augmenter *augmenter, uint64_t step) {
+    const uint64_t all = all_features(augmenter->k);
+    dip_masks masks = {0, 0};
+    switch (augmenter->method) {
+    case DIP_METHOD_CFM:
+    case DIP_METHOD_CFM_NO_DROPOUT:
+        masks.h = correlated_mask(augmenter, 0, step);
+        masks.g = all & ~masks.h;
+        break;
+    case DIP_METHOD_CFM_NO_COMPLEMENT:
+        masks.h = correlated_mask(augmenter, 0, step);
+        masks.g = correlated_mask(augmenter, 1, step);
+        break;
+    case DIP_METHOD_RFM:
+        masks.h = random_mask(augmenter, 0, step);
+        masks.g = all & ~masks.h;
+        break;
+    case DIP_METHOD_RFM_NO_COMPLEMENT:
+        masks.h = random_mask(augmenter, 0, step);
+        masks.g = random_mask(augmenter, 1, step);
+        break;
+    default:
+        break;
+    }
+    return masks;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The two augmented views of the self-supervised task: which features are masked in each. Dropping
+ * single values of bags is the second stage and happens where bags are pooled (input.h).
+ *
+ *   RFM   the k features are split at random into two disjoint halves; h masks one, g the other
+ *   CFM   a seed feature is drawn uniformly, with the n = floor(k/2) features of highest mutual
+ *         information with it; h masks these n + 1, g masks the rest
+ *
+ * Without complement, g draws its own mask in the same way as h. A view keeps at least one feature:
+ * for k <= 3, n is lowered to k - 2. One draw a step, for the whole batch.
+ */
+#ifndef DIP_MODEL_AUGMENT_H
+#define DIP_MODEL_AUGMENT_H
+
+#include "base/rng.h"
+#include "config/config.h"
+#include "data/schema.h"
+
+typedef struct dip_masks {
+    uint64_t h; /* bit f: feature f takes its default embedding */
+    uint64_t g;
+} dip_masks;
+
+typedef struct dip_augmenter {
+    int method; /* dip_method */
+    size_t k;
+    uint8_t related[DIP_FEATURES_MAX][DIP_FEATURES_MAX]; /* others by falling information */
+    dip_rng rng;
+} dip_augmenter;
+
+/* information [k x k] may be NULL unless the method is a CFM. DIP_ERR_USAGE when a masking method
+ * meets fewer than two features. */
+dip_status dip_augmenter_make(dip_augmenter *augmenter, int method, size_t k,
+                              const double *information, uint64_t seed, dip_error *err);
+
+/* The masks of a step. */
+dip_masks dip_augmenter_draw(const dip_augmenter *augmenter, uint64_t step);
+
+/* Whether the method trains two augmented views with Eq. 3, and whether it drops values in them. */
+bool dip_method_has_views(int method);
+bool dip_method_drops_values(int method);
+
+#endif

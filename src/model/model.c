@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/model.h"
+
+#include "base/mem.h"
+#include "model/safetensors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CONFIG_PART "config.json"
+#define TENSOR_PART "model.safetensors"
+#define METRICS_PART "metrics.jsonl"
+
+/* ---- writing ------------------------------------------------------------------------------------ */
+
+static dip_status put_text(dip_folder_writer *folder, const char *name, const json_t *json,
+                           dip_error *err) {
+    char *text = NULL;
+    DIP_TRY(dip_json_dump(json, &text, err));
+    const dip_status status = dip_folder_put(folder, name, text, strlen(text), err);
+    dip_json_free_text(text);
+    return status;
+}
+
+static dip_status describe_dataset(const dip_dataset *dataset, json_t *object, dip_error *err) {
+    char *path = realpath(dataset->folder.path, NULL);
+    const dip_status status = dip_json_set(
+        object, "dataset",
+        json_pack("{s:s, s:s}", "path", path != NULL ? path : dataset->folder.path, "identity",
+                  dip_folder_identity(&dataset->folder)),
+        err);
+    free(path);
+    return status;
+}
+
+static dip_status fill_description(const dip_model_source *source, json_t *object,
+                                   dip_error *err) {
+    json_t *config = NULL;
+    json_t *schema = NULL;
+    DIP_TRY(dip_config_to_json(source->config, &config, err));
+    DIP_TRY(dip_json_set(object, "config", config, err));
+    DIP_TRY(dip_schema_to_json(&source->dataset->schema, &schema, err));
+    DIP_TRY(dip_json_set(object, "schema", schema, err));
+    DIP_TRY(describe_dataset(source->dataset, object, err));
+    if (source->training != NULL) {
+        return dip_json_set(object, "training", json_incref((json_t *)(uintptr_t)source->training),
+                            err);
+    }
+    return DIP_OK;
+}
+
+static dip_status put_description(dip_folder_writer *folder, const dip_model_source *source,
+                                  dip_error *err) {
+    json_t *object = NULL;
+    DIP_TRY(dip_json_new_object(&object, err));
+    dip_status status = fill_description(source, object, err);
+    if (status == DIP_OK) {
+        status = put_text(folder, CONFIG_PART, object, err);
+    }
+    json_decref(object);
+    return status;
+}
+
+/* Vocabularies are copied byte for byte. */
+static dip_status copy_vocabularies(dip_folder_writer *folder, const dip_dataset *dataset,
+                                    dip_error *err) {
+    for (size_t t = 0; t < dataset->schema.n_tables; t++) {
+        char name[DIP_PART_NAME_MAX];
+        dip_map map;
+        if (!dataset->schema.tables[t].is_vocabulary) {
+            continue;
+        }
+        dip_part_name(name, "vocab", t, dataset->schema.tables[t].name, ".tsv");
+        DIP_TRY(dip_folder_map(&dataset->folder, name, &map, err));
+        const dip_status status = dip_folder_put(folder, name, map.data, map.bytes, err);
+        dip_map_close(&map);
+        DIP_TRY(status);
+    }
+    return DIP_OK;
+}
+
+static dip_status put_parts(dip_folder_writer *folder, const dip_model_source *source,
+                            dip_error *err) {
+    const char *metrics = source->metrics != NULL ? source->metrics : "";
+    DIP_TRY(dip_safetensors_put(folder, TENSOR_PART, &source->towers->params, err));
+    DIP_TRY(put_description(folder, source, err));
+    DIP_TRY(copy_vocabularies(folder, source->dataset, err));
+    return dip_folder_put(folder, METRICS_PART, metrics, strlen(metrics), err);
+}
+
+dip_status dip_model_write(const dip_model_source *source, const char *path, bool replace,
+                           dip_error *err) {
+    dip_folder_writer folder;
+    DIP_TRY(dip_folder_create(&folder, path, replace, err));
+    dip_status status = put_parts(&folder, source, err);
+    if (status == DIP_OK) {
+        status = dip_folder_publish(&folder, DIP_MODEL_FORMAT, DIP_MODEL_VERSION, NULL, err);
+    }
+    dip_folder_abort(&folder);
+    return status;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------ */
+
+static dip_status read_description(dip_model *model, dip_error *err) {
+    dip_map map;
+    json_t *config = NULL;
+    json_t *schema = NULL;
+    DIP_TRY(dip_folder_map(&model->folder, CONFIG_PART, &map, err));
+    const dip_status status = dip_json_parse(&model->description, (const char *)map.data, map.bytes,
+                                             CONFIG_PART, err);
+    dip_map_close(&map);
+    DIP_TRY(status);
+    DIP_TRY(dip_json_object(model->description, "config", &config, err));
+    DIP_TRY(dip_json_object(model->description, "schema", &schema, err));
+    dip_options_default(&dip_config_table, &model->config, sizeof model->config);
+    DIP_TRY(dip_config_from_json(&model->config, config, err));
+    return dip_schema_from_json(&model->schema, schema, err);
+}
+
+static dip_status read_tensors(dip_model *model, dip_error *err) {
+    dip_map map;
+    DIP_TRY(dip_towers_create(&model->towers, &model->schema, &model->config, err));
+    DIP_TRY(dip_folder_map(&model->folder, TENSOR_PART, &map, err));
+    dip_status status = dip_params_alloc(&model->towers.params, false, err);
+    if (status == DIP_OK) {
+        status = dip_safetensors_read(&model->towers.params, &map, TENSOR_PART, err);
+    }
+    dip_map_close(&map);
+    return status;
+}
+
+static dip_status read_vocabularies(dip_model *model, dip_error *err) {
+    model->vocabs = dip_alloc(model->schema.n_tables, sizeof *model->vocabs, "vocabularies", err);
+    if (model->vocabs == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    for (size_t t = 0; t < model->schema.n_tables; t++) {
+        char name[DIP_PART_NAME_MAX];
+        const dip_table *table = &model->schema.tables[t];
+        if (table->is_vocabulary) {
+            dip_part_name(name, "vocab", t, table->name, ".tsv");
+            DIP_TRY(dip_vocab_read(&model->vocabs[t], &model->folder, name, table->rows, err));
+        }
+    }
+    return DIP_OK;
+}
+
+static dip_status read_parts(dip_model *model, dip_error *err) {
+    DIP_TRY(read_description(model, err));
+    DIP_TRY(read_tensors(model, err));
+    return read_vocabularies(model, err);
+}
+
+dip_status dip_model_read(dip_model *model, const char *path, dip_error *err) {
+    memset(model, 0, sizeof *model);
+    DIP_TRY(dip_folder_open(&model->folder, path, DIP_MODEL_FORMAT, DIP_MODEL_VERSION, err));
+    const dip_status status = read_parts(model, err);
+    if (status != DIP_OK) {
+        dip_model_release(model);
+        return dip_fail_context(err, status, "model %s", path);
+    }
+    return DIP_OK;
+}
+
+void dip_model_release(dip_model *model) {
+    for (size_t t = 0; model->vocabs != NULL && t < model->schema.n_tables; t++) {
+        dip_vocab_free(&model->vocabs[t]);
+    }
+    dip_free(model->vocabs);
+    dip_towers_free(&model->towers);
+    dip_schema_free(&model->schema);
+    json_decref(model->description);
+    dip_folder_close(&model->folder);
+    memset(model, 0, sizeof *model);
+}
+
+static dip_status compare_schemas(const dip_model *model, const dip_dataset *dataset,
+                                  dip_error *err) {
+    json_t *schema = NULL;
+    DIP_TRY(dip_schema_to_json(&dataset->schema, &schema, err));
+    const bool is_equal = json_equal(schema, json_object_get(model->description, "schema")) != 0;
+    json_decref(schema);
+    if (!is_equal) {
+        return dip_fail(err, DIP_ERR_FAILED,
+                        "the dataset %s has other features or tables than the model %s was trained "
+                        "with; give the dataset that it was trained on",
+                        dataset->folder.path, model->folder.path);
+    }
+    return DIP_OK;
+}
+
+static const json_t *part_of(const dip_folder *folder, const char *name) {
+    return json_object_get(json_object_get(folder->manifest, "parts"), name);
+}
+
+dip_status dip_model_check_dataset(const dip_model *model, const dip_dataset *dataset,
+                                   dip_error *err) {
+    DIP_TRY(compare_schemas(model, dataset, err));
+    for (size_t t = 0; t < model->schema.n_tables; t++) {
+        char name[DIP_PART_NAME_MAX];
+        if (!model->schema.tables[t].is_vocabulary) {
+            continue;
+        }
+        dip_part_name(name, "vocab", t, model->schema.tables[t].name, ".tsv");
+        if (!json_equal(part_of(&model->folder, name), part_of(&dataset->folder, name))) {
+            return dip_fail(err, DIP_ERR_FAILED,
+                            "vocabulary \"%s\" of the dataset %s differs from the one that the "
+                            "model was trained with; its rows would mean other values",
+                            model->schema.tables[t].name, dataset->folder.path);
+        }
+    }
+    return DIP_OK;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/run.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "evaluate/evaluate.h"
+#include "train/trainer.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* Steps between two lines of metrics.jsonl. */
+enum { METRICS_EVERY = 10 };
+
+typedef struct run {
+    dip_trainer trainer;
+    dip_questions questions; /* the validation's; empty without one */
+    bool validates;
+    const char *output;
+    bool replace;
+    const dip_watch *watch;
+    dip_text metrics; /* metrics.jsonl so far */
+    double start;
+    double best;
+    int64_t best_epoch; /* -1 before the first validation */
+    int64_t epochs;     /* finished */
+    dip_step last;
+    bool is_saved;
+} run;
+
+static double now_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static dip_status note_step(run *r, const dip_step *s, dip_error *err) {
+    if (s->step % METRICS_EVERY != 0 && s->step != 1) {
+        return DIP_OK;
+    }
+    return dip_text_printf(&r->metrics, err,
+                           "{\"step\": %lld, \"epoch\": %lld, \"examples\": %lld, \"loss\": %.9g, "
+                           "\"loss_main\": %.9g, \"loss_self\": %.9g, \"rate\": %.9g, "
+                           "\"gradient_norm\": %.9g}\n",
+                           (long long)s->step, (long long)s->epoch, (long long)s->examples, s->loss,
+                           s->loss_main, s->loss_self, s->rate, s->gradient_norm);
+}
+
+static void metric_name(const dip_config *config, char text[DIP_VALUE_MAX]) {
+    char name[DIP_VALUE_MAX];
+    dip_options_get(dip_options_find(&dip_config_table, "train.metric"), config, name);
+    snprintf(text, DIP_VALUE_MAX, "%.200s@%lld", name, (long long)config->train.metric_k);
+}
+
+static dip_status tell_step(const run *r, const dip_step *s, dip_error *err) {
+    char detail[200];
+    int used = snprintf(detail, sizeof detail, "epoch %lld/%lld  loss %.4f (main %.4f",
+                        (long long)s->epoch + 1, (long long)r->trainer.config.train.epochs, s->loss,
+                        s->loss_main);
+    if (s->loss_self != 0) {
+        used += snprintf(detail + used, sizeof detail - (size_t)used, ", self %.4f", s->loss_self);
+    }
+    used += snprintf(detail + used, sizeof detail - (size_t)used, ")");
+    if (r->best_epoch >= 0) {
+        char name[DIP_VALUE_MAX];
+        metric_name(&r->trainer.config, name);
+        snprintf(detail + used, sizeof detail - (size_t)used, "  best %.40s %.4f", name, r->best);
+    }
+    const dip_progress progress = {
+        .phase = "training",
+        .unit = "examples",
+        .detail = detail,
+        .done = (uint64_t)s->examples,
+        .total = (uint64_t)(r->trainer.dataset->n_pairs[0] * r->trainer.config.train.epochs)};
+    return dip_tell(r->watch, &progress, err);
+}
+
+static json_t *training_state(const run *r) {
+    char name[DIP_VALUE_MAX];
+    metric_name(&r->trainer.config, name);
+    json_t *state =
+        json_pack("{s:I, s:I, s:I, s:f, s:f, s:f}", "steps", (json_int_t)r->last.step, "epochs",
+                  (json_int_t)r->epochs, "examples", (json_int_t)r->last.examples, "loss",
+                  r->last.loss, "loss_main", r->last.loss_main, "loss_self", r->last.loss_self);
+    if (state != NULL && r->validates && r->best_epoch >= 0) {
+        json_object_set_new(state, "validation_metric", json_string(name));
+        json_object_set_new(state, "best_validation", json_real(r->best));
+        json_object_set_new(state, "best_epoch", json_integer(r->best_epoch + 1));
+    }
+    return state;
+}
+
+/* The first save obeys the caller's replace flag; later ones replace our own. */
+static dip_status save(run *r, dip_error *err) {
+    json_t *state = training_state(r);
+    if (state == NULL) {
+        return dip_fail(err, DIP_ERR_MEMORY, "out of memory for the model's description");
+    }
+    const char *metrics = r->metrics.data != NULL ? r->metrics.data : "";
+    const dip_status status = dip_trainer_write(&r->trainer, r->output, r->replace || r->is_saved,
+                                                metrics, state, err);
+    json_decref(state);
+    r->is_saved = r->is_saved || status == DIP_OK;
+    return status;
+}
+
+static dip_status validate(run *r, bool *is_better, dip_error *err) {
+    char name[DIP_VALUE_MAX];
+    double value = 0;
+    const dip_config *config = &r->trainer.config;
+    DIP_TRY(dip_evaluate_metric(dip_engine_towers(r->trainer.engine), r->trainer.dataset, config,
+                                &r->questions, &value, err));
+    metric_name(config, name);
+    DIP_TRY(dip_text_printf(&r->metrics, err, "{\"epoch\": %lld, \"validation_%s\": %.9g}\n",
+                            (long long)r->epochs, name, value));
+    *is_better = r->best_epoch < 0 || value > r->best;
+    if (*is_better) {
+        r->best = value;
+        r->best_epoch = r->epochs - 1;
+    }
+    return DIP_OK;
+}
+
+static dip_status run_epoch(run *r, dip_error *err) {
+    for (int64_t i = 0; i < r->trainer.steps_per_epoch; i++) {
+        DIP_TRY(dip_trainer_advance(&r->trainer, &r->last, err));
+        DIP_TRY(note_step(r, &r->last, err));
+        DIP_TRY(tell_step(r, &r->last, err));
+    }
+    r->epochs++;
+    return DIP_OK;
+}
+
+/* Without a validation split every epoch is saved, so that the last good one is there. */
+static dip_status run_epochs(run *r, dip_error *err) {
+    const dip_config *config = &r->trainer.config;
+    while (r->epochs < config->train.epochs) {
+        bool is_better = true;
+        DIP_TRY(run_epoch(r, err));
+        if (r->validates) {
+            DIP_TRY(validate(r, &is_better, err));
+        }
+        if (is_better) {
+            DIP_TRY(save(r, err));
+        }
+        if (r->validates && config->train.patience > 0 &&
+            r->epochs - 1 - r->best_epoch >= config->train.patience) {
+            break;
+        }
+    }
+    return DIP_OK;
+}
+
+static dip_status check_output(const run *r, dip_error *err) {
+    if (!r->replace && dip_path_exists(r->output)) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "%s exists; give another name, or --force to replace it", r->output);
+    }
+    return DIP_OK;
+}
+
+static dip_status train(run *r, const dip_dataset *dataset, const dip_config *config,
+                        json_t **report, dip_error *err) {
+    DIP_TRY(check_output(r, err));
+    DIP_TRY(dip_trainer_init(&r->trainer, dataset, config, err));
+    r->validates = dataset->n_pairs[1] > 0;
+    if (r->validates) {
+        DIP_TRY(dip_questions_create(&r->questions, dataset, 1, true, true, err));
+    }
+    r->start = now_seconds();
+    const dip_status status = run_epochs(r, err);
+    if (status != DIP_OK && r->is_saved) {
+        return dip_fail_context(err, status, "the last good model (epoch %lld) is kept in %s",
+                                (long long)(r->validates ? r->best_epoch + 1 : r->epochs),
+                                r->output);
+    }
+    DIP_TRY(status);
+    if (report != NULL) {
+        json_t *state = training_state(r);
+        const double seconds = now_seconds() - r->start;
+        if (state == NULL || json_object_set_new(state, "seconds", json_real(seconds)) != 0 ||
+            json_object_set_new(state, "examples_per_second",
+                                json_real((double)r->last.examples / seconds)) != 0) {
+            json_decref(state);
+            return dip_fail(err, DIP_ERR_MEMORY, "out of memory for the report");
+        }
+        *report = state;
+    }
+    return DIP_OK;
+}
+
+dip_status dip_train_run(const dip_dataset *dataset, const dip_config *config, const char *output,
+                         bool replace, const dip_watch *watch, json_t **report, dip_error *err) {
+    run r = {.output = output, .replace = replace, .watch = watch, .best_epoch = -1};
+    const dip_status status = train(&r, dataset, config, report, err);
+    dip_questions_free(&r.questions);
+    dip_text_free(&r.metrics);
+    dip_trainer_release(&r.trainer);
+    return status;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/trainer.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "train/schedule.h"
+
+#include <string.h>
+
+/* A batch never has more rows than there are. */
+static void cut_batches(dip_trainer *trainer) {
+    struct dip_config *config = &trainer->config;
+    const int64_t pairs = trainer->dataset->n_pairs[0];
+    const int64_t wanted = config->ssl.batch > 0 ? config->ssl.batch : config->train.batch;
+    config->train.batch = config->train.batch < pairs ? config->train.batch : pairs;
+    config->ssl.batch = wanted < (int64_t)trainer->n_pool ? wanted : (int64_t)trainer->n_pool;
+}
+
+static dip_status make_pool(dip_trainer *trainer, dip_error *err) {
+    const dip_dataset *dataset = trainer->dataset;
+    trainer->n_pool = (size_t)dataset->items.n;
+    if (trainer->config.ssl.items == DIP_SSL_CATALOGUE) {
+        return DIP_OK;
+    }
+    trainer->pool = dip_alloc(trainer->n_pool, sizeof *trainer->pool, "training items", err);
+    if (trainer->pool == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    trainer->n_pool = 0;
+    for (int64_t i = 0; i < dataset->items.n; i++) {
+        if (dataset->item_trains[i]) {
+            trainer->pool[trainer->n_pool++] = (int32_t)i;
+        }
+    }
+    return DIP_OK;
+}
+
+static dip_status check_sizes(const dip_trainer *trainer, dip_error *err) {
+    if (trainer->dataset->n_pairs[0] < 2) {
+        return dip_fail(err, DIP_ERR_FAILED,
+                        "the dataset has %lld training pair(s); in-batch negatives need two",
+                        (long long)trainer->dataset->n_pairs[0]);
+    }
+    if (trainer->n_pool < 2) {
+        return dip_fail(err, DIP_ERR_FAILED,
+                        "there are %zu items for the second loss; it needs two", trainer->n_pool);
+    }
+    return DIP_OK;
+}
+
+static dip_status alloc_batches(dip_trainer *trainer, dip_error *err) {
+    const size_t n = (size_t)trainer->config.train.batch;
+    trainer->n_self = (size_t)trainer->config.ssl.batch;
+    trainer->query = dip_alloc(n, sizeof *trainer->query, "a batch", err);
+    trainer->item = dip_alloc(n, sizeof *trainer->item, "a batch", err);
+    trainer->self = dip_alloc(trainer->n_self, sizeof *trainer->self, "a batch", err);
+    return trainer->query != NULL && trainer->item != NULL && trainer->self != NULL
+               ? DIP_OK
+               : DIP_ERR_MEMORY;
+}
+
+static dip_status init(dip_trainer *trainer, dip_error *err) {
+    const dip_dataset *dataset = trainer->dataset;
+    struct dip_config *config = &trainer->config;
+    DIP_TRY(make_pool(trainer, err));
+    DIP_TRY(check_sizes(trainer, err));
+    cut_batches(trainer);
+    DIP_TRY(alloc_batches(trainer, err));
+    DIP_TRY(dip_augmenter_make(&trainer->augmenter, config->ssl.method,
+                               dataset->schema.items.n_features, dataset->mutual_information,
+                               (uint64_t)config->seed, err));
+    trainer->rng_shuffle = dip_rng_make((uint64_t)config->seed, DIP_DRAW_SHUFFLE);
+    trainer->rng_items = dip_rng_make((uint64_t)config->seed, DIP_DRAW_ITEMS);
+    trainer->steps_per_epoch =
+        (dataset->n_pairs[0] + config->train.batch - 1) / config->train.batch;
+    trainer->total_steps = trainer->steps_per_epoch * config->train.epochs;
+    return dip_engine_create(&trainer->engine, dataset, config, err);
+}
+
+dip_status dip_trainer_init(dip_trainer *trainer, const dip_dataset *dataset,
+                            const dip_config *config, dip_error *err) {
+    memset(trainer, 0, sizeof *trainer);
+    trainer->dataset = dataset;
+    trainer->config = *config;
+    const dip_status status = init(trainer, err);
+    if (status != DIP_OK) {
+        dip_trainer_release(trainer);
+    }
+    return status;
+}
+
+/* The pairs of an epoch are dealt evenly to its steps, so that the last batch is not a tiny one. */
+static size_t fill_pairs(dip_trainer *trainer, int64_t epoch, int64_t within) {
+    const int64_t pairs = trainer->dataset->n_pairs[0];
+    const int64_t begin = pairs * within / trainer->steps_per_epoch;
+    const int64_t end = pairs * (within + 1) / trainer->steps_per_epoch;
+    const dip_permutation order =
+        dip_permutation_make(trainer->rng_shuffle, (uint64_t)epoch, (uint64_t)pairs);
+    for (int64_t i = begin; i < end; i++) {
+        const int32_t *pair = trainer->dataset->pairs[0] + 2 * dip_permute(&order, (uint64_t)i);
+        trainer->query[i - begin] = pair[0];
+        trainer->item[i - begin] = pair[1];
+    }
+    return (size_t)(end - begin);
+}
+
+/* The first places of a permutation of its own for each step: uniform, and distinct in the batch. */
+static void fill_self(dip_trainer *trainer) {
+    const dip_permutation order = dip_permutation_make(
+        trainer->rng_items, (uint64_t)trainer->step, (uint64_t)trainer->n_pool);
+    for (size_t i = 0; i < trainer->n_self; i++) {
+        const uint64_t at = dip_permute(&order, i);
+        trainer->self[i] = trainer->pool != NULL ? trainer->pool[at] : (int32_t)at;
+    }
+}
+
+void dip_trainer_fill(dip_trainer *trainer, dip_batch *batch) {
+    const int64_t epoch = trainer->step / trainer->steps_per_epoch;
+    const size_t n = fill_pairs(trainer, epoch, trainer->step % trainer->steps_per_epoch);
+    fill_self(trainer);
+    *batch = (dip_batch){.n = n,
+                         .query = trainer->query,
+                         .item = trainer->item,
+                         .n_self = trainer->n_self,
+                         .self = trainer->self,
+                         .masks = dip_augmenter_draw(&trainer->augmenter, (uint64_t)trainer->step),
+                         .step = (uint64_t)trainer->step};
+}
+
+/* Pairs seen after a number of steps. */
+static int64_t examples_after(const dip_trainer *trainer, int64_t step) {
+    const int64_t pairs = trainer->dataset->n_pairs[0];
+    return step / trainer->steps_per_epoch * pairs +
+           pairs * (step % trainer->steps_per_epoch) / trainer->steps_per_epoch;
+}
+
+dip_status dip_trainer_advance(dip_trainer *trainer, dip_step *step, dip_error *err) {
+    dip_batch batch;
+    dip_losses losses;
+    if (trainer->step >= trainer->total_steps) {
+        return DIP_END;
+    }
+    dip_trainer_fill(trainer, &batch);
+    const dip_status status = dip_engine_compute(trainer->engine, &batch, &losses, err);
+    if (status != DIP_OK) {
+        return dip_fail_context(err, status, "step %lld", (long long)trainer->step + 1);
+    }
+    const int64_t epoch = trainer->step / trainer->steps_per_epoch;
+    const double rate =
+        dip_schedule_rate(&trainer->config, trainer->step + 1, trainer->total_steps);
+    dip_engine_update(trainer->engine, rate);
+    trainer->step++;
+    if (step != NULL) {
+        *step = (dip_step){.step = trainer->step,
+                           .epoch = epoch,
+                           .examples = examples_after(trainer, trainer->step),
+                           .loss = losses.total,
+                           .loss_main = losses.main,
+                           .loss_self = losses.self,
+                           .rate = rate,
+                           .gradient_norm = losses.gradient_norm};
+    }
+    return DIP_OK;
+}
+
+dip_status dip_trainer_write(const dip_trainer *trainer, const char *path, bool replace,
+                             const char *metrics, const json_t *training, dip_error *err) {
+    const dip_model_source source = {.towers = dip_engine_towers(trainer->engine),
+                                     .config = &trainer->config,
+                                     .dataset = trainer->dataset,
+                                     .training = training,
+                                     .metrics = metrics};
+    return dip_model_write(&source, path, replace, err);
+}
+
+void dip_trainer_release(dip_trainer *trainer) {
+    dip_engine_free(trainer->engine);
+    dip_free(trainer->query);
+    dip_free(trainer->item);
+    dip_free(trainer->self);
+    dip_free(trainer->pool);
+    memset(trainer, 0, sizeof *trainer);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which examples a step sees. Everything is a pure function of (seed, epoch, step): the order of the
+ * training pairs in an epoch, the uniform items of the second loss (distinct within a batch), the masks.
+ */
+#ifndef DIP_TRAIN_TRAINER_H
+#define DIP_TRAIN_TRAINER_H
+
+#include "base/progress.h"
+#include "base/text.h"
+#include "engine/engine.h"
+#include "model/model.h"
+
+struct dip_trainer {
+    const dip_dataset *dataset;
+    dip_config config; /* with batch sizes cut to what the dataset has */
+    dip_engine *engine;
+    dip_augmenter augmenter;
+    dip_rng rng_shuffle;
+    dip_rng rng_items;
+    int64_t step;            /* steps made */
+    int64_t steps_per_epoch;
+    int64_t total_steps;
+    int32_t *query; /* [batch] */
+    int32_t *item;  /* [batch] */
+    int32_t *self;  /* [ssl batch] */
+    size_t n_self;
+    int32_t *pool; /* items of the second loss; NULL means the whole catalogue */
+    size_t n_pool;
+};
+
+dip_status dip_trainer_init(dip_trainer *trainer, const dip_dataset *dataset,
+                            const dip_config *config, dip_error *err);
+
+/* The batch of the next step, without making it. */
+void dip_trainer_fill(dip_trainer *trainer, dip_batch *batch);
+
+/* DIP_END after the last epoch. */
+dip_status dip_trainer_advance(dip_trainer *trainer, dip_step *step, dip_error *err);
+
+dip_status dip_trainer_write(const dip_trainer *trainer, const char *path, bool replace,
+                             const char *metrics, const json_t *training, dip_error *err);
+
+void dip_trainer_release(dip_trainer *trainer);
+
+#endif
