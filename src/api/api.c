@@ -17,27 +17,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT_OF(number) #number
-#define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
-
-const char *dip_version(void) {
-    return VERSION_TEXT(DIP_VERSION_MAJOR, DIP_VERSION_MINOR, DIP_VERSION_PATCH);
-}
-
-const char *dip_status_name(dip_status status) {
-    static const char *const NAMES[] = {[DIP_OK] = "ok",
-                                        [DIP_ERR_FAILED] = "failed",
-                                        [DIP_ERR_USAGE] = "usage",
-                                        [DIP_ERR_IO] = "input/output",
-                                        [DIP_ERR_MEMORY] = "out of memory",
-                                        [DIP_ERR_FORMAT] = "bad file",
-                                        [DIP_ERR_NONFINITE] = "not finite",
-                                        [DIP_ERR_INTERRUPTED] = "interrupted",
-                                        [DIP_END] = "end"};
-    const size_t n = sizeof NAMES / sizeof NAMES[0];
-    return (size_t)status < n ? NAMES[status] : "unknown";
-}
-
 static dip_status need(const void *argument, const char *name, dip_error *err) {
     return argument != NULL ? DIP_OK : dip_fail(err, DIP_ERR_USAGE, "argument %s is NULL", name);
 }
