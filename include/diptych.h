@@ -109,6 +109,11 @@ DIP_API size_t dip_option_count(void);
 DIP_API DIP_NODISCARD dip_status dip_option_get(size_t index, dip_option_info *info,
                                                 dip_error *err);
 
+/* The settings of a feature in the project file, in the same form; the key is "min_count" and the like. */
+DIP_API size_t dip_feature_setting_count(void);
+DIP_API DIP_NODISCARD dip_status dip_feature_setting_get(size_t index, dip_option_info *info,
+                                                         dip_error *err);
+
 /* A configuration with every option at its default. */
 DIP_API DIP_NODISCARD dip_status dip_config_create(dip_config **config, dip_error *err);
 DIP_API void dip_config_free(dip_config *config);
@@ -176,8 +181,8 @@ DIP_API DIP_NODISCARD dip_status dip_dataset_open(dip_dataset **dataset, const c
 DIP_API void dip_dataset_close(dip_dataset *dataset);
 
 /* The configuration that the dataset's project file asked for, as a copy to be changed and freed. */
-DIP_API DIP_NODISCARD dip_status dip_dataset_config(const dip_dataset *dataset,
-                                                    dip_config **config, dip_error *err);
+DIP_API DIP_NODISCARD dip_status dip_dataset_config(const dip_dataset *dataset, dip_config **config,
+                                                    dip_error *err);
 
 DIP_API int64_t dip_dataset_item_count(const dip_dataset *dataset);
 DIP_API int64_t dip_dataset_query_count(const dip_dataset *dataset);
@@ -195,14 +200,14 @@ DIP_API const char *dip_dataset_item_title(const dip_dataset *dataset, int64_t i
 
 /* Losses are means over the batch, in nats. */
 typedef struct dip_step {
-    int64_t step;          /* 1 for the first */
-    int64_t epoch;         /* 0 for the first */
-    int64_t examples;      /* training pairs seen so far */
-    double loss;           /* L_main + alpha L_self (Eq. 5) */
-    double loss_main;      /* batch softmax (Eq. 6) */
-    double loss_self;      /* Eq. 3, or the spread-out term; 0 when there is none */
-    double rate;           /* learning rate of this step */
-    double gradient_norm;  /* Euclidean norm of the dense layers' gradients */
+    int64_t step;         /* 1 for the first */
+    int64_t epoch;        /* 0 for the first */
+    int64_t examples;     /* training pairs seen so far */
+    double loss;          /* L_main + alpha L_self (Eq. 5) */
+    double loss_main;     /* batch softmax (Eq. 6) */
+    double loss_self;     /* Eq. 3, or the spread-out term; 0 when there is none */
+    double rate;          /* learning rate of this step */
+    double gradient_norm; /* Euclidean norm of the dense layers' gradients */
 } dip_step;
 
 /* Allocates and initialises parameters, optimizer state and batch buffers. Keeps the dataset. */
@@ -277,8 +282,7 @@ DIP_API DIP_NODISCARD dip_status dip_model_encode_queries(const dip_model *model
  * names, values [n] feature name and cell text; features left out take their default embedding
  * vector        [D] out
  * DIP_ERR_USAGE    an unknown feature (the nearest one is named), or a number that is not one. */
-DIP_API DIP_NODISCARD dip_status dip_model_encode_features(const dip_model *model,
-                                                           const char *side,
+DIP_API DIP_NODISCARD dip_status dip_model_encode_features(const dip_model *model, const char *side,
                                                            const char *const *names,
                                                            const char *const *values, size_t n,
                                                            float *vector, dip_error *err);
@@ -303,8 +307,8 @@ DIP_API void dip_index_free(dip_index *index);
  * queries  [n x D] unit vectors      k >= 1
  * items    [n x k] out; -1 where fewer than k exist      scores   [n x k] out; -INFINITY likewise */
 DIP_API DIP_NODISCARD dip_status dip_index_search(const dip_index *index, const float *queries,
-                                                  size_t n, size_t k, int64_t *items,
-                                                  float *scores, dip_error *err);
+                                                  size_t n, size_t k, int64_t *items, float *scores,
+                                                  dip_error *err);
 
 /* The k best items for a known query id. The query item itself is left out.
  *
@@ -317,8 +321,7 @@ DIP_API DIP_NODISCARD dip_status dip_index_recommend(const dip_index *index, con
 /* ---- files --------------------------------------------------------------------------------------- */
 
 /* Says what a dataset, model, .npy or .safetensors file or a project file holds, from its header. */
-DIP_API DIP_NODISCARD dip_status dip_inspect(const char *path, dip_report **report,
-                                             dip_error *err);
+DIP_API DIP_NODISCARD dip_status dip_inspect(const char *path, dip_report **report, dip_error *err);
 
 #ifdef __cplusplus
 }

@@ -43,13 +43,14 @@ size_t dip_option_count(void) {
     return dip_config_table.n;
 }
 
-dip_status dip_option_get(size_t index, dip_option_info *info, dip_error *err) {
+static dip_status describe_row(const dip_option_table *table, size_t index, dip_option_info *info,
+                               dip_error *err) {
     char range[DIP_VALUE_MAX];
     DIP_TRY(need(info, "info", err));
-    if (index >= dip_config_table.n) {
-        return dip_fail(err, DIP_ERR_USAGE, "there is no option %zu", index);
+    if (index >= table->n) {
+        return dip_fail(err, DIP_ERR_USAGE, "there is no %s %zu", table->what, index);
     }
-    const dip_option *row = &dip_config_table.row[index];
+    const dip_option *row = &table->row[index];
     dip_options_range(row, range);
     *info = (dip_option_info){.key = row->key,
                               .type = dip_options_type_name(row->type),
@@ -57,6 +58,18 @@ dip_status dip_option_get(size_t index, dip_option_info *info, dip_error *err) {
                               .help = row->help};
     snprintf(info->range, sizeof info->range, "%.255s", range);
     return DIP_OK;
+}
+
+dip_status dip_option_get(size_t index, dip_option_info *info, dip_error *err) {
+    return describe_row(&dip_config_table, index, info, err);
+}
+
+size_t dip_feature_setting_count(void) {
+    return dip_feature_table.n;
+}
+
+dip_status dip_feature_setting_get(size_t index, dip_option_info *info, dip_error *err) {
+    return describe_row(&dip_feature_table, index, info, err);
 }
 
 dip_status dip_config_create(dip_config **config, dip_error *err) {
@@ -70,8 +83,7 @@ void dip_config_free(dip_config *config) {
     dip_free(config);
 }
 
-dip_status dip_config_set(dip_config *config, const char *key, const char *value,
-                          dip_error *err) {
+dip_status dip_config_set(dip_config *config, const char *key, const char *value, dip_error *err) {
     DIP_TRY(need(config, "config", err));
     DIP_TRY(need(key, "key", err));
     DIP_TRY(need(value, "value", err));
@@ -250,8 +262,7 @@ dip_status dip_trainer_save(const dip_trainer *trainer, const char *path, unsign
 }
 
 dip_status dip_train(const dip_dataset *dataset, const dip_config *config, const char *output,
-                     unsigned flags, const dip_watch *watch, dip_report **report,
-                     dip_error *err) {
+                     unsigned flags, const dip_watch *watch, dip_report **report, dip_error *err) {
     json_t *state = NULL;
     DIP_TRY(need(dataset, "dataset", err));
     DIP_TRY(need(config, "config", err));
@@ -305,8 +316,8 @@ static dip_status narrow_rows(const int64_t *rows, size_t n, int64_t limit, int3
                               dip_error *err) {
     for (size_t i = 0; i < n; i++) {
         if (rows[i] < 0 || rows[i] >= limit) {
-            return dip_fail(err, DIP_ERR_USAGE, "row %lld is not in 0 to %lld",
-                            (long long)rows[i], (long long)limit - 1);
+            return dip_fail(err, DIP_ERR_USAGE, "row %lld is not in 0 to %lld", (long long)rows[i],
+                            (long long)limit - 1);
         }
         narrow[i] = (int32_t)rows[i];
     }
@@ -345,14 +356,13 @@ dip_status dip_model_encode_items(const dip_model *model, const dip_dataset *dat
 }
 
 dip_status dip_model_encode_queries(const dip_model *model, const dip_dataset *dataset,
-                                    const int64_t *rows, size_t n, float *vectors,
-                                    dip_error *err) {
+                                    const int64_t *rows, size_t n, float *vectors, dip_error *err) {
     return encode_rows(model, dataset, DIP_SIDE_QUERY, rows, n, vectors, err);
 }
 
 dip_status dip_model_encode_features(const dip_model *model, const char *side,
-                                     const char *const *names, const char *const *values,
-                                     size_t n, float *vector, dip_error *err) {
+                                     const char *const *names, const char *const *values, size_t n,
+                                     float *vector, dip_error *err) {
     dip_cells cells;
     DIP_TRY(need(model, "model", err));
     DIP_TRY(need(side, "side", err));

@@ -39,8 +39,7 @@ static dip_status read_json_part(const dip_folder *folder, const char *part, jso
                                  dip_error *err) {
     dip_map map;
     DIP_TRY(dip_folder_map(folder, part, &map, err));
-    const dip_status status =
-        dip_json_parse(json, (const char *)map.data, map.bytes, part, err);
+    const dip_status status = dip_json_parse(json, (const char *)map.data, map.bytes, part, err);
     dip_map_close(&map);
     return status;
 }
@@ -75,8 +74,9 @@ static dip_status describe_npy(const dip_map *map, const char *path, json_t *rep
     dip_npy npy;
     DIP_TRY(dip_npy_parse(&npy, map->data, map->bytes, path, err));
     DIP_TRY(dip_json_set(report, "dtype", json_string(dip_npy_descr(npy.type)), err));
-    json_t *shape = npy.columns > 0 ? json_pack("[I,I]", (json_int_t)npy.rows, (json_int_t)npy.columns)
-                                    : json_pack("[I]", (json_int_t)npy.rows);
+    json_t *shape = npy.columns > 0
+                        ? json_pack("[I,I]", (json_int_t)npy.rows, (json_int_t)npy.columns)
+                        : json_pack("[I]", (json_int_t)npy.rows);
     return dip_json_set(report, "shape", shape, err);
 }
 
@@ -93,8 +93,8 @@ static dip_status inspect_file(const char *path, json_t *report, dip_error *err)
     const bool is_npy = dip_name_ends_with(path, ".npy");
     DIP_TRY(set_kind(report, is_npy ? "npy" : "safetensors", path, err));
     DIP_TRY(dip_map_open(&map, path, err));
-    const dip_status status = is_npy ? describe_npy(&map, path, report, err)
-                                     : describe_tensors(&map, path, report, err);
+    const dip_status status =
+        is_npy ? describe_npy(&map, path, report, err) : describe_tensors(&map, path, report, err);
     dip_map_close(&map);
     return status;
 }
@@ -103,10 +103,10 @@ static dip_status describe_entity(json_t *report, const char *key, const dip_ent
                                   dip_error *err) {
     json_t *features = NULL;
     DIP_TRY(dip_json_new_object(&features, err));
-    DIP_TRY(dip_json_set(report, key,
-                         json_pack("{s:s, s:s, s:o}", "file", entity->file, "id", entity->id,
-                                   "features", features),
-                         err));
+    DIP_TRY(dip_json_set(
+        report, key,
+        json_pack("{s:s, s:s, s:o}", "file", entity->file, "id", entity->id, "features", features),
+        err));
     for (size_t f = 0; f < entity->n_features; f++) {
         char type[DIP_VALUE_MAX];
         dip_options_get(dip_options_find(&dip_feature_table, "type"), &entity->features[f], type);

@@ -91,8 +91,8 @@ static dip_status read_all(int fd, size_t limit, char **data, size_t *bytes, con
     size_t used = 0;
     size_t got = 0;
     do {
-        DIP_TRY(dip_grow((void **)data, &capacity, used + READ_STEP + 1, 1, "a file's content",
-                         err));
+        DIP_TRY(
+            dip_grow((void **)data, &capacity, used + READ_STEP + 1, 1, "a file's content", err));
         DIP_TRY(dip_read_full(fd, *data + used, READ_STEP, &got, path, err));
         used += got;
         if (used > limit) {

@@ -85,8 +85,8 @@ static dip_status check_target(const char *target, bool replace, dip_error *err)
     if (manifest == NULL) {
         return DIP_ERR_MEMORY;
     }
-    const bool is_ours = dip_path_is_folder(target) &&
-                         (dip_path_exists(manifest) || folder_is_empty(target));
+    const bool is_ours =
+        dip_path_is_folder(target) && (dip_path_exists(manifest) || folder_is_empty(target));
     dip_free(manifest);
     if (!is_ours) {
         return dip_fail(err, DIP_ERR_USAGE,
@@ -95,8 +95,8 @@ static dip_status check_target(const char *target, bool replace, dip_error *err)
     return DIP_OK;
 }
 
-static dip_status make_work_folder(dip_folder_writer *folder, const char *parent,
-                                   const char *name, dip_error *err) {
+static dip_status make_work_folder(dip_folder_writer *folder, const char *parent, const char *name,
+                                   dip_error *err) {
     const size_t size = strlen(parent) + strlen(name) + 64;
     folder->work = dip_alloc(size, 1, "a path", err);
     if (folder->work == NULL) {
@@ -238,8 +238,7 @@ static dip_status swap_in(dip_folder_writer *folder, dip_error *err) {
     }
     memcpy(aside + strlen(folder->work), "~", 2);
     dip_status status = DIP_OK;
-    if (vfs->rename(folder->target, aside) != 0 ||
-        vfs->rename(folder->work, folder->target) != 0) {
+    if (vfs->rename(folder->target, aside) != 0 || vfs->rename(folder->work, folder->target) != 0) {
         status = dip_fail_errno(err, errno, "publish", folder->target);
         vfs->rename(aside, folder->target);
     } else {
@@ -275,8 +274,7 @@ static dip_status publish(dip_folder_writer *folder, json_t *manifest, const jso
 
 dip_status dip_folder_publish(dip_folder_writer *folder, const char *format, int64_t version,
                               const json_t *content, dip_error *err) {
-    json_t *manifest =
-        json_pack("{s:s, s:I}", "format", format, "version", (json_int_t)version);
+    json_t *manifest = json_pack("{s:s, s:I}", "format", format, "version", (json_int_t)version);
     dip_status status = manifest != NULL
                             ? publish(folder, manifest, content, err)
                             : dip_fail(err, DIP_ERR_MEMORY, "out of memory for a manifest");
@@ -324,8 +322,8 @@ static dip_status check_seal(json_t *manifest, const char *text, size_t bytes, c
     const char *computed = json_string_value(json_object_get(manifest, "checksum"));
     if (strcmp(kept, computed) != 0) {
         return dip_fail(err, DIP_ERR_FORMAT,
-                        "%s has been altered: its checksum is %s, its content gives %s", path,
-                        kept, computed);
+                        "%s has been altered: its checksum is %s, its content gives %s", path, kept,
+                        computed);
     }
     return DIP_OK;
 }
@@ -396,12 +394,11 @@ static dip_status check_part(const json_t *part, const dip_map *map, const char 
     DIP_TRY(dip_json_text(part, "xxh3", &stored, err));
     if ((uint64_t)bytes != map->bytes) {
         return dip_fail(err, DIP_ERR_FORMAT,
-                        "%s is damaged: it has %zu bytes, the manifest says %lld", path,
-                        map->bytes, (long long)bytes);
+                        "%s is damaged: it has %zu bytes, the manifest says %lld", path, map->bytes,
+                        (long long)bytes);
     }
     char digits[HASH_DIGITS + 1];
-    snprintf(digits, sizeof digits, "%016llx",
-             (unsigned long long)dip_hash(map->data, map->bytes));
+    snprintf(digits, sizeof digits, "%016llx", (unsigned long long)dip_hash(map->data, map->bytes));
     if (strcmp(digits, stored) != 0) {
         return dip_fail(err, DIP_ERR_FORMAT,
                         "%s is damaged: its checksum is %s, the manifest says %s", path, digits,

@@ -57,8 +57,7 @@ dip_status dip_folder_open(dip_folder *folder, const char *path, const char *for
                            int64_t version, dip_error *err);
 
 /* Maps one part after checking its size, and its checksum. */
-dip_status dip_folder_map(const dip_folder *folder, const char *name, dip_map *map,
-                          dip_error *err);
+dip_status dip_folder_map(const dip_folder *folder, const char *name, dip_map *map, dip_error *err);
 
 /* The checksum that the manifest carries, as 16 hexadecimal digits: the folder's identity. */
 const char *dip_folder_identity(const dip_folder *folder);

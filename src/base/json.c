@@ -31,8 +31,7 @@ static dip_status mistyped(const char *key, const char *wanted, dip_error *err) 
     return dip_fail(err, DIP_ERR_FORMAT, "key \"%s\" is not %s", key, wanted);
 }
 
-dip_status dip_json_text(const json_t *object, const char *key, const char **text,
-                         dip_error *err) {
+dip_status dip_json_text(const json_t *object, const char *key, const char **text, dip_error *err) {
     json_t *value = NULL;
     DIP_TRY(find(object, key, "a string", &value, err));
     if (!json_is_string(value)) {
@@ -68,8 +67,7 @@ dip_status dip_json_number(const json_t *object, const char *key, double *number
     return DIP_OK;
 }
 
-dip_status dip_json_object(const json_t *object, const char *key, json_t **found,
-                           dip_error *err) {
+dip_status dip_json_object(const json_t *object, const char *key, json_t **found, dip_error *err) {
     json_t *value = NULL;
     DIP_TRY(find(object, key, "an object", &value, err));
     if (!json_is_object(value)) {

@@ -15,8 +15,8 @@
 void *dip_alloc(size_t count, size_t size, const char *purpose, dip_error *err);
 
 /* Makes *pointer hold at least need elements, by doubling; the new part is zeroed. */
-dip_status dip_grow(void **pointer, size_t *capacity, size_t need, size_t size,
-                    const char *purpose, dip_error *err);
+dip_status dip_grow(void **pointer, size_t *capacity, size_t need, size_t size, const char *purpose,
+                    dip_error *err);
 
 /* A NUL-terminated copy of length bytes. */
 char *dip_copy_text(const char *text, size_t length, const char *purpose, dip_error *err);

@@ -37,9 +37,9 @@ static size_t make_header(char header[HEADER_LIMIT], dip_npy_type type, int64_t 
     } else {
         snprintf(shape, sizeof shape, "(%lld,)", (long long)rows);
     }
-    const int used =
-        snprintf(header + PREAMBLE, HEADER_LIMIT - PREAMBLE,
-                 "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", TYPES[type].descr, shape);
+    const int used = snprintf(header + PREAMBLE, HEADER_LIMIT - PREAMBLE,
+                              "{'descr': '%s', 'fortran_order': False, 'shape': %s, }",
+                              TYPES[type].descr, shape);
     size_t total = PREAMBLE + (size_t)used;
     const size_t padded = (total + 1 + HEADER_ALIGN - 1) / HEADER_ALIGN * HEADER_ALIGN;
     memset(header + total, ' ', padded - total);
@@ -85,8 +85,7 @@ static bool parse_header(const char *header, dip_npy *npy) {
         type++;
     }
     npy->type = (dip_npy_type)type;
-    return type < N_TYPES &&
-           parse_shape(shape + strlen("'shape': "), &npy->rows, &npy->columns);
+    return type < N_TYPES && parse_shape(shape + strlen("'shape': "), &npy->rows, &npy->columns);
 }
 
 dip_status dip_npy_parse(dip_npy *npy, const void *bytes, size_t length, const char *name,

@@ -252,17 +252,17 @@ void dip_options_range(const dip_option *row, char text[DIP_VALUE_MAX]) {
         print_choices(row->choices, text);
     } else if (row->type == DIP_OPTION_SWITCH) {
         snprintf(text, DIP_VALUE_MAX, "yes | no");
-    } else if (row->type != DIP_OPTION_TEXT) {
+    } else if (row->type == DIP_OPTION_NUMBER) {
         snprintf(text, DIP_VALUE_MAX, "%g to %g", row->low, row->high);
+    } else if (row->type != DIP_OPTION_TEXT) {
+        snprintf(text, DIP_VALUE_MAX, "%.0f to %.0f", row->low, row->high);
     }
 }
 
 const char *dip_options_type_name(dip_option_type type) {
-    static const char *const NAMES[] = {[DIP_OPTION_INTEGER] = "integer",
-                                        [DIP_OPTION_NUMBER] = "number",
-                                        [DIP_OPTION_SWITCH] = "switch",
-                                        [DIP_OPTION_CHOICE] = "choice",
-                                        [DIP_OPTION_TEXT] = "text",
-                                        [DIP_OPTION_LIST] = "integers"};
+    static const char *const NAMES[] = {
+        [DIP_OPTION_INTEGER] = "integer", [DIP_OPTION_NUMBER] = "number",
+        [DIP_OPTION_SWITCH] = "switch",   [DIP_OPTION_CHOICE] = "choice",
+        [DIP_OPTION_TEXT] = "text",       [DIP_OPTION_LIST] = "integers"};
     return NAMES[type];
 }

@@ -42,8 +42,7 @@ dip_permutation dip_permutation_make(dip_rng rng, uint64_t stream, uint64_t n) {
     while (bits < 64 && ((n - 1) >> bits) != 0) {
         bits++;
     }
-    return (dip_permutation){
-        .n = n, .rng = rng, .stream = stream, .half_bits = (bits + 1) / 2};
+    return (dip_permutation){.n = n, .rng = rng, .stream = stream, .half_bits = (bits + 1) / 2};
 }
 
 /* One pass of a balanced Feistel network over 2 * half_bits bits, a bijection whatever the round

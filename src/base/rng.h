@@ -12,15 +12,15 @@
 /* What a draw is for; the second half of the key, so that purposes never share numbers. The values
  * are part of the reproducibility promise and never change. */
 typedef enum dip_purpose {
-    DIP_DRAW_INIT = 1,      /* parameters: counter = (tensor, element) */
-    DIP_DRAW_SHUFFLE = 2,   /* order of the training pairs in an epoch */
-    DIP_DRAW_ITEMS = 3,     /* uniform items of the self-supervised batch */
-    DIP_DRAW_MASK = 4,      /* feature masks of a step */
-    DIP_DRAW_VIEW_H = 5,    /* value dropout of view h */
-    DIP_DRAW_VIEW_G = 6,    /* value dropout of view g */
-    DIP_DRAW_FEATURE = 7,   /* feature dropout of the supervised baseline */
-    DIP_DRAW_SPLIT = 8,     /* train, validation, test */
-    DIP_DRAW_FRACTION = 9,  /* train_fraction */
+    DIP_DRAW_INIT = 1,     /* parameters: counter = (tensor, element) */
+    DIP_DRAW_SHUFFLE = 2,  /* order of the training pairs in an epoch */
+    DIP_DRAW_ITEMS = 3,    /* uniform items of the self-supervised batch */
+    DIP_DRAW_MASK = 4,     /* feature masks of a step */
+    DIP_DRAW_VIEW_H = 5,   /* value dropout of view h */
+    DIP_DRAW_VIEW_G = 6,   /* value dropout of view g */
+    DIP_DRAW_FEATURE = 7,  /* feature dropout of the supervised baseline */
+    DIP_DRAW_SPLIT = 8,    /* train, validation, test */
+    DIP_DRAW_FRACTION = 9, /* train_fraction */
     DIP_DRAW_BOOTSTRAP = 10,
     DIP_DRAW_RANDOM_RANKING = 11,
     DIP_DRAW_COSINE = 12 /* random item pairs of the collapse check */

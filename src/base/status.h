@@ -9,21 +9,21 @@
 #include "diptych.h"
 
 /* Returns the status of a failed call from the enclosing function. */
-#define DIP_TRY(call)                         \
-    do {                                      \
-        const dip_status try_status = (call); \
-        if (try_status != DIP_OK) {           \
-            return try_status;                \
-        }                                     \
+#define DIP_TRY(call)                                                                              \
+    do {                                                                                           \
+        const dip_status try_status = (call);                                                      \
+        if (try_status != DIP_OK) {                                                                \
+            return try_status;                                                                     \
+        }                                                                                          \
     } while (0)
 
 /* Stores the status of a failed call in `status` and jumps to the clean-up label. */
-#define DIP_TRY_GOTO(label, call) \
-    do {                          \
-        status = (call);          \
-        if (status != DIP_OK) {   \
-            goto label;           \
-        }                         \
+#define DIP_TRY_GOTO(label, call)                                                                  \
+    do {                                                                                           \
+        status = (call);                                                                           \
+        if (status != DIP_OK) {                                                                    \
+            goto label;                                                                            \
+        }                                                                                          \
     } while (0)
 
 #if defined(__GNUC__)

@@ -37,7 +37,8 @@ static dip_status parse(dip_yaml *yaml, const char *text, size_t bytes, dip_erro
 }
 
 static dip_status check_duplicates(dip_yaml *yaml, dip_error *err) {
-    for (dip_yaml_node *node = yaml->document.nodes.start; node < yaml->document.nodes.top; node++) {
+    for (dip_yaml_node *node = yaml->document.nodes.start; node < yaml->document.nodes.top;
+         node++) {
         for (size_t i = 0; dip_yaml_is_map(node) && i < dip_yaml_count(node); i++) {
             dip_yaml_node *key = NULL;
             dip_yaml_node *value = NULL;
@@ -140,8 +141,8 @@ dip_yaml_node *dip_yaml_get(dip_yaml *yaml, const dip_yaml_node *map, const char
     return NULL;
 }
 
-static dip_status join_list(dip_yaml *yaml, const dip_yaml_node *list, char *text,
-                            size_t capacity, dip_error *err) {
+static dip_status join_list(dip_yaml *yaml, const dip_yaml_node *list, char *text, size_t capacity,
+                            dip_error *err) {
     size_t used = 0;
     text[0] = '\0';
     for (size_t i = 0; i < dip_yaml_count(list); i++) {

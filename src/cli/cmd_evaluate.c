@@ -88,8 +88,7 @@ static void print_report(const dip_report *report) {
     const size_t n = list_lengths(report, lengths);
     printf("%s split, protocol %s: %s queries against the whole catalogue, %.1f s\n",
            dip_report_text(report, "split"), dip_report_text(report, "protocol"),
-           cli_thousands(number(report, "all", "queries"), queries),
-           number(report, "", "seconds"));
+           cli_thousands(number(report, "all", "queries"), queries), number(report, "", "seconds"));
     for (size_t i = 0; i < n; i++) {
         putchar('\n');
         print_length(report, lengths[i]);

@@ -105,6 +105,7 @@ const cli_command cli_prepare = {
     .example = "diptych prepare shop.yaml -o shop.dip --split.by unordered_pair",
     .flags = FLAGS,
     .sections = {"split.", "prepare.", NULL},
+    .shows_features = true,
     .positional_min = 1,
     .positional_max = 1,
     .run = run,

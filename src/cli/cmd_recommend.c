@@ -73,8 +73,8 @@ static dip_status cut_features(features *list, char *text, dip_error *err) {
 }
 
 /* All --features flags of the command line, in texts that the caller frees. */
-static dip_status collect_features(const cli_args *args, features *list,
-                                   char *texts[CLI_FLAGS_MAX], dip_error *err) {
+static dip_status collect_features(const cli_args *args, features *list, char *texts[CLI_FLAGS_MAX],
+                                   dip_error *err) {
     size_t n = 0;
     for (size_t i = 0; i < args->n_flags; i++) {
         if (strcmp(args->given[i].flag->name, "features") != 0) {
@@ -225,7 +225,8 @@ const cli_command cli_recommend = {
     .description =
         "Ranks the whole catalogue exactly. With --query, the query item itself is left out. With "
         "--features, features that are not given, and values that training never saw, take their "
-        "learned default embedding. A part without '=' continues the value before it, so values may "
+        "learned default embedding. A part without '=' continues the value before it, so values "
+        "may "
         "hold commas.",
     .example = "diptych recommend model --features 'title=Draw a rounded rectangle' -k 5",
     .flags = FLAGS,

@@ -12,7 +12,7 @@ static const cli_flag FLAGS[] = {
 };
 
 static void print_start(const dip_dataset *dataset, const dip_config *config) {
-    static const char *const KEYS[] = {"ssl.method", "ssl.alpha",   "ssl.dropout", "train.logq",
+    static const char *const KEYS[] = {"ssl.method", "ssl.alpha",   "ssl.dropout",  "train.logq",
                                        "train.rate", "train.batch", "train.epochs", "seed"};
     char pairs[32];
     fprintf(stderr, "training on %s pairs:",
@@ -104,7 +104,8 @@ const cli_command cli_train = {
     .description =
         "Trains query and item tower with the batch softmax and, beside it, the task that "
         "ssl.method names: cfm and rfm mask features in two views of an item, dropout drops values "
-        "only, feature-dropout and spread-out are baselines, none is supervised only. Options start "
+        "only, feature-dropout and spread-out are baselines, none is supervised only. Options "
+        "start "
         "from the project file that made the dataset. With a validation split the best epoch is "
         "kept. Ctrl-C stops between two steps; the best model so far stays.",
     .example = "diptych train shop.dip -o model --ssl.method cfm --ssl.alpha 0.3 --seed 2",

@@ -227,16 +227,30 @@ static bool in_section(const char *key, const char *section) {
                               : strncmp(key, section, strlen(section)) == 0;
 }
 
+static void print_option(const dip_option_info *info) {
+    char right[1024];
+    snprintf(right, sizeof right, "%s (%s%s%s; default %s)", info->help, info->type,
+             info->range[0] != '\0' ? ": " : "", info->range,
+             info->default_value[0] != '\0' ? info->default_value : "none");
+    print_entry(info->key, right);
+}
+
 static void print_options(const char *section) {
     for (size_t i = 0; i < dip_option_count(); i++) {
         dip_option_info info;
-        char right[1024];
-        if (dip_option_get(i, &info, NULL) != DIP_OK || !in_section(info.key, section)) {
-            continue;
+        if (dip_option_get(i, &info, NULL) == DIP_OK && in_section(info.key, section)) {
+            print_option(&info);
         }
-        snprintf(right, sizeof right, "%s (%s%s%s; default %s)", info.help, info.type,
-                 info.range[0] != '\0' ? ": " : "", info.range, info.default_value);
-        print_entry(info.key, right);
+    }
+}
+
+static void print_feature_settings(void) {
+    printf("\nsettings of a feature in the project file, as name: {type: text, ngrams: [1, 2]}\n");
+    for (size_t i = 0; i < dip_feature_setting_count(); i++) {
+        dip_option_info info;
+        if (dip_feature_setting_get(i, &info, NULL) == DIP_OK) {
+            print_option(&info);
+        }
     }
 }
 
@@ -251,6 +265,9 @@ void cli_print_help(const cli_command *command) {
     }
     for (size_t i = 0; command->sections[i] != NULL; i++) {
         print_options(command->sections[i]);
+    }
+    if (command->shows_features) {
+        print_feature_settings();
     }
     printf("\nexample\n  %s\n", command->example);
 }

@@ -27,8 +27,10 @@ typedef struct cli_command {
     const char *usage;       /* what follows "diptych NAME" */
     const char *description; /* paragraphs */
     const char *example;
-    const cli_flag *flags;    /* its own, ended by a NULL name */
-    const char *sections[6];  /* option sections shown in the help: "train.", "ssl.", ...; "" is the top */
+    const cli_flag *flags; /* its own, ended by a NULL name */
+    const char
+        *sections[6]; /* option sections shown in the help: "train.", "ssl.", ...; "" is the top */
+    bool shows_features; /* the help lists the settings of features too */
     size_t positional_min;
     size_t positional_max;
     int (*run)(const cli_args *args);

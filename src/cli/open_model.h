@@ -7,10 +7,8 @@
 
 #include "cli/command.h"
 
-#define CLI_DATA_FLAG                                                                       \
-    {                                                                                       \
-        "data", 'd', "DATASET", "the dataset, when it is not where the model was trained" \
-    }
+#define CLI_DATA_FLAG                                                                              \
+    { "data", 'd', "DATASET", "the dataset, when it is not where the model was trained" }
 
 typedef struct cli_opened {
     dip_model *model;

@@ -4,17 +4,17 @@
 #include <string.h>
 
 #define AT(member) offsetof(struct dip_config, member)
-#define INTEGER(key, member, fallback, low, high, help) \
+#define INTEGER(key, member, fallback, low, high, help)                                            \
     { key, DIP_OPTION_INTEGER, AT(member), fallback, low, high, NULL, help }
-#define NUMBER(key, member, fallback, low, high, help) \
+#define NUMBER(key, member, fallback, low, high, help)                                             \
     { key, DIP_OPTION_NUMBER, AT(member), fallback, low, high, NULL, help }
-#define SWITCH(key, member, fallback, help) \
+#define SWITCH(key, member, fallback, help)                                                        \
     { key, DIP_OPTION_SWITCH, AT(member), fallback, 0, 0, NULL, help }
-#define CHOICE(key, member, fallback, choices, help) \
+#define CHOICE(key, member, fallback, choices, help)                                               \
     { key, DIP_OPTION_CHOICE, AT(member), fallback, 0, 0, choices, help }
-#define TEXT(key, member, fallback, help) \
+#define TEXT(key, member, fallback, help)                                                          \
     { key, DIP_OPTION_TEXT, AT(member), fallback, 0, 0, NULL, help }
-#define LIST(key, member, fallback, low, high, help) \
+#define LIST(key, member, fallback, low, high, help)                                               \
     { key, DIP_OPTION_LIST, AT(member), fallback, low, high, NULL, help }
 
 /* clang-format off */
@@ -112,11 +112,11 @@ typedef struct preset_row {
 
 /* The setting of arXiv 2007.12865, section 4: plain softmax, Adagrad at 0.01, Wikipedia's tau. */
 static const preset_row PRESETS[] = {
-    {"paper", "train.rate", "0.01"},          {"paper", "train.logq", "none"},
-    {"paper", "train.mask_hits", "no"},       {"paper", "train.temperature", "0.07"},
-    {"paper", "train.optimizer", "adagrad"},  {"paper", "train.accumulator", "0.1"},
-    {"paper", "model.hidden", "1024,128"},    {"paper", "ssl.method", "cfm"},
-    {"paper", "ssl.dropout", "0.3"},          {"paper", "evaluate.protocol", "paper"},
+    {"paper", "train.rate", "0.01"},         {"paper", "train.logq", "none"},
+    {"paper", "train.mask_hits", "no"},      {"paper", "train.temperature", "0.07"},
+    {"paper", "train.optimizer", "adagrad"}, {"paper", "train.accumulator", "0.1"},
+    {"paper", "model.hidden", "1024,128"},   {"paper", "ssl.method", "cfm"},
+    {"paper", "ssl.dropout", "0.3"},         {"paper", "evaluate.protocol", "paper"},
 };
 
 dip_status dip_config_apply_preset(dip_config *config, const char *name, dip_error *err) {
@@ -124,8 +124,8 @@ dip_status dip_config_apply_preset(dip_config *config, const char *name, dip_err
     for (size_t i = 0; i < sizeof PRESETS / sizeof PRESETS[0]; i++) {
         if (strcmp(PRESETS[i].preset, name) == 0) {
             is_known = true;
-            DIP_TRY(dip_options_set(&dip_config_table, config, PRESETS[i].key, PRESETS[i].value,
-                                    err));
+            DIP_TRY(
+                dip_options_set(&dip_config_table, config, PRESETS[i].key, PRESETS[i].value, err));
         }
     }
     if (!is_known) {

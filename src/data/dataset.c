@@ -31,8 +31,8 @@ void dip_part_name(char name[DIP_PART_NAME_MAX], const char *prefix, size_t inde
 }
 
 /* Maps a part and checks its type and shape; rows < 0 accepts any number of them. */
-static dip_status map_array(dip_dataset *dataset, const char *name, dip_npy_type type,
-                            int64_t rows, int64_t columns, dip_npy *npy, dip_error *err) {
+static dip_status map_array(dip_dataset *dataset, const char *name, dip_npy_type type, int64_t rows,
+                            int64_t columns, dip_npy *npy, dip_error *err) {
     DIP_TRY(dip_grow((void **)&dataset->maps, &dataset->map_capacity, dataset->n_maps + 1,
                      sizeof *dataset->maps, "the maps of a dataset", err));
     dip_map *map = &dataset->maps[dataset->n_maps];
@@ -47,8 +47,8 @@ static dip_status map_array(dip_dataset *dataset, const char *name, dip_npy_type
     return DIP_OK;
 }
 
-static dip_status check_offsets(const int64_t *offsets, int64_t n, int64_t total,
-                                const char *name, dip_error *err) {
+static dip_status check_offsets(const int64_t *offsets, int64_t n, int64_t total, const char *name,
+                                dip_error *err) {
     int64_t previous = 0;
     for (int64_t i = 0; i <= n; i++) {
         if (offsets[i] < previous || offsets[i] > total || (i == 0 && offsets[i] != 0)) {
@@ -106,8 +106,7 @@ static dip_status load_bag(dip_dataset *dataset, const char *prefix, size_t inde
     return DIP_OK;
 }
 
-static dip_status check_numbers(const float *numbers, int64_t n, const char *name,
-                                dip_error *err) {
+static dip_status check_numbers(const float *numbers, int64_t n, const char *name, dip_error *err) {
     for (int64_t i = 0; i < n; i++) {
         if (isinf(numbers[i])) {
             return dip_fail(err, DIP_ERR_FORMAT, "%s: the number at row %lld is infinite", name,
@@ -154,8 +153,8 @@ static dip_status load_rows(dip_dataset *dataset, const char *prefix, const dip_
         return DIP_ERR_MEMORY;
     }
     for (size_t f = 0; f < entity->n_features; f++) {
-        DIP_TRY(load_column(dataset, prefix, f, &entity->features[f], rows->n, &rows->columns[f],
-                            err));
+        DIP_TRY(
+            load_column(dataset, prefix, f, &entity->features[f], rows->n, &rows->columns[f], err));
     }
     return DIP_OK;
 }

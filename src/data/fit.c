@@ -27,8 +27,7 @@ static int64_t fixed_rows(const dip_feature *feature) {
     return feature->type == DIP_FEATURE_NUMERIC ? feature->buckets : feature->hash_buckets;
 }
 
-static dip_status check_shared(const dip_table *table, const dip_feature *feature,
-                               dip_error *err) {
+static dip_status check_shared(const dip_table *table, const dip_feature *feature, dip_error *err) {
     if (feature->type == DIP_FEATURE_NUMERIC || table->rows != fixed_rows(feature)) {
         return dip_fail(err, DIP_ERR_USAGE,
                         "feature \"%s\" cannot share table \"%s\": numbers share none, and "
@@ -86,8 +85,8 @@ static dip_status mark_training_rows(dip_fit *fit, const dip_raw *raw, const dip
     const bool is_same = schema->queries_are_items;
     fit->item_trains = dip_alloc(raw->items.ids.n, 1, "training rows", err);
     fit->item_count = dip_alloc(raw->items.ids.n, sizeof *fit->item_count, "item counts", err);
-    fit->query_trains = is_same ? fit->item_trains
-                                : dip_alloc(raw->queries.ids.n, 1, "training rows", err);
+    fit->query_trains =
+        is_same ? fit->item_trains : dip_alloc(raw->queries.ids.n, 1, "training rows", err);
     if (fit->item_trains == NULL || fit->item_count == NULL || fit->query_trains == NULL) {
         return DIP_ERR_MEMORY;
     }
@@ -221,8 +220,8 @@ static void fit_normaliser(dip_feature *feature, const double *list, size_t n) {
 }
 
 /* Distinct quantiles at 1/buckets, 2/buckets, ... */
-static dip_status fit_edges(dip_feature *feature, const double *sorted, size_t n,
-                            int64_t buckets, dip_error *err) {
+static dip_status fit_edges(dip_feature *feature, const double *sorted, size_t n, int64_t buckets,
+                            dip_error *err) {
     feature->edges = dip_alloc((size_t)buckets, sizeof *feature->edges, "bucket edges", err);
     if (feature->edges == NULL) {
         return DIP_ERR_MEMORY;
@@ -230,8 +229,8 @@ static dip_status fit_edges(dip_feature *feature, const double *sorted, size_t n
     feature->n_edges = 0;
     for (int64_t b = 1; b < buckets && n > 0; b++) {
         const double edge = sorted[(size_t)b * n / (size_t)buckets];
-        const bool is_new = feature->n_edges == 0 ? edge > sorted[0]
-                                                  : edge > feature->edges[feature->n_edges - 1];
+        const bool is_new =
+            feature->n_edges == 0 ? edge > sorted[0] : edge > feature->edges[feature->n_edges - 1];
         if (is_new) {
             feature->edges[feature->n_edges++] = edge;
         }
@@ -244,8 +243,8 @@ static dip_status bucket_column(const dip_feature *feature, dip_raw_column *colu
                                 dip_error *err) {
     DIP_TRY(dip_grow((void **)&column->offsets, &column->offset_capacity, n_rows + 1,
                      sizeof *column->offsets, "a feature column", err));
-    DIP_TRY(dip_grow((void **)&column->codes, &column->code_capacity, n_rows,
-                     sizeof *column->codes, "a feature column", err));
+    DIP_TRY(dip_grow((void **)&column->codes, &column->code_capacity, n_rows, sizeof *column->codes,
+                     "a feature column", err));
     for (size_t row = 0; row < n_rows; row++) {
         if (!isnan(column->numbers[row])) {
             column->codes[column->n_codes++] = dip_values_bucket(feature, column->numbers[row]);

@@ -36,8 +36,8 @@ typedef struct layout {
     size_t feature[DIP_FEATURES_MAX];
 } layout;
 
-static dip_status find_columns(layout *columns, const dip_reader *reader,
-                               const dip_entity *entity, dip_error *err) {
+static dip_status find_columns(layout *columns, const dip_reader *reader, const dip_entity *entity,
+                               dip_error *err) {
     DIP_TRY(dip_reader_column(reader, entity->id, &columns->id, err));
     columns->has_title = entity->title[0] != '\0';
     if (columns->has_title) {
@@ -58,16 +58,16 @@ static dip_status add_id(dip_raw_entity *raw, const dip_reader *reader, size_t c
     }
     DIP_TRY(dip_vocab_add(&raw->ids, id->text, id->length, &row, &is_new, err));
     if (!is_new) {
-        return dip_reader_fail(reader, column, err,
-                               "the id \"%.100s\" already stands on line %lld; ids must be distinct",
-                               id->text, (long long)raw->ids.count[row]);
+        return dip_reader_fail(
+            reader, column, err,
+            "the id \"%.100s\" already stands on line %lld; ids must be distinct", id->text,
+            (long long)raw->ids.count[row]);
     }
     raw->ids.count[row] = (int64_t)dip_reader_line(reader);
     return DIP_OK;
 }
 
-static dip_status add_title(dip_raw_entity *raw, const char *text, size_t length,
-                            dip_error *err) {
+static dip_status add_title(dip_raw_entity *raw, const char *text, size_t length, dip_error *err) {
     const size_t n = raw->ids.n;
     DIP_TRY(dip_grow((void **)&raw->title_start, &raw->title_capacity, n + 1,
                      sizeof *raw->title_start, "titles", err));
@@ -158,8 +158,8 @@ static dip_status add_features(dip_raw *raw, dip_raw_entity *side, const dip_ent
             return dip_reader_fail(reader, position, err, "the text cannot be normalised");
         }
         DIP_TRY(status);
-        DIP_TRY(add_values(&side->columns[f], row, feature, values, &raw->values[feature->table],
-                           err));
+        DIP_TRY(
+            add_values(&side->columns[f], row, feature, values, &raw->values[feature->table], err));
     }
     return DIP_OK;
 }
@@ -279,10 +279,10 @@ static dip_status push_pair(dip_pairs *pairs, int32_t query, int32_t item, doubl
     const size_t n = pairs->n + 1;
     DIP_TRY(dip_grow((void **)&pairs->query, &pairs->capacity[0], n, sizeof *pairs->query, "pairs",
                      err));
-    DIP_TRY(dip_grow((void **)&pairs->item, &pairs->capacity[1], n, sizeof *pairs->item, "pairs",
-                     err));
-    DIP_TRY(dip_grow((void **)&pairs->part, &pairs->capacity[2], n, sizeof *pairs->part, "pairs",
-                     err));
+    DIP_TRY(
+        dip_grow((void **)&pairs->item, &pairs->capacity[1], n, sizeof *pairs->item, "pairs", err));
+    DIP_TRY(
+        dip_grow((void **)&pairs->part, &pairs->capacity[2], n, sizeof *pairs->part, "pairs", err));
     if (has_time) {
         DIP_TRY(dip_grow((void **)&pairs->time, &pairs->capacity[3], n, sizeof *pairs->time,
                          "pairs", err));
@@ -300,8 +300,10 @@ static dip_status read_part(const dip_reader *reader, size_t column, const char 
     static const struct {
         const char *name;
         dip_part part;
-    } NAMES[] = {{"train", DIP_PART_TRAIN},           {"training", DIP_PART_TRAIN},
-                 {"valid", DIP_PART_VALIDATION},      {"validation", DIP_PART_VALIDATION},
+    } NAMES[] = {{"train", DIP_PART_TRAIN},
+                 {"training", DIP_PART_TRAIN},
+                 {"valid", DIP_PART_VALIDATION},
+                 {"validation", DIP_PART_VALIDATION},
                  {"test", DIP_PART_TEST}};
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
         if (strcmp(text, NAMES[i].name) == 0) {
@@ -309,8 +311,8 @@ static dip_status read_part(const dip_reader *reader, size_t column, const char 
             return DIP_OK;
         }
     }
-    return dip_reader_fail(reader, column, err,
-                           "\"%.60s\" is none of train, validation and test", text);
+    return dip_reader_fail(reader, column, err, "\"%.60s\" is none of train, validation and test",
+                           text);
 }
 
 static dip_status add_pair(dip_raw *raw, const dip_project *project, const dip_reader *reader,

@@ -34,15 +34,20 @@ typedef struct dip_raw_entity {
     dip_raw_column *columns; /* [n_features] */
 } dip_raw_entity;
 
-typedef enum dip_part { DIP_PART_TRAIN, DIP_PART_VALIDATION, DIP_PART_TEST, DIP_PART_UNUSED } dip_part;
+typedef enum dip_part {
+    DIP_PART_TRAIN,
+    DIP_PART_VALIDATION,
+    DIP_PART_TEST,
+    DIP_PART_UNUSED
+} dip_part;
 
 /* Distinct pairs in file order. */
 typedef struct dip_pairs {
     size_t n;
     int32_t *query;
     int32_t *item;
-    double *time;    /* NULL without a time column */
-    uint8_t *part;   /* dip_part */
+    double *time;  /* NULL without a time column */
+    uint8_t *part; /* dip_part */
     size_t capacity[4];
 } dip_pairs;
 

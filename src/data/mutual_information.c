@@ -168,8 +168,8 @@ dip_status dip_mutual_information_matrix(const dip_codes *features, size_t k, co
         for (size_t j = i; j < k; j++) {
             DIP_TRY(dip_tell(watch, &progress, err));
             double information = 0;
-            DIP_TRY(dip_mutual_information(&features[i], &features[j], use, n_rows, &information,
-                                           err));
+            DIP_TRY(
+                dip_mutual_information(&features[i], &features[j], use, n_rows, &information, err));
             matrix[i * k + j] = information;
             matrix[j * k + i] = information;
             progress.done++;

@@ -111,12 +111,11 @@ static dip_status put_strings(dip_folder_writer *folder, const char *stem, const
         offsets[i] = (int64_t)start[i];
     }
     snprintf(name, sizeof name, "%s.offsets.npy", stem);
-    dip_status status =
-        dip_npy_put(folder, name, DIP_NPY_I64, offsets, (int64_t)n + 1, 0, err);
+    dip_status status = dip_npy_put(folder, name, DIP_NPY_I64, offsets, (int64_t)n + 1, 0, err);
     if (status == DIP_OK) {
         snprintf(name, sizeof name, "%s.bytes.npy", stem);
-        status = dip_npy_put(folder, name, DIP_NPY_U8, bytes != NULL ? bytes : "", offsets[n], 0,
-                             err);
+        status =
+            dip_npy_put(folder, name, DIP_NPY_U8, bytes != NULL ? bytes : "", offsets[n], 0, err);
     }
     dip_free(offsets);
     return status;
@@ -159,7 +158,8 @@ static dip_status put_column(dip_folder_writer *folder, const char *prefix, size
         dip_part_name(name, prefix, index, feature->name, ".offsets.npy");
         DIP_TRY(dip_npy_put(folder, name, DIP_NPY_I64, column->offsets, (int64_t)n + 1, 0, err));
         dip_part_name(name, prefix, index, feature->name, ".values.npy");
-        return dip_npy_put(folder, name, DIP_NPY_I32, column->codes != NULL ? column->codes : (const void *)"",
+        return dip_npy_put(folder, name, DIP_NPY_I32,
+                           column->codes != NULL ? column->codes : (const void *)"",
                            (int64_t)column->n_codes, 0, err);
     }
     dip_part_name(name, prefix, index, feature->name, ".npy");
@@ -167,16 +167,16 @@ static dip_status put_column(dip_folder_writer *folder, const char *prefix, size
                               : put_single(folder, name, column, n, err);
 }
 
-static dip_status put_side(dip_folder_writer *folder, const char *prefix,
-                           const dip_entity *entity, const dip_raw_entity *side, dip_error *err) {
+static dip_status put_side(dip_folder_writer *folder, const char *prefix, const dip_entity *entity,
+                           const dip_raw_entity *side, dip_error *err) {
     char stem[DIP_PART_NAME_MAX];
     snprintf(stem, sizeof stem, "%s-ids", prefix);
     DIP_TRY(put_strings(folder, stem, side->ids.start, side->ids.bytes.data, side->ids.n, err));
     snprintf(stem, sizeof stem, "%s-titles", prefix);
     DIP_TRY(put_strings(folder, stem, side->title_start, side->titles.data, side->ids.n, err));
     for (size_t f = 0; f < entity->n_features; f++) {
-        DIP_TRY(put_column(folder, prefix, f, &entity->features[f], &side->columns[f],
-                           side->ids.n, err));
+        DIP_TRY(put_column(folder, prefix, f, &entity->features[f], &side->columns[f], side->ids.n,
+                           err));
     }
     return DIP_OK;
 }
@@ -235,8 +235,8 @@ static dip_status put_parts(dip_folder_writer *folder, const preparation *p, dip
 static int64_t count_cold(const preparation *p) {
     int64_t cold = 0;
     for (size_t i = 0; i < p->raw.pairs.n; i++) {
-        cold += p->raw.pairs.part[i] == DIP_PART_TEST &&
-                p->fit.item_count[p->raw.pairs.item[i]] == 0;
+        cold +=
+            p->raw.pairs.part[i] == DIP_PART_TEST && p->fit.item_count[p->raw.pairs.item[i]] == 0;
     }
     return cold;
 }
@@ -247,8 +247,8 @@ static dip_status add_counts(const preparation *p, json_t *summary, dip_error *e
     DIP_TRY(dip_json_set(summary, "counts", counts, err));
     DIP_TRY(dip_json_set(counts, "item_rows", json_integer((json_int_t)p->raw.items.ids.n), err));
     if (!p->schema.queries_are_items) {
-        DIP_TRY(dip_json_set(counts, "query_rows",
-                             json_integer((json_int_t)p->raw.queries.ids.n), err));
+        DIP_TRY(dip_json_set(counts, "query_rows", json_integer((json_int_t)p->raw.queries.ids.n),
+                             err));
     }
     const struct {
         const char *key;
@@ -270,8 +270,7 @@ static dip_status add_counts(const preparation *p, json_t *summary, dip_error *e
     return DIP_OK;
 }
 
-static dip_status warn(json_t *warnings, dip_error *err, const char *format, ...)
-    DIP_PRINTF(3, 4);
+static dip_status warn(json_t *warnings, dip_error *err, const char *format, ...) DIP_PRINTF(3, 4);
 
 static dip_status warn(json_t *warnings, dip_error *err, const char *format, ...) {
     char text[1200];
@@ -347,8 +346,8 @@ static dip_status fill_summary(preparation *p, dip_error *err) {
     json_t *schema = NULL;
     json_t *config = NULL;
     DIP_TRY(dip_json_new_object(&p->summary, err));
-    DIP_TRY(dip_json_set(p->summary, "created_by", json_pack("s+", "diptych ", dip_version()),
-                         err));
+    DIP_TRY(
+        dip_json_set(p->summary, "created_by", json_pack("s+", "diptych ", dip_version()), err));
     DIP_TRY(dip_schema_to_json(&p->schema, &schema, err));
     DIP_TRY(dip_json_set(p->summary, "schema", schema, err));
     DIP_TRY(dip_config_to_json(&p->project->config, &config, err));
@@ -391,8 +390,8 @@ dip_status dip_prepare_dataset(const dip_project *project, const char *output, b
     DIP_TRY(dip_folder_create(&folder, output, replace, err));
     dip_status status = run(&p, &folder, err);
     if (status == DIP_OK) {
-        status = dip_folder_publish(&folder, DIP_DATASET_FORMAT, DIP_DATASET_VERSION, p.summary,
-                                    err);
+        status =
+            dip_folder_publish(&folder, DIP_DATASET_FORMAT, DIP_DATASET_VERSION, p.summary, err);
     }
     if (status == DIP_OK && summary != NULL) {
         *summary = json_incref(p.summary);

@@ -74,10 +74,9 @@ static dip_status fill(dip_reader *reader, dip_error *err) {
     }
     if (reader->filled > DIP_RECORD_LIMIT) {
         if (reader->in_quotes) {
-            return dip_fail(err, DIP_ERR_FORMAT,
-                            "%s:%llu: a quote opened here is not closed within %d MiB",
-                            reader->path, (unsigned long long)reader->quote_line,
-                            DIP_RECORD_LIMIT >> 20);
+            return dip_fail(
+                err, DIP_ERR_FORMAT, "%s:%llu: a quote opened here is not closed within %d MiB",
+                reader->path, (unsigned long long)reader->quote_line, DIP_RECORD_LIMIT >> 20);
         }
         return dip_fail(err, DIP_ERR_FORMAT,
                         "%s:%llu: the line is longer than %d MiB; is this the right file, and are "
@@ -85,11 +84,11 @@ static dip_status fill(dip_reader *reader, dip_error *err) {
                         reader->path, (unsigned long long)reader->next_line,
                         DIP_RECORD_LIMIT >> 20);
     }
-    DIP_TRY(dip_grow((void **)&reader->buffer, &reader->capacity,
-                     reader->filled + READ_BYTES + 1, 1, "input records", err));
+    DIP_TRY(dip_grow((void **)&reader->buffer, &reader->capacity, reader->filled + READ_BYTES + 1,
+                     1, "input records", err));
     size_t got = 0;
-    DIP_TRY(dip_stream_read(reader->stream, reader->buffer + reader->filled, READ_BYTES, &got,
-                            err));
+    DIP_TRY(
+        dip_stream_read(reader->stream, reader->buffer + reader->filled, READ_BYTES, &got, err));
     reader->filled += got;
     reader->ended = got == 0;
     return DIP_OK;
@@ -97,8 +96,7 @@ static dip_status fill(dip_reader *reader, dip_error *err) {
 
 /* Looks for the line end that closes the record, from reader->scan on. True when it was found. */
 static bool scan_plain(dip_reader *reader, size_t *end) {
-    const char *found =
-        memchr(reader->buffer + reader->scan, '\n', reader->filled - reader->scan);
+    const char *found = memchr(reader->buffer + reader->scan, '\n', reader->filled - reader->scan);
     reader->scan = found != NULL ? (size_t)(found - reader->buffer) : reader->filled;
     *end = reader->scan;
     return found != NULL;
@@ -170,8 +168,7 @@ static dip_status check_bytes(const dip_reader *reader, const char *record, size
     const char *nul = memchr(record, '\0', length);
     if (nul != NULL) {
         return dip_fail(err, DIP_ERR_FORMAT, "%s:%llu: a NUL byte at byte %zu of the line",
-                        reader->path, (unsigned long long)reader->line,
-                        (size_t)(nul - record) + 1);
+                        reader->path, (unsigned long long)reader->line, (size_t)(nul - record) + 1);
     }
     const size_t bad = dip_utf8_check(record, length);
     if (bad == length) {
@@ -296,8 +293,8 @@ static dip_status read_header(dip_reader *reader, dip_error *err) {
     }
     const dip_status status = read_fields(reader, err);
     if (status == DIP_END) {
-        return dip_fail(err, DIP_ERR_FORMAT,
-                        "%s is empty; its first line must name the columns", reader->path);
+        return dip_fail(err, DIP_ERR_FORMAT, "%s is empty; its first line must name the columns",
+                        reader->path);
     }
     DIP_TRY(status);
     if (reader->n_fields > DIP_COLUMN_LIMIT) {
@@ -365,9 +362,10 @@ dip_status dip_reader_column(const dip_reader *reader, const char *name, size_t 
                                      reader->header[i]);
         }
     }
-    return dip_fail(err, DIP_ERR_FORMAT, "%s:1: there is no column \"%s\"%s%s%s; the columns are %s",
-                    reader->path, name, nearest != NULL ? "; did you mean \"" : "",
-                    nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "", known);
+    return dip_fail(err, DIP_ERR_FORMAT,
+                    "%s:1: there is no column \"%s\"%s%s%s; the columns are %s", reader->path, name,
+                    nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
+                    nearest != NULL ? "\"?" : "", known);
 }
 
 dip_status dip_reader_next(dip_reader *reader, const dip_field **fields, dip_error *err) {

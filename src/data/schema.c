@@ -104,7 +104,8 @@ static dip_status read_feature(dip_feature *feature, dip_yaml *yaml, const dip_y
                                const dip_yaml_node *value, dip_error *err) {
     dip_options_default(&dip_feature_table, feature, sizeof *feature);
     const char *name = dip_yaml_text(key);
-    if (name[0] == '\0' || strlen(name) >= sizeof feature->name || strpbrk(name, "\t\n,=/") != NULL) {
+    if (name[0] == '\0' || strlen(name) >= sizeof feature->name ||
+        strpbrk(name, "\t\n,=/") != NULL) {
         return dip_yaml_fail(yaml, key, err,
                              "a feature's name has 1 to %zu bytes, no tab, comma, '=' or '/'",
                              sizeof feature->name - 1);
@@ -384,8 +385,8 @@ static dip_status entity_from_json(dip_entity *entity, const json_t *object, int
     }
     for (size_t i = 0; i < n; i++) {
         entity->n_features = i + 1;
-        DIP_TRY(feature_from_json(&entity->features[i], json_array_get(features, i), n_tables,
-                                  err));
+        DIP_TRY(
+            feature_from_json(&entity->features[i], json_array_get(features, i), n_tables, err));
     }
     return DIP_OK;
 }

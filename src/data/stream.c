@@ -98,8 +98,8 @@ static dip_status refill(dip_stream *stream, dip_error *err) {
         return DIP_OK;
     }
     stream->at = 0;
-    DIP_TRY(dip_read_full(stream->fd, stream->input, INPUT_BYTES, &stream->filled, stream->path,
-                          err));
+    DIP_TRY(
+        dip_read_full(stream->fd, stream->input, INPUT_BYTES, &stream->filled, stream->path, err));
     stream->position += stream->filled;
     stream->input_ended = stream->filled < INPUT_BYTES;
     return DIP_OK;

@@ -166,8 +166,7 @@ static char unescape_letter(char letter) {
     }
 }
 
-static dip_status write_value(dip_writer *writer, const char *text, size_t length,
-                              dip_error *err) {
+static dip_status write_value(dip_writer *writer, const char *text, size_t length, dip_error *err) {
     for (size_t i = 0; i < length; i++) {
         const char escaped[2] = {'\\', escape_letter(text[i])};
         if (escaped[1] != '\0') {

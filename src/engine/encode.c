@@ -12,8 +12,7 @@ enum { ENCODE_BLOCK = 2048 };
 static dip_status encode_blocks(const dip_encode_job *job, dip_pass *pass, int32_t *row,
                                 dip_real *vectors, dip_error *err) {
     const size_t d = pass->tower->output;
-    dip_progress progress = {
-        .phase = "encoding", .unit = "rows", .detail = "", .total = job->n};
+    dip_progress progress = {.phase = "encoding", .unit = "rows", .detail = "", .total = job->n};
     for (size_t at = 0; at < job->n; at += pass->capacity) {
         const size_t n = job->n - at < pass->capacity ? job->n - at : pass->capacity;
         for (size_t i = 0; i < n; i++) {

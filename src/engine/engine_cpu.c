@@ -60,8 +60,8 @@ static dip_status fill_log_p(dip_engine *engine, dip_error *err) {
     const dip_dataset *dataset = engine->dataset;
     const size_t n = (size_t)dataset->items.n;
     engine->item_log_p = dip_alloc(n, sizeof *engine->item_log_p, "item frequencies", err);
-    engine->batch_log_p = dip_alloc((size_t)engine->config.train.batch,
-                                    sizeof *engine->batch_log_p, "item frequencies", err);
+    engine->batch_log_p = dip_alloc((size_t)engine->config.train.batch, sizeof *engine->batch_log_p,
+                                    "item frequencies", err);
     if (engine->item_log_p == NULL || engine->batch_log_p == NULL) {
         return DIP_ERR_MEMORY;
     }
@@ -99,10 +99,10 @@ static dip_status create_parts(dip_engine *engine, dip_error *err) {
     dip_params_init(params, seed);
     DIP_TRY(dip_optimizer_create(&engine->optimizer, params, config, err));
     DIP_TRY(dip_sparse_create(&engine->sparse, params, engine->threads, err));
-    DIP_TRY(dip_pass_create(&engine->query, &engine->towers.query, batch, engine->threads, true,
-                            err));
-    DIP_TRY(dip_pass_create(&engine->item, &engine->towers.item, batch, engine->threads, true,
-                            err));
+    DIP_TRY(
+        dip_pass_create(&engine->query, &engine->towers.query, batch, engine->threads, true, err));
+    DIP_TRY(
+        dip_pass_create(&engine->item, &engine->towers.item, batch, engine->threads, true, err));
     DIP_TRY(dip_softmax_create(&engine->softmax_main, batch, engine->threads, err));
     DIP_TRY(fill_log_p(engine, err));
     engine->rng_h = dip_rng_make(seed, DIP_DRAW_VIEW_H);
@@ -111,8 +111,8 @@ static dip_status create_parts(dip_engine *engine, dip_error *err) {
     return create_self(engine, err);
 }
 
-dip_status dip_engine_create(dip_engine **out, const dip_dataset *dataset,
-                             const dip_config *config, dip_error *err) {
+dip_status dip_engine_create(dip_engine **out, const dip_dataset *dataset, const dip_config *config,
+                             dip_error *err) {
     dip_engine *engine = dip_alloc(1, sizeof *engine, "the training engine", err);
     if (engine == NULL) {
         return DIP_ERR_MEMORY;
@@ -136,9 +136,8 @@ static dip_status run_main(dip_engine *engine, const dip_batch *batch, double *l
     const dip_config *config = &engine->config;
     const dip_dataset *dataset = engine->dataset;
     const dip_params *params = &engine->towers.params;
-    const dip_view feature_dropout = {.feature_dropout = config->ssl.dropout,
-                                      .rng = engine->rng_feature,
-                                      .step = batch->step};
+    const dip_view feature_dropout = {
+        .feature_dropout = config->ssl.dropout, .rng = engine->rng_feature, .step = batch->step};
     const bool drops_features = config->ssl.method == DIP_METHOD_FEATURE_DROPOUT;
     DIP_TRY(dip_pass_load(&engine->query, dip_dataset_rows(dataset, DIP_SIDE_QUERY), batch->query,
                           batch->n, NULL, err));

@@ -70,8 +70,8 @@ static void sgd(size_t n, const dip_update *u, dip_real *restrict w, const dip_r
     }
 }
 
-static void adagrad(size_t n, const dip_update *u, dip_real *restrict w,
-                    const dip_real *restrict g, dip_real *restrict s) {
+static void adagrad(size_t n, const dip_update *u, dip_real *restrict w, const dip_real *restrict g,
+                    dip_real *restrict s) {
     for (size_t i = 0; i < n; i++) {
         s[i] += g[i] * g[i];
         w[i] -= u->rate * g[i] / ((dip_real)sqrt(s[i]) + ADAGRAD_FLOOR);
@@ -88,9 +88,8 @@ static void adam(size_t n, const dip_update *u, dip_real *restrict w, const dip_
     }
 }
 
-void dip_optimizer_apply(const dip_optimizer *optimizer, const dip_update *update,
-                         dip_param *param, size_t index, size_t at, size_t n,
-                         const dip_real *gradient) {
+void dip_optimizer_apply(const dip_optimizer *optimizer, const dip_update *update, dip_param *param,
+                         size_t index, size_t at, size_t n, const dip_real *gradient) {
     dip_real *w = param->value + at;
     for (size_t i = 0; param->decays && update->decay > 0 && i < n; i++) {
         w[i] -= update->decay * w[i];

@@ -45,9 +45,8 @@ typedef struct dip_update {
 dip_update dip_optimizer_begin(dip_optimizer *optimizer, double rate);
 
 /* Updates n elements of tensor `param` from element `at` on with gradient [n]. */
-void dip_optimizer_apply(const dip_optimizer *optimizer, const dip_update *update,
-                         dip_param *param, size_t index, size_t at, size_t n,
-                         const dip_real *gradient);
+void dip_optimizer_apply(const dip_optimizer *optimizer, const dip_update *update, dip_param *param,
+                         size_t index, size_t at, size_t n, const dip_real *gradient);
 
 void dip_optimizer_free(dip_optimizer *optimizer);
 

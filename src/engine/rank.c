@@ -62,8 +62,7 @@ static dip_status rank_all(const dip_rank_job *job, float *buffers, int64_t *ite
                            dip_error *err) {
     const size_t tiles = (job->n + QUERY_TILE - 1) / QUERY_TILE;
     const size_t group = (size_t)job->threads * GROUPS_PER_TELL;
-    dip_progress progress = {
-        .phase = "ranking", .unit = "queries", .detail = "", .total = job->n};
+    dip_progress progress = {.phase = "ranking", .unit = "queries", .detail = "", .total = job->n};
     for (size_t begin = 0; begin < tiles; begin += group) {
         const size_t end = begin + group < tiles ? begin + group : tiles;
 #pragma omp parallel for schedule(static, 1) num_threads(job->threads)

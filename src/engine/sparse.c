@@ -30,8 +30,8 @@ dip_status dip_sparse_create(dip_sparse *sparse, const dip_params *params, int t
     for (size_t i = 0; i < params->n; i++) {
         if (params->list[i].kind == DIP_PARAM_TABLE) {
             sparse->table[t++].param = (int)i;
-            sparse->width = params->list[i].columns > sparse->width ? params->list[i].columns
-                                                                    : sparse->width;
+            sparse->width =
+                params->list[i].columns > sparse->width ? params->list[i].columns : sparse->width;
         }
     }
     sparse->sums = dip_alloc((size_t)threads, (sparse->width + 1) * sizeof *sparse->sums,
@@ -57,8 +57,8 @@ static dip_status collect_block(dip_touched *touched, const dip_pass *pass, size
         const dip_real factor = dip_pool_factor(block->pool, span->n);
         const dip_real *gradient = pass->dx + i * tower->input + block->offset;
         for (uint32_t j = 0; j < span->n; j++) {
-            touched->list[touched->n++] = (dip_occurrence){
-                (uint32_t)pass->kept[span->start + j], span->n > 1 ? factor : 1, gradient};
+            touched->list[touched->n++] = (dip_occurrence){(uint32_t)pass->kept[span->start + j],
+                                                           span->n > 1 ? factor : 1, gradient};
         }
     }
     return DIP_OK;
@@ -113,8 +113,8 @@ static dip_status find_rows(dip_touched *touched, dip_error *err) {
     return DIP_OK;
 }
 
-static dip_status collect_table(dip_touched *touched, const dip_pass *const *pass,
-                                size_t n_passes, dip_error *err) {
+static dip_status collect_table(dip_touched *touched, const dip_pass *const *pass, size_t n_passes,
+                                dip_error *err) {
     touched->n = 0;
     for (size_t p = 0; p < n_passes; p++) {
         for (size_t f = 0; f < pass[p]->tower->n_blocks; f++) {

@@ -33,7 +33,7 @@ typedef struct dip_sparse {
     size_t n_tables;
     dip_touched *table;
     int threads;
-    size_t width; /* widest table */
+    size_t width;   /* widest table */
     dip_real *sums; /* [threads x width] */
 } dip_sparse;
 

@@ -61,9 +61,8 @@ static void vectors_free(vectors *v) {
     dip_free(v->queries);
 }
 
-static dip_status rank_model(const vectors *v, const dip_questions *q, size_t m, size_t d,
-                             size_t k, int threads, const dip_watch *watch, int64_t *items,
-                             dip_error *err) {
+static dip_status rank_model(const vectors *v, const dip_questions *q, size_t m, size_t d, size_t k,
+                             int threads, const dip_watch *watch, int64_t *items, dip_error *err) {
     float *scores = dip_alloc(q->n, k * sizeof *scores, "ranked scores", err);
     if (scores == NULL) {
         return DIP_ERR_MEMORY;
@@ -277,8 +276,7 @@ static dip_status warn(const evaluation *e, dip_error *err, const char *format, 
 }
 
 static dip_status warn_popular(const evaluation *e, dip_error *err) {
-    const json_t *popular =
-        json_object_get(json_object_get(e->report, "baselines"), "top_popular");
+    const json_t *popular = json_object_get(json_object_get(e->report, "baselines"), "top_popular");
     const int64_t k = (int64_t)e->k;
     const double model = report_number(e->report, "recall", k);
     const double baseline = report_number(popular, "recall", k);
@@ -375,8 +373,8 @@ static dip_status run(evaluation *e, dip_error *err) {
     const size_t m = (size_t)e->dataset->items.n;
     DIP_TRY(begin_report(e, err));
     DIP_TRY(ask(e, err));
-    DIP_TRY(encode_both(&e->vectors, e->towers, e->dataset, &e->questions, e->threads, e->watch,
-                        err));
+    DIP_TRY(
+        encode_both(&e->vectors, e->towers, e->dataset, &e->questions, e->threads, e->watch, err));
     DIP_TRY(rank_model(&e->vectors, &e->questions, m, e->towers->item.output, e->k, e->threads,
                        e->watch, e->items, err));
     DIP_TRY(score_ranking(e, e->report, e->config->evaluate.bootstrap > 0, err));

@@ -31,8 +31,7 @@ static uint64_t *sorted_pairs(const dip_dataset *dataset, size_t split, dip_erro
     return keys;
 }
 
-static dip_status group_by_query(dip_questions *q, const uint64_t *keys, size_t n,
-                                 dip_error *err) {
+static dip_status group_by_query(dip_questions *q, const uint64_t *keys, size_t n, dip_error *err) {
     q->query = dip_alloc(n, sizeof *q->query, "test queries", err);
     q->start = dip_alloc(n + 1, sizeof *q->start, "test queries", err);
     q->right = dip_alloc(n, sizeof *q->right, "test items", err);

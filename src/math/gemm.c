@@ -31,9 +31,9 @@ void dip_gemm(size_t m, size_t n, size_t k, dip_real alpha, dip_operand a, dip_o
 void dip_gemm(size_t m, size_t n, size_t k, dip_real alpha, dip_operand a, dip_operand b,
               dip_real beta, dip_real *c, size_t ldc) {
     const dnnl_status_t status =
-        dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', (dnnl_dim_t)m,
-                   (dnnl_dim_t)n, (dnnl_dim_t)k, alpha, a.data, (dnnl_dim_t)a.stride, b.data,
-                   (dnnl_dim_t)b.stride, beta, c, (dnnl_dim_t)ldc);
+        dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', (dnnl_dim_t)m, (dnnl_dim_t)n,
+                   (dnnl_dim_t)k, alpha, a.data, (dnnl_dim_t)a.stride, b.data, (dnnl_dim_t)b.stride,
+                   beta, c, (dnnl_dim_t)ldc);
     assert(status == dnnl_success);
     (void)status;
 }

@@ -11,9 +11,9 @@
 
 typedef struct dip_topk {
     size_t k;
-    size_t n;       /* entries held; a binary heap with the worst on top while streaming */
-    float *score;   /* [k] caller's memory */
-    int64_t *row;   /* [k] caller's memory */
+    size_t n;     /* entries held; a binary heap with the worst on top while streaming */
+    float *score; /* [k] caller's memory */
+    int64_t *row; /* [k] caller's memory */
 } dip_topk;
 
 void dip_topk_init(dip_topk *top, size_t k, float *score, int64_t *row);

@@ -18,7 +18,8 @@ enum { LANES = 16 };
 /* Below this length a vector counts as zero: its direction would be rounding noise. */
 #define NORM_FLOOR ((dip_real)1e-12)
 
-DIP_CLONES void dip_vec_axpy(size_t n, dip_real a, const dip_real *restrict x, dip_real *restrict y) {
+DIP_CLONES void dip_vec_axpy(size_t n, dip_real a, const dip_real *restrict x,
+                             dip_real *restrict y) {
     for (size_t i = 0; i < n; i++) {
         y[i] += a * x[i];
     }
@@ -130,7 +131,7 @@ DIP_CLONES dip_real dip_vec_exp_sum(size_t n, dip_real shift, dip_real *x) {
 #endif
 
 DIP_CLONES void dip_vec_bias(size_t rows, size_t n, const dip_real *restrict bias, bool relu,
-                  dip_real *restrict x) {
+                             dip_real *restrict x) {
     for (size_t i = 0; i < rows; i++) {
         dip_real *row = x + i * n;
         for (size_t j = 0; j < n; j++) {

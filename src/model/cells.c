@@ -30,8 +30,8 @@ static dip_status find_feature(const dip_entity *entity, const char *name, size_
 }
 
 /* Rows of the known values of a cell. */
-static int64_t look_up(const dip_values *values, const dip_feature *feature,
-                       const dip_vocab *vocab, int32_t *codes) {
+static int64_t look_up(const dip_values *values, const dip_feature *feature, const dip_vocab *vocab,
+                       int32_t *codes) {
     int64_t n = 0;
     for (size_t i = 0; i < values->n; i++) {
         const char *text = dip_values_text(values, i);
@@ -102,10 +102,10 @@ static dip_status make_empty(dip_cells *cells, const dip_entity *entity, dip_err
             return DIP_ERR_MEMORY;
         }
         cells->codes[f][0] = -1;
-        cells->columns[f] = (dip_column){
-            .offsets = dip_feature_is_bag(feature) ? cells->offsets[f] : NULL,
-            .codes = feature->table >= 0 ? cells->codes[f] : NULL,
-            .numbers = feature->table < 0 ? &cells->numbers[f] : NULL};
+        cells->columns[f] =
+            (dip_column){.offsets = dip_feature_is_bag(feature) ? cells->offsets[f] : NULL,
+                         .codes = feature->table >= 0 ? cells->codes[f] : NULL,
+                         .numbers = feature->table < 0 ? &cells->numbers[f] : NULL};
     }
     return DIP_OK;
 }

@@ -8,8 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-dip_status dip_softmax_create(dip_softmax *softmax, size_t capacity, int threads,
-                              dip_error *err) {
+dip_status dip_softmax_create(dip_softmax *softmax, size_t capacity, int threads, dip_error *err) {
     memset(softmax, 0, sizeof *softmax);
     softmax->capacity = capacity;
     softmax->threads = threads;

@@ -72,8 +72,8 @@ static double sum_products(const dip_softmax *work, size_t n) {
 
 /* d M1^2 / dz_i = 2 M1 * 2 sum_{j != i} z_j / pairs: a constant is added to every off-diagonal s_ij
  * before the one product with z. */
-double dip_spread_moments(dip_softmax *work, const dip_real *z, size_t n, size_t d,
-                          dip_real weight, dip_real *dz) {
+double dip_spread_moments(dip_softmax *work, const dip_real *z, size_t n, size_t d, dip_real weight,
+                          dip_real *dz) {
     const double pairs = (double)n * (double)(n - 1);
     const double second = all_products(work, z, n, d) / pairs;
     const double first = sum_products(work, n) / pairs;

@@ -16,7 +16,7 @@
  * logits buffer of `work` is used for the products. */
 double dip_spread_square(dip_softmax *work, const dip_real *z, size_t n, size_t d, dip_real weight,
                          dip_real *dz);
-double dip_spread_moments(dip_softmax *work, const dip_real *z, size_t n, size_t d,
-                          dip_real weight, dip_real *dz);
+double dip_spread_moments(dip_softmax *work, const dip_real *z, size_t n, size_t d, dip_real weight,
+                          dip_real *dz);
 
 #endif

@@ -24,17 +24,16 @@ static dip_status put_text(dip_folder_writer *folder, const char *name, const js
 
 static dip_status describe_dataset(const dip_dataset *dataset, json_t *object, dip_error *err) {
     char *path = realpath(dataset->folder.path, NULL);
-    const dip_status status = dip_json_set(
-        object, "dataset",
-        json_pack("{s:s, s:s}", "path", path != NULL ? path : dataset->folder.path, "identity",
-                  dip_folder_identity(&dataset->folder)),
-        err);
+    const dip_status status =
+        dip_json_set(object, "dataset",
+                     json_pack("{s:s, s:s}", "path", path != NULL ? path : dataset->folder.path,
+                               "identity", dip_folder_identity(&dataset->folder)),
+                     err);
     free(path);
     return status;
 }
 
-static dip_status fill_description(const dip_model_source *source, json_t *object,
-                                   dip_error *err) {
+static dip_status fill_description(const dip_model_source *source, json_t *object, dip_error *err) {
     json_t *config = NULL;
     json_t *schema = NULL;
     DIP_TRY(dip_config_to_json(source->config, &config, err));
@@ -107,8 +106,8 @@ static dip_status read_description(dip_model *model, dip_error *err) {
     json_t *config = NULL;
     json_t *schema = NULL;
     DIP_TRY(dip_folder_map(&model->folder, CONFIG_PART, &map, err));
-    const dip_status status = dip_json_parse(&model->description, (const char *)map.data, map.bytes,
-                                             CONFIG_PART, err);
+    const dip_status status =
+        dip_json_parse(&model->description, (const char *)map.data, map.bytes, CONFIG_PART, err);
     dip_map_close(&map);
     DIP_TRY(status);
     DIP_TRY(dip_json_object(model->description, "config", &config, err));

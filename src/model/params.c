@@ -13,8 +13,7 @@ dip_status dip_params_create(dip_params *params, dip_error *err) {
     return params->list != NULL ? DIP_OK : DIP_ERR_MEMORY;
 }
 
-dip_status dip_params_add(dip_params *params, const dip_param *param, int *index,
-                          dip_error *err) {
+dip_status dip_params_add(dip_params *params, const dip_param *param, int *index, dip_error *err) {
     for (size_t i = 0; i < params->n; i++) {
         if (strcmp(params->list[i].name, param->name) == 0) {
             *index = (int)i;
@@ -36,14 +35,14 @@ size_t dip_param_size(const dip_param *param) {
 dip_status dip_params_alloc(dip_params *params, bool with_gradients, dip_error *err) {
     for (size_t i = 0; i < params->n; i++) {
         dip_param *param = &params->list[i];
-        param->value = dip_alloc(param->rows, param->columns * sizeof *param->value, param->name,
-                                 err);
+        param->value =
+            dip_alloc(param->rows, param->columns * sizeof *param->value, param->name, err);
         if (param->value == NULL) {
             return DIP_ERR_MEMORY;
         }
         if (with_gradients && param->kind == DIP_PARAM_DENSE) {
-            param->gradient = dip_alloc(dip_param_size(param), sizeof *param->gradient,
-                                        "gradients", err);
+            param->gradient =
+                dip_alloc(dip_param_size(param), sizeof *param->gradient, "gradients", err);
             if (param->gradient == NULL) {
                 return DIP_ERR_MEMORY;
             }

@@ -21,8 +21,8 @@ typedef struct dip_param {
     dip_param_kind kind;
     size_t rows;
     size_t columns;
-    double scale; /* initial values are uniform in [-scale, scale] */
-    bool decays;  /* weight decay applies */
+    double scale;       /* initial values are uniform in [-scale, scale] */
+    bool decays;        /* weight decay applies */
     dip_real *value;    /* [rows x columns] */
     dip_real *gradient; /* likewise; NULL for tables */
 } dip_param;

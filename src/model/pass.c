@@ -33,8 +33,8 @@ static dip_status alloc_forward(dip_pass *pass, dip_error *err) {
     pass->x = alloc_matrix(pass->capacity, tower->input, err);
     pass->u = alloc_matrix(pass->capacity, tower->output, err);
     pass->norm = alloc_matrix(pass->capacity, 1, err);
-    pass->span = dip_alloc(pass->capacity, tower->n_blocks * sizeof *pass->span,
-                           "features of a batch", err);
+    pass->span =
+        dip_alloc(pass->capacity, tower->n_blocks * sizeof *pass->span, "features of a batch", err);
     bool is_whole = pass->x != NULL && pass->u != NULL && pass->norm != NULL && pass->span != NULL;
     for (size_t l = 0; l < tower->n_layers && is_whole; l++) {
         pass->layer[l] = alloc_matrix(pass->capacity, tower->layer[l].out, err);
@@ -115,8 +115,8 @@ static void load_span(dip_pass *pass, const dip_column *column, int32_t row, siz
         span->n = column->codes[row] >= 0;
         return;
     }
-    span->n = copy_bag(kept, column->codes + column->offsets[row], bag_length(column, row), i, f,
-                       view);
+    span->n =
+        copy_bag(kept, column->codes + column->offsets[row], bag_length(column, row), i, f, view);
 }
 
 /* Group number of the feature-dropout draws: past any bag's groups of four values. */
@@ -235,7 +235,8 @@ static void forward_panel(dip_pass *pass, const dip_params *params, size_t panel
     for (size_t l = 0; l < tower->n_layers; l++) {
         const dip_layer *layer = &tower->layer[l];
         dip_real *out = pass->layer[l] + first * layer->out;
-        dip_gemm(rows, layer->out, layer->in, 1, (dip_operand){in + first * layer->in, layer->in, false},
+        dip_gemm(rows, layer->out, layer->in, 1,
+                 (dip_operand){in + first * layer->in, layer->in, false},
                  (dip_operand){params->list[layer->weight].value, layer->out, false}, 0, out,
                  layer->out);
         dip_vec_bias(rows, layer->out, params->list[layer->bias].value, l + 1 < tower->n_layers,
@@ -243,8 +244,8 @@ static void forward_panel(dip_pass *pass, const dip_params *params, size_t panel
         in = pass->layer[l];
     }
     for (size_t i = first; i < first + rows; i++) {
-        pass->norm[i] = dip_vec_normalise(tower->output, in + i * tower->output,
-                                          pass->u + i * tower->output);
+        pass->norm[i] =
+            dip_vec_normalise(tower->output, in + i * tower->output, pass->u + i * tower->output);
     }
 }
 
@@ -311,7 +312,8 @@ static void bias_gradient(const dip_pass *pass, dip_params *params, size_t l) {
 #pragma omp parallel for schedule(static) num_threads(pass->threads)
     for (size_t b = 0; b < blocks; b++) {
         const size_t column = b * BIAS_COLUMNS;
-        const size_t width = layer->out - column < BIAS_COLUMNS ? layer->out - column : BIAS_COLUMNS;
+        const size_t width =
+            layer->out - column < BIAS_COLUMNS ? layer->out - column : BIAS_COLUMNS;
         for (size_t i = 0; i < pass->n; i++) {
             dip_vec_axpy(width, 1, pass->dlayer[l] + i * layer->out + column, db + column);
         }

@@ -9,8 +9,7 @@
 
 enum { LENGTH_BYTES = 8, HEADER_LIMIT = 64 << 20, DATA_ALIGN = 64, COPY_VALUES = 4096 };
 
-static dip_status describe(json_t *header, const dip_param *param, size_t *offset,
-                           dip_error *err) {
+static dip_status describe(json_t *header, const dip_param *param, size_t *offset, dip_error *err) {
     const size_t end = *offset + dip_param_size(param) * sizeof(float);
     DIP_TRY(dip_json_set(header, param->name,
                          json_pack("{s:s, s:[I,I], s:[I,I]}", "dtype", "F32", "shape",
@@ -105,8 +104,8 @@ dip_status dip_safetensors_header(const dip_map *map, const char *name, json_t *
         return dip_fail(err, DIP_ERR_FORMAT, "%s: the header claims %llu bytes of %zu", name,
                         (unsigned long long)length, map->bytes);
     }
-    DIP_TRY(dip_json_parse(header, (const char *)map->data + LENGTH_BYTES, (size_t)length, name,
-                           err));
+    DIP_TRY(
+        dip_json_parse(header, (const char *)map->data + LENGTH_BYTES, (size_t)length, name, err));
     if (!json_is_object(*header)) {
         json_decref(*header);
         return dip_fail(err, DIP_ERR_FORMAT, "%s: the header is not a JSON object", name);
@@ -135,15 +134,14 @@ static dip_status read_tensor(dip_param *param, const json_t *header, const dip_
     if (pair_at(tensor, "shape", 0) != (int64_t)param->rows ||
         pair_at(tensor, "shape", 1) != (int64_t)param->columns) {
         return dip_fail(err, DIP_ERR_FORMAT,
-                        "%s: tensor \"%s\" has shape [%lld, %lld], the model needs [%zu, %zu]", name,
-                        param->name, (long long)pair_at(tensor, "shape", 0),
+                        "%s: tensor \"%s\" has shape [%lld, %lld], the model needs [%zu, %zu]",
+                        name, param->name, (long long)pair_at(tensor, "shape", 0),
                         (long long)pair_at(tensor, "shape", 1), param->rows, param->columns);
     }
     if (!dip_mul_ok(dip_param_size(param), sizeof(float), &bytes) ||
         !dip_add_ok(*expected, bytes, &end) ||
         pair_at(tensor, "data_offsets", 0) != (int64_t)*expected ||
-        pair_at(tensor, "data_offsets", 1) != (int64_t)end ||
-        end > map->bytes - data_offset) {
+        pair_at(tensor, "data_offsets", 1) != (int64_t)end || end > map->bytes - data_offset) {
         return dip_fail(err, DIP_ERR_FORMAT, "%s: tensor \"%s\" does not lie at bytes %zu to %zu",
                         name, param->name, *expected, end);
     }
@@ -170,10 +168,11 @@ dip_status dip_safetensors_read(dip_params *params, const dip_map *map, const ch
     for (size_t i = 0; i < params->n && status == DIP_OK; i++) {
         status = read_tensor(&params->list[i], header, map, data_offset, &expected, name, err);
     }
-    const size_t n_tensors = json_object_size(header) - (json_object_get(header, "__metadata__") != NULL);
+    const size_t n_tensors =
+        json_object_size(header) - (json_object_get(header, "__metadata__") != NULL);
     if (status == DIP_OK && (n_tensors != params->n || map->bytes - data_offset != expected)) {
-        status = dip_fail(err, DIP_ERR_FORMAT, "%s holds more than the %zu tensors of the model", name,
-                          params->n);
+        status = dip_fail(err, DIP_ERR_FORMAT, "%s holds more than the %zu tensors of the model",
+                          name, params->n);
     }
     json_decref(header);
     return status;

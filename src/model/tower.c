@@ -96,16 +96,14 @@ static dip_status build_tower(dip_tower *tower, dip_params *params, const dip_sc
     for (size_t f = 0; f < entity->n_features; f++) {
         DIP_TRY(add_block(tower, params, schema, &entity->features[f], dim, &names, err));
     }
-    const dip_param fallback = {.kind = DIP_PARAM_DENSE,
-                                .rows = 1,
-                                .columns = tower->input,
-                                .scale = embedding_scale(dim)};
+    const dip_param fallback = {
+        .kind = DIP_PARAM_DENSE, .rows = 1, .columns = tower->input, .scale = embedding_scale(dim)};
     DIP_TRY(add_tensor(params, (tensor_name){names.fallback, "default", ""}, fallback,
                        &tower->fallback, err));
     size_t width = tower->input;
     for (size_t l = 0; l < config->model.hidden.n; l++) {
-        DIP_TRY(add_layer(tower, params, width, (size_t)config->model.hidden.value[l], &names,
-                          err));
+        DIP_TRY(
+            add_layer(tower, params, width, (size_t)config->model.hidden.value[l], &names, err));
         width = (size_t)config->model.hidden.value[l];
     }
     tower->output = width;
@@ -119,8 +117,8 @@ static dip_status build(dip_towers *towers, const dip_schema *schema, const dip_
     return build_tower(&towers->query, &towers->params, schema, config, DIP_SIDE_QUERY, err);
 }
 
-dip_status dip_towers_create(dip_towers *towers, const dip_schema *schema,
-                             const dip_config *config, dip_error *err) {
+dip_status dip_towers_create(dip_towers *towers, const dip_schema *schema, const dip_config *config,
+                             dip_error *err) {
     memset(towers, 0, sizeof *towers);
     if (config->model.share == DIP_SHARE_ALL && !schema->queries_are_items) {
         return dip_fail(err, DIP_ERR_USAGE,

@@ -49,8 +49,8 @@ typedef struct dip_towers {
 } dip_towers;
 
 /* Registers all tensors; nothing is allocated for their values yet. */
-dip_status dip_towers_create(dip_towers *towers, const dip_schema *schema,
-                             const dip_config *config, dip_error *err);
+dip_status dip_towers_create(dip_towers *towers, const dip_schema *schema, const dip_config *config,
+                             dip_error *err);
 void dip_towers_free(dip_towers *towers);
 
 static inline const dip_tower *dip_towers_side(const dip_towers *towers, dip_side side) {

@@ -32,8 +32,7 @@ dip_status dip_index_make(dip_index *index, const dip_model *model, const dip_da
     return status;
 }
 
-static dip_status find_query(const dip_index *index, const char *id, int32_t *row,
-                             dip_error *err) {
+static dip_status find_query(const dip_index *index, const char *id, int32_t *row, dip_error *err) {
     const dip_rows *rows = dip_dataset_rows(index->dataset, DIP_SIDE_QUERY);
     const int64_t found = dip_rows_find(rows, id);
     if (found < 0) {

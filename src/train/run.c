@@ -98,8 +98,8 @@ static dip_status save(run *r, dip_error *err) {
         return dip_fail(err, DIP_ERR_MEMORY, "out of memory for the model's description");
     }
     const char *metrics = r->metrics.data != NULL ? r->metrics.data : "";
-    const dip_status status = dip_trainer_write(&r->trainer, r->output, r->replace || r->is_saved,
-                                                metrics, state, err);
+    const dip_status status =
+        dip_trainer_write(&r->trainer, r->output, r->replace || r->is_saved, metrics, state, err);
     json_decref(state);
     r->is_saved = r->is_saved || status == DIP_OK;
     return status;

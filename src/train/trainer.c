@@ -106,8 +106,8 @@ static size_t fill_pairs(dip_trainer *trainer, int64_t epoch, int64_t within) {
 
 /* The first places of a permutation of its own for each step: uniform, and distinct in the batch. */
 static void fill_self(dip_trainer *trainer) {
-    const dip_permutation order = dip_permutation_make(
-        trainer->rng_items, (uint64_t)trainer->step, (uint64_t)trainer->n_pool);
+    const dip_permutation order = dip_permutation_make(trainer->rng_items, (uint64_t)trainer->step,
+                                                       (uint64_t)trainer->n_pool);
     for (size_t i = 0; i < trainer->n_self; i++) {
         const uint64_t at = dip_permute(&order, i);
         trainer->self[i] = trainer->pool != NULL ? trainer->pool[at] : (int32_t)at;

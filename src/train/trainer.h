@@ -18,7 +18,7 @@ struct dip_trainer {
     dip_augmenter augmenter;
     dip_rng rng_shuffle;
     dip_rng rng_items;
-    int64_t step;            /* steps made */
+    int64_t step; /* steps made */
     int64_t steps_per_epoch;
     int64_t total_steps;
     int32_t *query; /* [batch] */

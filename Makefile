@@ -1,0 +1,37 @@
+# The front door: installs what is missing, builds, and runs the demo or the tests. CMake does the work.
+.PHONY: help demo test build asan setup clean install
+
+help:
+	@echo "make demo     train five methods on real linked pages and compare them (under 5 minutes)"
+	@echo "make test     run the whole test suite"
+	@echo "make asan     the same under the address and undefined-behaviour sanitizers"
+	@echo "make build    build only; the command is build/default/diptych"
+	@echo "make install  install to /usr/local (PREFIX=DIR for another place)"
+	@echo "make clean    remove build/"
+
+setup:
+	@tools/setup.sh
+
+build: setup
+	@cmake --preset default >/dev/null
+	@cmake --build --preset default --target diptych_command
+
+demo: build
+	@python3 demo/run.py --diptych build/default/diptych --data data/docs-small --out build/demo
+
+test: setup
+	@cmake --preset default >/dev/null
+	@cmake --build --preset default
+	@ctest --test-dir build/default --output-on-failure -j 2
+
+asan: setup
+	@cmake --preset asan >/dev/null
+	@cmake --build --preset asan
+	@ctest --test-dir build/asan --output-on-failure -j 2
+
+install: build
+	@cmake --build --preset default
+	@cmake --install build/default --prefix $(or $(PREFIX),/usr/local)
+
+clean:
+	@rm -rf build
