@@ -9,11 +9,12 @@
  *   Shapes     [n x d] is row-major, contiguous float32 unless said otherwise.
  *   Errors     what can fail returns dip_status and takes err last (may be NULL; written only on
  *              failure). On failure output arguments are untouched and handles stay usable.
- *   Ownership  create/load/open: the caller frees. Returned const pointers are borrowed: valid until
- *              their owner is changed or freed. Arguments are copied unless the text says "keeps".
- *              free(NULL) and close(NULL) do nothing.
- *   Threads    different handles never interact. An open dip_dataset, a loaded dip_model and a built
- *              dip_index may be read by many threads at once; every other handle by one at a time.
+ *   Ownership  create/load/open: the caller frees. Returned const pointers are borrowed: valid
+ *              until their owner is changed or freed. Arguments are copied unless the text says
+ *              "keeps". free(NULL) and close(NULL) do nothing.
+ *   Threads    different handles never interact. An open dip_dataset, a loaded dip_model and a
+ *              built dip_index may be read by many threads at once; every other handle by one at a
+ *              time.
  *   Output     the library never prints, exits, or changes signal handlers and locale.
  */
 #ifndef DIPTYCH_H
@@ -109,7 +110,8 @@ DIP_API size_t dip_option_count(void);
 DIP_API DIP_NODISCARD dip_status dip_option_get(size_t index, dip_option_info *info,
                                                 dip_error *err);
 
-/* The settings of a feature in the project file, in the same form; the key is "min_count" and the like. */
+/* The settings of a feature in the project file, in the same form; the key is "min_count" and the
+ * like. */
 DIP_API size_t dip_feature_setting_count(void);
 DIP_API DIP_NODISCARD dip_status dip_feature_setting_get(size_t index, dip_option_info *info,
                                                          dip_error *err);
@@ -148,7 +150,7 @@ DIP_API const char *dip_report_text(const dip_report *report, const char *path);
 
 DIP_API void dip_report_free(dip_report *report);
 
-/* ---- from raw files to a dataset --------------------------------------------------------------- */
+/* ---- from raw files to a dataset ------------------------------------------------------------- */
 
 /* Reads and checks a YAML project file; the data files it names are not opened yet.
  *
@@ -166,7 +168,8 @@ DIP_API DIP_NODISCARD dip_status dip_project_set(dip_project *project, const cha
  * the mutual information matrix (Eq. 4), all fitted on training rows only.
  *
  * flags    0 or DIP_REPLACE
- * report   may be NULL; rows, vocabularies, split sizes, what the split leaks, warnings. Caller frees.
+ * report   may be NULL; rows, vocabularies, split sizes, what the split leaks, warnings. Caller
+ *          frees.
  * DIP_ERR_USAGE    the output exists and DIP_REPLACE is not given
  * DIP_ERR_FORMAT   malformed input, with file, line, column and value; nothing is written. */
 DIP_API DIP_NODISCARD dip_status dip_prepare(const dip_project *project, const char *output,
@@ -180,7 +183,8 @@ DIP_API DIP_NODISCARD dip_status dip_dataset_open(dip_dataset **dataset, const c
                                                   dip_error *err);
 DIP_API void dip_dataset_close(dip_dataset *dataset);
 
-/* The configuration that the dataset's project file asked for, as a copy to be changed and freed. */
+/* The configuration that the dataset's project file asked for, as a copy to be changed and
+ * freed. */
 DIP_API DIP_NODISCARD dip_status dip_dataset_config(const dip_dataset *dataset, dip_config **config,
                                                     dip_error *err);
 
@@ -190,13 +194,13 @@ DIP_API int64_t dip_dataset_query_count(const dip_dataset *dataset);
 /* The number of pairs in "train", "validation" or "test"; -1 for another name. */
 DIP_API int64_t dip_dataset_pair_count(const dip_dataset *dataset, const char *split);
 
-/* The id and title of an item row; NULL out of range. The title is "" when there is none. Neither is
- * NUL-terminated: *length bytes are valid. */
+/* The id and title of an item row; NULL out of range. The title is "" when there is none. Neither
+ * is NUL-terminated: *length bytes are valid. */
 DIP_API const char *dip_dataset_item_id(const dip_dataset *dataset, int64_t item, size_t *length);
 DIP_API const char *dip_dataset_item_title(const dip_dataset *dataset, int64_t item,
                                            size_t *length);
 
-/* ---- training ---------------------------------------------------------------------------------- */
+/* ---- training -------------------------------------------------------------------------------- */
 
 /* Losses are means over the batch, in nats. */
 typedef struct dip_step {
@@ -218,16 +222,17 @@ DIP_API void dip_trainer_free(dip_trainer *trainer);
 
 /* One optimisation step on the next batch of N pairs (q_i, x_i).
  *
- *   L_main = mean over i of -log softmax_j( s(q_i, x_j)/tau - log p_j ) at j = i             (Eq. 6)
- *   L_self = mean over i of -log softmax_j( s(z_i, z'_j)/tau' ) at j = i                     (Eq. 3)
- *   L      = L_main + alpha L_self                                                           (Eq. 5)
+ *   L_main = mean over i of -log softmax_j( s(q_i, x_j)/tau - log p_j ) at j = i         (Eq. 6)
+ *   L_self = mean over i of -log softmax_j( s(z_i, z'_j)/tau' ) at j = i                 (Eq. 3)
+ *   L      = L_main + alpha L_self                                                       (Eq. 5)
  *
  * The term log p_j is the sampling-bias correction of Yi et al. (RecSys 2019), absent with
  * train.logq = none. z and z' are two augmented views of items drawn uniformly from the catalogue.
  *
  * step                may be NULL
  * DIP_END             the epochs are over; nothing was changed
- * DIP_ERR_NONFINITE   parameters are those before the call; the text names step, loss part, tensor. */
+ * DIP_ERR_NONFINITE   parameters are those before the call; the text names step, loss part,
+ *                     tensor. */
 DIP_API DIP_NODISCARD dip_status dip_trainer_step(dip_trainer *trainer, dip_step *step,
                                                   dip_error *err);
 
@@ -235,8 +240,9 @@ DIP_API DIP_NODISCARD dip_status dip_trainer_step(dip_trainer *trainer, dip_step
 DIP_API DIP_NODISCARD dip_status dip_trainer_save(const dip_trainer *trainer, const char *path,
                                                   unsigned flags, dip_error *err);
 
-/* The whole training run: steps, validation each epoch, early stopping; writes the best model so far
- * to output after each validation that improves on it, and the last one without a validation split.
+/* The whole training run: steps, validation each epoch, early stopping; writes the best model so
+ * far to output after each validation that improves on it, and the last one without a validation
+ * split.
  *
  * report              may be NULL; steps, losses, best validation metric. Caller frees.
  * DIP_ERR_NONFINITE   the last good model, if an epoch had been finished, stays at output. */
@@ -245,7 +251,7 @@ DIP_API DIP_NODISCARD dip_status dip_train(const dip_dataset *dataset, const dip
                                            const dip_watch *watch, dip_report **report,
                                            dip_error *err);
 
-/* ---- models -------------------------------------------------------------------------------------- */
+/* ---- models ---------------------------------------------------------------------------------- */
 
 /* Loads a model folder and verifies its checksums. */
 DIP_API DIP_NODISCARD dip_status dip_model_load(dip_model **model, const char *path,
@@ -287,14 +293,15 @@ DIP_API DIP_NODISCARD dip_status dip_model_encode_features(const dip_model *mode
                                                            const char *const *values, size_t n,
                                                            float *vector, dip_error *err);
 
-/* Exact metrics over the whole catalogue: recall, MAP, NDCG, MRR and hit rate at each evaluate.k, on
- * all pairs and on the head, tail and cold slices, with TopPopular and Random beside the model and
- * bootstrap 95% intervals. config: the evaluate.* options. See docs/evaluation.md for both protocols. */
+/* Exact metrics over the whole catalogue: recall, MAP, NDCG, MRR and hit rate at each evaluate.k,
+ * on all pairs and on the head, tail and cold slices, with TopPopular and Random beside the model
+ * and bootstrap 95% intervals. config: the evaluate.* options. See docs/evaluation.md for both
+ * protocols. */
 DIP_API DIP_NODISCARD dip_status dip_evaluate(const dip_model *model, const dip_dataset *dataset,
                                               const dip_config *config, const dip_watch *watch,
                                               dip_report **report, dip_error *err);
 
-/* ---- retrieval ----------------------------------------------------------------------------------- */
+/* ---- retrieval ------------------------------------------------------------------------------- */
 
 /* Encodes the whole catalogue for exact search. Keeps the model and the dataset. */
 DIP_API DIP_NODISCARD dip_status dip_index_build(dip_index **index, const dip_model *model,
@@ -305,7 +312,8 @@ DIP_API void dip_index_free(dip_index *index);
 /* The k best items for each query vector, best first, by cosine; ties by smaller row.
  *
  * queries  [n x D] unit vectors      k >= 1
- * items    [n x k] out; -1 where fewer than k exist      scores   [n x k] out; -INFINITY likewise */
+ * items    [n x k] out; -1 where fewer than k exist
+ * scores   [n x k] out; -INFINITY likewise */
 DIP_API DIP_NODISCARD dip_status dip_index_search(const dip_index *index, const float *queries,
                                                   size_t n, size_t k, int64_t *items, float *scores,
                                                   dip_error *err);
@@ -318,9 +326,10 @@ DIP_API DIP_NODISCARD dip_status dip_index_recommend(const dip_index *index, con
                                                      size_t k, int64_t *items, float *scores,
                                                      size_t *found, dip_error *err);
 
-/* ---- files --------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
-/* Says what a dataset, model, .npy or .safetensors file or a project file holds, from its header. */
+/* Says what a dataset, model, .npy or .safetensors file or a project file holds, from its
+ * header. */
 DIP_API DIP_NODISCARD dip_status dip_inspect(const char *path, dip_report **report, dip_error *err);
 
 #ifdef __cplusplus

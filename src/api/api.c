@@ -37,7 +37,7 @@ static dip_status make_handle(void *slot, size_t size, const char *what, dip_err
     return DIP_OK;
 }
 
-/* ---- options ----------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 size_t dip_option_count(void) {
     return dip_config_table.n;
@@ -121,7 +121,7 @@ static dip_status copy_config(dip_config **copy, const dip_config *config, dip_e
     return DIP_OK;
 }
 
-/* ---- projects and datasets ----------------------------------------------------------------------- */
+/* ---- projects and datasets ------------------------------------------------------------------- */
 
 dip_status dip_project_load(dip_project **project, const char *path, dip_error *err) {
     dip_project *loaded = NULL;
@@ -223,7 +223,7 @@ const char *dip_dataset_item_title(const dip_dataset *dataset, int64_t item, siz
     return string_of(dataset, &dataset->items.titles, item, length);
 }
 
-/* ---- training ------------------------------------------------------------------------------------ */
+/* ---- training -------------------------------------------------------------------------------- */
 
 dip_status dip_trainer_create(dip_trainer **trainer, const dip_dataset *dataset,
                               const dip_config *config, dip_error *err) {
@@ -273,7 +273,7 @@ dip_status dip_train(const dip_dataset *dataset, const dip_config *config, const
     return report != NULL ? dip_report_wrap(report, state, err) : DIP_OK;
 }
 
-/* ---- models -------------------------------------------------------------------------------------- */
+/* ---- models ---------------------------------------------------------------------------------- */
 
 dip_status dip_model_load(dip_model **model, const char *path, dip_error *err) {
     dip_model *loaded = NULL;
@@ -393,7 +393,7 @@ dip_status dip_evaluate(const dip_model *model, const dip_dataset *dataset,
     return dip_report_wrap(report, json, err);
 }
 
-/* ---- retrieval ------------------------------------------------------------------------------------ */
+/* ---- retrieval ------------------------------------------------------------------------------- */
 
 dip_status dip_index_build(dip_index **index, const dip_model *model, const dip_dataset *dataset,
                            const dip_watch *watch, dip_error *err) {

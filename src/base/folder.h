@@ -2,11 +2,11 @@
  *
  * Published folders: datasets and models are folders of parts with a manifest that is written last.
  *
- *   writing   parts go to  .NAME.tmp.PID.RANDOM/  beside the target, each fsynced with its XXH3; then
- *             manifest.json with the size and checksum of every part; fsync of the folder; one
+ *   writing   parts go to  .NAME.tmp.PID.RANDOM/  beside the target, each fsynced with its XXH3;
+ *             then manifest.json with the size and checksum of every part; fsync of the folder; one
  *             rename (or exchange, when an old output is replaced); fsync of the parent.
- *   reading   manifest.json must be, byte for byte, what its writer would write for its content, and
- *             carry its own checksum; each part must have its exact size and checksum.
+ *   reading   manifest.json must be, byte for byte, what its writer would write for its content,
+ *             and carry its own checksum; each part must have its exact size and checksum.
  *
  * So a folder under its final name is always whole, and any altered bit is noticed.
  */
@@ -29,7 +29,8 @@ typedef struct dip_folder_writer {
 dip_status dip_folder_create(dip_folder_writer *folder, const char *target, bool replace,
                              dip_error *err);
 
-/* Parts are written one after the other. Names match [A-Za-z0-9._-]+ after escaping by the caller. */
+/* Parts are written one after the other. Names match [A-Za-z0-9._-]+ after escaping by the
+ * caller. */
 dip_status dip_folder_begin(dip_folder_writer *folder, const char *name, dip_writer **writer,
                             dip_error *err);
 dip_status dip_folder_end(dip_folder_writer *folder, dip_error *err);
@@ -38,8 +39,8 @@ dip_status dip_folder_end(dip_folder_writer *folder, dip_error *err);
 dip_status dip_folder_put(dip_folder_writer *folder, const char *name, const void *data,
                           size_t bytes, dip_error *err);
 
-/* Writes the manifest (format, version, then the keys of `content`, parts, checksum), and publishes.
- * The writer is closed whatever happens. */
+/* Writes the manifest (format, version, then the keys of `content`, parts, checksum), and
+ * publishes. The writer is closed whatever happens. */
 dip_status dip_folder_publish(dip_folder_writer *folder, const char *format, int64_t version,
                               const json_t *content, dip_error *err);
 

@@ -32,7 +32,8 @@ dip_status dip_json_append(json_t *array, json_t *value, dip_error *err);
 dip_status dip_json_new_object(json_t **object, dip_error *err);
 dip_status dip_json_new_array(json_t **array, dip_error *err);
 
-/* The canonical text of a document, with a final newline. Caller free()s through dip_json_free_text. */
+/* The canonical text of a document, with a final newline. Caller free()s through
+ * dip_json_free_text. */
 dip_status dip_json_dump(const json_t *json, char **text, dip_error *err);
 void dip_json_free_text(char *text);
 

@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* count * size zeroed bytes, aligned to 64. NULL with err filled on failure; never NULL for 0 bytes. */
+/* count * size zeroed bytes, aligned to 64. NULL with err filled on failure; never NULL for 0
+ * bytes. */
 void *dip_alloc(size_t count, size_t size, const char *purpose, dip_error *err);
 
 /* Makes *pointer hold at least need elements, by doubling; the new part is zeroed. */

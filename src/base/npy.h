@@ -31,7 +31,8 @@ const char *dip_npy_descr(dip_npy_type type);
 dip_status dip_npy_put(dip_folder_writer *folder, const char *name, dip_npy_type type,
                        const void *data, int64_t rows, int64_t columns, dip_error *err);
 
-/* Reads the header in mapped bytes; the data must fill the rest exactly. `name` is used in errors. */
+/* Reads the header in mapped bytes; the data must fill the rest exactly. `name` is used in
+ * errors. */
 dip_status dip_npy_parse(dip_npy *npy, const void *bytes, size_t length, const char *name,
                          dip_error *err);
 

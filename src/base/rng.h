@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as
- * 1, 2, 3", SC 2011). A draw is a pure function of its key and counter, so it does not depend on the
- * order of calls, on threads or on where a run was resumed.
+ * 1, 2, 3", SC 2011). A draw is a pure function of its key and counter, so it does not depend on
+ * the order of calls, on threads or on where a run was resumed.
  */
 #ifndef DIP_BASE_RNG_H
 #define DIP_BASE_RNG_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Errors: a status for control flow and a caller-owned text for people. The text names the object at
- * fault (file, line, option, tensor) and, where there is one, the remedy.
+ * Errors: a status for control flow and a caller-owned text for people. The text names the object
+ * at fault (file, line, option, tensor) and, where there is one, the remedy.
  */
 #ifndef DIP_BASE_STATUS_H
 #define DIP_BASE_STATUS_H

@@ -47,8 +47,8 @@ void dip_text_free(dip_text *text) {
     memset(text, 0, sizeof *text);
 }
 
-/* The length of the sequence that starts here, or 0 when it is not valid: overlong forms, surrogates
- * and values over U+10FFFF are refused through the range of the second byte. */
+/* The length of the sequence that starts here, or 0 when it is not valid: overlong forms,
+ * surrogates and values over U+10FFFF are refused through the range of the second byte. */
 static size_t utf8_sequence(const unsigned char *s, size_t left) {
     unsigned char low = 0x80;
     unsigned char high = 0xBF;

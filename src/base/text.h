@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Text helpers: a growing buffer, UTF-8 validation, and the spelling distance behind "did you mean".
+ * Text helpers: a growing buffer, UTF-8 validation, and the spelling distance behind "did you
+ * mean".
  */
 #ifndef DIP_BASE_TEXT_H
 #define DIP_BASE_TEXT_H
@@ -26,8 +27,8 @@ void dip_text_free(dip_text *text);
 /* The offset of the first byte that is not valid UTF-8 (RFC 3629), or length when all is well. */
 size_t dip_utf8_check(const char *data, size_t length);
 
-/* Edits (insert, delete, replace, swap neighbours) between two texts, letter case ignored; counts up
- * to limit + 1 and compares at most the first 63 bytes. */
+/* Edits (insert, delete, replace, swap neighbours) between two texts, letter case ignored; counts
+ * up to limit + 1 and compares at most the first 63 bytes. */
 unsigned dip_spelling_distance(const char *a, const char *b, unsigned limit);
 
 /* Whether `name` is close enough to `wanted` to be what was meant. */

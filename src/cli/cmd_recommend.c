@@ -44,8 +44,8 @@ typedef struct features {
     const char *value[FEATURES_MAX];
 } features;
 
-/* Cuts "a=b,c=d" in place. A part without '=' belongs to the value before it, so that values may hold
- * commas. */
+/* Cuts "a=b,c=d" in place. A part without '=' belongs to the value before it, so that values may
+ * hold commas. */
 static dip_status cut_features(features *list, char *text, dip_error *err) {
     char *part = text;
     while (part != NULL) {

@@ -170,7 +170,7 @@ const char *cli_value(const cli_args *args, const char *name) {
     return value;
 }
 
-/* ---- help --------------------------------------------------------------------------------------- */
+/* ---- help ------------------------------------------------------------------------------------ */
 
 /* Text in lines of HELP_WIDTH, the first of which already has `column` characters. */
 static void print_wrapped(const char *text, int indent) {
@@ -272,7 +272,7 @@ void cli_print_help(const cli_command *command) {
     printf("\nexample\n  %s\n", command->example);
 }
 
-/* ---- output ------------------------------------------------------------------------------------- */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 int cli_fail(const dip_error *err) {
     fprintf(stderr, "diptych: %s\n", err->message);

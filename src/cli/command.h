@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the commands of diptych(1) share: one table of flags a command, from which the parser and the
- * help are made. The command sees only the public header.
+ * What the commands of diptych(1) share: one table of flags a command, from which the parser and
+ * the help are made. The command sees only the public header.
  */
 #ifndef DIP_CLI_COMMAND_H
 #define DIP_CLI_COMMAND_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Progress on standard error: a bar on a terminal, a line now and then elsewhere. Also where SIGINT and
- * SIGTERM become a request to stop.
+ * Progress on standard error: a bar on a terminal, a line now and then elsewhere. Also where
+ * SIGINT and SIGTERM become a request to stop.
  */
 #ifndef DIP_CLI_PROGRESS_BAR_H
 #define DIP_CLI_PROGRESS_BAR_H

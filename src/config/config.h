@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Every option of Diptych as one typed struct. The table in config.c is the only list of them; the
- * enums here follow the order of its choices, which tests/unit/test_config.c checks by name.
- */
+ * enums here follow the order of its choices, which tests/unit/test_config.c checks by
+ * name. */
 #ifndef DIP_CONFIG_CONFIG_H
 #define DIP_CONFIG_CONFIG_H
 

@@ -75,8 +75,8 @@ static inline const char *dip_strings_at(const dip_strings *strings, int64_t row
     return strings->bytes + strings->offsets[row];
 }
 
-/* The name of a feature's part, such as "item-02-section.npy". Bytes of the feature's name that are not
- * letters, digits, '_' or '-' become '_'. */
+/* The name of a feature's part, such as "item-02-section.npy". Bytes of the feature's name that
+ * are not letters, digits, '_' or '-' become '_'. */
 void dip_part_name(char name[DIP_PART_NAME_MAX], const char *prefix, size_t index,
                    const char *feature, const char *ending);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What is learned from the data before training: vocabularies with counts, normalisers and bucket
- * edges. Only training rows count: items and queries that occur in at least one training pair. So the
- * id of an item that was held out is unknown to the model and takes the default embedding, which is
- * what serving meets.
+ * edges. Only training rows count: items and queries that occur in at least one training pair. So
+ * the id of an item that was held out is unknown to the model and takes the default embedding,
+ * which is what serving meets.
  */
 #ifndef DIP_DATA_FIT_H
 #define DIP_DATA_FIT_H
@@ -20,8 +20,9 @@ typedef struct dip_fit {
     dip_vocab *vocabs;     /* [n_tables]; empty where a table is no vocabulary */
 } dip_fit;
 
-/* Fits, and replaces the codes in raw by rows of the kept vocabularies; dropped values vanish. Numbers
- * become buckets (codes) or are normalised to mean 0 and deviation 1. Sets schema->tables[].rows. */
+/* Fits, and replaces the codes in raw by rows of the kept vocabularies; dropped values vanish.
+ * Numbers become buckets (codes) or are normalised to mean 0 and deviation 1. Sets
+ * schema->tables[].rows. */
 dip_status dip_fit_all(dip_fit *fit, dip_raw *raw, dip_schema *schema, dip_error *err);
 
 void dip_fit_free(dip_fit *fit, const dip_schema *schema);

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Weights summed by key, in an open-addressing table. Entries keep the order in which their keys came,
- * so that sums over them always run in the same order. */
+/* Weights summed by key, in an open-addressing table. Entries keep the order in which their keys
+ * came, so that sums over them always run in the same order. */
 typedef struct weights {
     uint64_t *key;
     double *weight;

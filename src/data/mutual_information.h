@@ -4,8 +4,9 @@
  *
  *   I(F, G) = sum over (a, b) of P(a, b) log( P(a, b) / (P(a) P(b)) )      [nats]
  *
- * An item carries total weight 1, spread evenly over its value pairs, so that bags count like single
- * values; an item without a value has the one value "missing", which is its default embedding.
+ * An item carries total weight 1, spread evenly over its value pairs, so that bags count like
+ * single values; an item without a value has the one value "missing", which is its default
+ * embedding.
  */
 #ifndef DIP_DATA_MUTUAL_INFORMATION_H
 #define DIP_DATA_MUTUAL_INFORMATION_H

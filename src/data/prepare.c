@@ -51,10 +51,10 @@ static dip_status copy_schema(dip_schema *copy, const dip_schema *schema, dip_er
     return copy_entity(&copy->queries, &schema->queries, err);
 }
 
-/* ---- mutual information ------------------------------------------------------------------------ */
+/* ---- mutual information ---------------------------------------------------------------------- */
 
-/* Numbers have no values of their own: the normalised column is cut into bins of equal width over two
- * deviations to either side of the mean; the outer bins take the rest. */
+/* Numbers have no values of their own: the normalised column is cut into bins of equal width over
+ * two deviations to either side of the mean; the outer bins take the rest. */
 static dip_status bin_number(preparation *p, size_t f, dip_error *err) {
     const size_t n = p->raw.items.ids.n;
     const double *numbers = p->raw.items.columns[f].numbers;
@@ -98,7 +98,7 @@ static dip_status measure_information(preparation *p, dip_error *err) {
                                          p->information, p->watch, err);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------ */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static dip_status put_strings(dip_folder_writer *folder, const char *stem, const size_t *start,
                               const char *bytes, size_t n, dip_error *err) {
@@ -230,7 +230,7 @@ static dip_status put_parts(dip_folder_writer *folder, const preparation *p, dip
     return dip_npy_put(folder, "mutual-information.npy", DIP_NPY_F64, p->information, k, k, err);
 }
 
-/* ---- the summary --------------------------------------------------------------------------------- */
+/* ---- the summary ----------------------------------------------------------------------------- */
 
 static int64_t count_cold(const preparation *p) {
     int64_t cold = 0;

@@ -16,7 +16,8 @@ struct dip_project {
 };
 
 dip_status dip_project_read(dip_project *project, const char *path, dip_error *err);
-/* What no single option can say: the split must leave something to train on, and have its column. */
+/* What no single option can say: the split must leave something to train on, and have its
+ * column. */
 dip_status dip_project_check(const dip_project *project, dip_error *err);
 void dip_project_release(dip_project *project);
 

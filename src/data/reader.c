@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The buffer holds [start, filled) bytes not yet returned. A record is found by a scan that remembers
- * where it stopped, so that a record longer than one read costs linear time; its fields are then cut
- * in place.
+ * The buffer holds [start, filled) bytes not yet returned. A record is found by a scan that
+ * remembers where it stopped, so that a record longer than one read costs linear time; its fields
+ * are then cut in place.
  *
  *   buffer  | returned | record being scanned ... scan | not yet scanned ... filled |
  */
@@ -206,7 +206,8 @@ static dip_status cut_plain(dip_reader *reader, char *record, size_t length, dip
     return DIP_OK;
 }
 
-/* Unquotes one field in place: returns where the field ends in the input, its text in [at, *length). */
+/* Unquotes one field in place: returns where the field ends in the input, its text in [at,
+ * *length). */
 static char *unquote(char *at, char *end, size_t *length) {
     char *source = at + 1;
     char *target = at;

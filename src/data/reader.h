@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Delimited records: .tsv (tabs, no quoting) and .csv (RFC 4180: commas, quotes doubled inside
- * quotes, line breaks inside quotes), plain or compressed, with a header line that names the columns.
+ * quotes, line breaks inside quotes), plain or compressed, with a header line that names the
+ * columns.
  */
 #ifndef DIP_DATA_READER_H
 #define DIP_DATA_READER_H

@@ -56,7 +56,8 @@ static const dip_option_table ENTITY_TABLE = {
 static const dip_option_table INTERACTION_TABLE = {
     INTERACTION_ROWS, sizeof INTERACTION_ROWS / sizeof INTERACTION_ROWS[0], "setting"};
 
-/* Sets the rows of a table from a mapping. Keys for which `skip` is given are left to the caller. */
+/* Sets the rows of a table from a mapping. Keys for which `skip` is given are left to the
+ * caller. */
 static dip_status set_from_map(dip_yaml *yaml, const dip_yaml_node *map,
                                const dip_option_table *table, void *object, const char *skip,
                                dip_error *err) {

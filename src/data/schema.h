@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the project file says about the data: entities (items, queries), their features, and the
- * embedding tables that features look their values up in. The fitted parts (table sizes, normalisers,
- * bucket edges) are filled in by prepare and stored in the dataset's manifest.
+ * embedding tables that features look their values up in. The fitted parts (table sizes,
+ * normalisers, bucket edges) are filled in by prepare and stored in the dataset's manifest.
  */
 #ifndef DIP_DATA_SCHEMA_H
 #define DIP_DATA_SCHEMA_H

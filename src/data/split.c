@@ -12,7 +12,8 @@ typedef struct unit {
     uint64_t b;
 } unit;
 
-/* What is drawn for, as a 128-bit counter: everything with the same counter lands in the same part. */
+/* What is drawn for, as a 128-bit counter: everything with the same counter lands in the same
+ * part. */
 static unit unit_of(const dip_pairs *pairs, size_t i, int by) {
     const uint32_t query = (uint32_t)pairs->query[i];
     const uint32_t item = (uint32_t)pairs->item[i];

@@ -3,9 +3,10 @@
  * Which pairs train, validate and test, and what that choice leaks.
  *
  * A random split draws u in [0, 1) from the seed and what is kept together (the pair, the unordered
- * pair, the query): below split.test it tests, in the next split.validation it validates. So a pair's
- * part does not depend on the other pairs, and more data later does not move it. The time split puts
- * the latest pairs into the test and the next latest into validation; equal times stay together.
+ * pair, the query): below split.test it tests, in the next split.validation it validates. So a
+ * pair's part does not depend on the other pairs, and more data later does not move it. The time
+ * split puts the latest pairs into the test and the next latest into validation; equal times stay
+ * together.
  */
 #ifndef DIP_DATA_SPLIT_H
 #define DIP_DATA_SPLIT_H
@@ -16,8 +17,8 @@
 /* Fills pairs->part (for DIP_SPLIT_COLUMN it is already filled), then applies train_fraction. */
 dip_status dip_split(dip_pairs *pairs, const dip_config *config, dip_error *err);
 
-/* Held-out pairs whose reverse trains, and held-out queries that train too. Only the first is counted
- * when queries are items. */
+/* Held-out pairs whose reverse trains, and held-out queries that train too. Only the first is
+ * counted when queries are items. */
 typedef struct dip_leaks {
     int64_t reversed_test_pairs;
     int64_t test_pairs;

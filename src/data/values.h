@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From a cell's text to the distinct values of its feature: the same code serves prepare, which fits
- * vocabularies, and serving, which looks values up in them.
+ * From a cell's text to the distinct values of its feature: the same code serves prepare, which
+ * fits vocabularies, and serving, which looks values up in them.
  */
 #ifndef DIP_DATA_VALUES_H
 #define DIP_DATA_VALUES_H
@@ -9,8 +9,8 @@
 #include "base/text.h"
 #include "data/schema.h"
 
-/* The values of one cell, packed; value i is at [start[i], start[i + 1] - 1), NUL-terminated. Reused
- * from cell to cell. */
+/* The values of one cell, packed; value i is at [start[i], start[i + 1] - 1), NUL-terminated.
+ * Reused from cell to cell. */
 typedef struct dip_values {
     dip_text bytes;
     size_t n;
@@ -33,7 +33,8 @@ typedef struct dip_values {
  *   text              word n-grams: letters, marks and digits of any script after NFKC and case
  *                     folding; each Han, Hiragana and Katakana character is a word of its own
  *
- * Empty values are left out, repeated ones kept once. Numbers are not cut: see dip_values_number. */
+ * Empty values are left out, repeated ones kept once. Numbers are not cut: see
+ * dip_values_number. */
 dip_status dip_values_cut(dip_values *values, const dip_feature *feature, const char *cell,
                           size_t length, dip_error *err);
 
@@ -45,7 +46,8 @@ static inline size_t dip_values_length(const dip_values *values, size_t i) {
     return values->start[i + 1] - values->start[i] - 1;
 }
 
-/* A numeric cell: blanks around it are ignored; NaN when it is empty. False when it is no number. */
+/* A numeric cell: blanks around it are ignored; NaN when it is empty. False when it is no
+ * number. */
 bool dip_values_number(const char *cell, double *number);
 
 /* Which quantile bucket a number falls into: the count of edges at or below it. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A vocabulary: distinct texts, numbered in the order in which they were added, with a count each. It
- * serves feature values and ids alike.
+ * A vocabulary: distinct texts, numbered in the order in which they were added, with a count each.
+ * It serves feature values and ids alike.
  *
- *   stored form   one line a row: value TAB count LF; the line's number (from 0) is the row; in values
- *                 a tab, line break, carriage return or backslash is written \t \n \r \\
- */
+ *   stored form   one line a row: value TAB count LF; the line's number (from 0) is the row; in
+ *                 values a tab, line break, carriage return or backslash is written \t \n \r
+ * \\ */
 #ifndef DIP_DATA_VOCAB_H
 #define DIP_DATA_VOCAB_H
 
@@ -35,8 +35,8 @@ static inline const char *dip_vocab_text(const dip_vocab *vocab, size_t row, siz
     return vocab->bytes.data + vocab->start[row];
 }
 
-/* The vocabulary that is kept: counts of at least min_count, most frequent first (ties by bytes), at
- * most max_vocab rows (0: all). remap[old row] is the new row or -1. */
+/* The vocabulary that is kept: counts of at least min_count, most frequent first (ties by bytes),
+ * at most max_vocab rows (0: all). remap[old row] is the new row or -1. */
 dip_status dip_vocab_rank(const dip_vocab *vocab, int64_t min_count, int64_t max_vocab,
                           dip_vocab *kept, int32_t *remap, dip_error *err);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The seam between training and the device that computes: one step on a batch that is given as rows
- * and masks. engine_cpu.c is the engine for CPUs. The choice of batches, the schedule and the files are
- * the trainer's (train/).
+ * and masks. engine_cpu.c is the engine for CPUs. The choice of batches, the schedule and the
+ * files are the trainer's (train/).
  */
 #ifndef DIP_ENGINE_ENGINE_H
 #define DIP_ENGINE_ENGINE_H
@@ -31,7 +31,8 @@ typedef struct dip_losses {
 
 typedef struct dip_engine dip_engine;
 
-/* Allocates the model, its initial values, the optimizer and all buffers. Keeps dataset and config. */
+/* Allocates the model, its initial values, the optimizer and all buffers. Keeps dataset and
+ * config. */
 dip_status dip_engine_create(dip_engine **engine, const dip_dataset *dataset,
                              const dip_config *config, dip_error *err);
 

@@ -4,8 +4,10 @@
  *
  *   load and forward    query, item, and the views h and g of the self-supervised items
  *   losses              batch softmax; contrast or spread-out: these fill du of the passes
- *   backward            each pass adds to the gradients of layers and defaults; dx stays in the pass
- *   check               a loss or gradient that is not finite stops here, before anything is changed
+ *   backward            each pass adds to the gradients of layers and defaults; dx stays in the
+ *                       pass
+ *   check               a loss or gradient that is not finite stops here, before anything is
+ *                       changed
  *   update              dense tensors; then the touched rows of the tables
  */
 #include "base/mem.h"
@@ -129,7 +131,7 @@ dip_status dip_engine_create(dip_engine **out, const dip_dataset *dataset, const
     return DIP_OK;
 }
 
-/* ---- main loss --------------------------------------------------------------------------------- */
+/* ---- main loss ------------------------------------------------------------------------------- */
 
 static dip_status run_main(dip_engine *engine, const dip_batch *batch, double *loss,
                            dip_error *err) {
@@ -160,7 +162,7 @@ static dip_status run_main(dip_engine *engine, const dip_batch *batch, double *l
     return DIP_OK;
 }
 
-/* ---- second loss ------------------------------------------------------------------------------- */
+/* ---- second loss ----------------------------------------------------------------------------- */
 
 static dip_real self_temperature(const dip_config *config) {
     return (dip_real)(config->ssl.temperature > 0 ? config->ssl.temperature
@@ -245,7 +247,7 @@ static size_t active_passes(dip_engine *engine, dip_pass *passes[N_PASSES]) {
     return n;
 }
 
-/* ---- checks ------------------------------------------------------------------------------------ */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
 static dip_status check_loss(const char *part, double loss, dip_error *err) {
     if (isfinite(loss)) {
@@ -297,7 +299,7 @@ static dip_status check_dense(const dip_engine *engine, double *norm, dip_error 
     return DIP_OK;
 }
 
-/* ---- the step ---------------------------------------------------------------------------------- */
+/* ---- the step -------------------------------------------------------------------------------- */
 
 static dip_status run_losses(dip_engine *engine, const dip_batch *batch, dip_losses *losses,
                              dip_error *err) {

@@ -8,8 +8,8 @@
 #include <math.h>
 #include <omp.h>
 
-/* A tile of scores, 64 queries by 1024 items, is 256 KiB: it stays in the second-level cache between
- * the product that writes it and the scan that reads it. */
+/* A tile of scores, 64 queries by 1024 items, is 256 KiB: it stays in the second-level cache
+ * between the product that writes it and the scan that reads it. */
 enum { QUERY_TILE = 64, ITEM_TILE = 1024, GROUPS_PER_TELL = 8 };
 
 typedef struct query_state {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Exact top-k of many queries over the whole catalogue: blocked products with a running top-k, so that
- * the full score matrix never exists.
+ * Exact top-k of many queries over the whole catalogue: blocked products with a running top-k, so
+ * that the full score matrix never exists.
  */
 #ifndef DIP_ENGINE_RANK_H
 #define DIP_ENGINE_RANK_H
@@ -29,8 +29,8 @@ typedef struct dip_rank_job {
     const dip_watch *watch; /* may be NULL */
 } dip_rank_job;
 
-/* items [n x k] and scores [n x k] out, best first, ties by smaller row; -1 and -INFINITY where fewer
- * than k rows are left. */
+/* items [n x k] and scores [n x k] out, best first, ties by smaller row; -1 and -INFINITY where
+ * fewer than k rows are left. */
 dip_status dip_rank(const dip_rank_job *job, int64_t *items, float *scores, dip_error *err);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sparse updates of embedding tables. Every pooled value of every pass of a step is one occurrence: a
- * table row, and a gradient dx_f of its block times the pooling factor. Occurrences are sorted by row
- * (stable, so each row's sum always runs in the same order), summed per row, and each touched row is
- * updated once. The cost depends on the batch, never on the table.
+ * Sparse updates of embedding tables. Every pooled value of every pass of a step is one
+ * occurrence: a table row, and a gradient dx_f of its block times the pooling factor. Occurrences
+ * are sorted by row (stable, so each row's sum always runs in the same order), summed per row, and
+ * each touched row is updated once. The cost depends on the batch, never on the table.
  */
 #ifndef DIP_ENGINE_SPARSE_H
 #define DIP_ENGINE_SPARSE_H

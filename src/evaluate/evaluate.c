@@ -18,11 +18,12 @@
 enum { COSINE_PAIRS = 20000 };
 
 /* Both thresholds are far from what working models show (distinct share over 0.1 and mean cosine
- * under 0.3 on the datasets in docs/results.md), and both are passed by a model whose vectors are equal. */
+ * under 0.3 on the datasets in docs/results.md), and both are passed by a model whose vectors are
+ * equal. */
 static const double COLLAPSED_COSINE = 0.9;
 static const double COLLAPSED_DISTINCT = 0.01;
 
-/* ---- rankings ---------------------------------------------------------------------------------- */
+/* ---- rankings -------------------------------------------------------------------------------- */
 
 typedef struct vectors {
     float *items;   /* [m x d] */
@@ -89,7 +90,7 @@ static int64_t longest_list(const dip_list *k) {
     return longest;
 }
 
-/* ---- one metric, for training ------------------------------------------------------------------ */
+/* ---- one metric, for training ---------------------------------------------------------------- */
 
 static dip_status metric_of(const int64_t *items, const dip_config *config,
                             const dip_questions *questions, double *value, dip_error *err) {
@@ -127,7 +128,7 @@ dip_status dip_evaluate_metric(const dip_towers *towers, const dip_dataset *data
     return status;
 }
 
-/* ---- the report -------------------------------------------------------------------------------- */
+/* ---- the report ------------------------------------------------------------------------------ */
 
 typedef struct evaluation {
     const dip_towers *towers;

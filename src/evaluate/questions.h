@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is asked of a ranking: the held-out pairs grouped by query, the rows that must not be ranked for
- * each, and the popularity slices.
+ * What is asked of a ranking: the held-out pairs grouped by query, the rows that must not be
+ * ranked for each, and the popularity slices.
  *
  *   head   the tenth of the items with training pairs that have the most of them (ties by row)
  *   tail   all other items

@@ -2,9 +2,10 @@
  *
  * Metrics of many rankings, kept per query so that means, slices and intervals come from one table.
  *
- *   protocol standard   a query is one example; its right items are all its held-out items of the slice
- *   protocol paper      a pair is one example with one right item; a query weighs as many as it has
- */
+ *   protocol standard   a query is one example; its right items are all its held-out items of the
+ *                       slice
+ *   protocol paper      a pair is one example with one right item; a query weighs as many as it
+ * has */
 #ifndef DIP_EVALUATE_SCORES_H
 #define DIP_EVALUATE_SCORES_H
 

@@ -26,8 +26,9 @@ void dip_gemm(size_t m, size_t n, size_t k, dip_real alpha, dip_operand a, dip_o
 #include <assert.h>
 #include <dnnl.h>
 
-/* dnnl_sgemm takes row-major operands and runs on one thread inside an OpenMP parallel region, which
- * is where all callers are. Its arguments are checked by us beforehand, so it cannot fail on them. */
+/* dnnl_sgemm takes row-major operands and runs on one thread inside an OpenMP parallel region,
+ * which is where all callers are. Its arguments are checked by us beforehand, so it cannot fail on
+ * them. */
 void dip_gemm(size_t m, size_t n, size_t k, dip_real alpha, dip_operand a, dip_operand b,
               dip_real beta, dip_real *c, size_t ldc) {
     const dnnl_status_t status =

@@ -19,12 +19,13 @@ typedef struct dip_operand {
 
 /* C = alpha op(A) op(B) + beta C, with C [m x n] at stride ldc, op(A) [m x k], op(B) [k x n].
  *
- * Runs on the calling thread: callers divide work into panels whose sizes do not depend on the number
- * of threads, so that results have the same bits for any number. */
+ * Runs on the calling thread: callers divide work into panels whose sizes do not depend on the
+ * number of threads, so that results have the same bits for any number. */
 void dip_gemm(size_t m, size_t n, size_t k, dip_real alpha, dip_operand a, dip_operand b,
               dip_real beta, dip_real *c, size_t ldc);
 
-/* Rows of a panel: 128 costs nothing against one large product (RELIABILITY measurements in docs). */
+/* Rows of a panel: 128 costs nothing against one large product (RELIABILITY measurements in
+ * docs). */
 enum { DIP_PANEL = 128 };
 
 static inline size_t dip_panel_count(size_t rows) {

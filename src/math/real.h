@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The floating-point type of the model. It is float; the gradient tests compile the same sources with
- * DIP_REAL_IS_DOUBLE, so that central differences can be taken at full precision.
+ * The floating-point type of the model. It is float; the gradient tests compile the same sources
+ * with DIP_REAL_IS_DOUBLE, so that central differences can be taken at full precision.
  */
 #ifndef DIP_MATH_REAL_H
 #define DIP_MATH_REAL_H

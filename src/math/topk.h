@@ -21,7 +21,8 @@ void dip_topk_init(dip_topk *top, size_t k, float *score, int64_t *row);
 /* Offers the scores of rows first, first + 1, ..., n of them. -INFINITY and NaN are never taken. */
 void dip_topk_offer(dip_topk *top, int64_t first, const float *scores, size_t n);
 
-/* Sorts best first and fills the free places with row -1, score -INFINITY. Returns the number held. */
+/* Sorts best first and fills the free places with row -1, score -INFINITY. Returns the number
+ * held. */
 size_t dip_topk_finish(dip_topk *top);
 
 #endif

@@ -85,9 +85,9 @@ dip_real dip_vec_exp_sum(size_t n, dip_real shift, dip_real *x) {
 
 /* exp on float, relative error below 2e-7 for x in [-87, 88], 0 below.
  *
- * x = m ln 2 + r with |r| <= ln(2)/2, split as in Cody and Waite (1980) so that r keeps its low bits;
- * exp(r) by its Taylor polynomial of degree 7 (the remainder is 5e-9 at |r| = 0.35); 2^m by adding m
- * to the exponent. NaN stays NaN. */
+ * x = m ln 2 + r with |r| <= ln(2)/2, split as in Cody and Waite (1980) so that r keeps its low
+ * bits; exp(r) by its Taylor polynomial of degree 7 (the remainder is 5e-9 at |r| = 0.35); 2^m by
+ * adding m to the exponent. NaN stays NaN. */
 static inline float exp_fast(float x) {
     static const float LOG2E = 1.44269504f;
     static const float LN2_HIGH = 0.693359375f;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Vector kernels: reference versions, written so that the compiler vectorises them without changing
- * the order of any sum that decides a result (reductions use explicit accumulators in a fixed tree).
+ * the order of any sum that decides a result (reductions use explicit accumulators in a fixed
+ * tree).
  */
 #ifndef DIP_MATH_VEC_H
 #define DIP_MATH_VEC_H

@@ -60,7 +60,8 @@ static uint64_t all_features(size_t k) {
     return k == 64 ? UINT64_MAX : ((uint64_t)1 << k) - 1;
 }
 
-/* Seed and correlates. The seed counts among the masked, so n + 1 <= k - 1 keeps one feature alive. */
+/* Seed and correlates. The seed counts among the masked, so n + 1 <= k - 1 keeps one feature
+ * alive. */
 static uint64_t correlated_mask(const dip_augmenter *augmenter, uint64_t draw_index,
                                 uint64_t step) {
     const dip_draw draw = dip_rng_at(augmenter->rng, step, draw_index);

@@ -6,8 +6,8 @@
  *   L        = mean over i of -log( exp(logit_ii) / sum_j exp(logit_ij) )
  *
  * With u the queries and v the items this is the batch softmax (Eq. 6) with the sampling-bias
- * correction of Yi et al. (RecSys 2019); with u, v two views of the same items it is Eq. 3; with u = v it
- * is the contrastive spread-out loss.
+ * correction of Yi et al. (RecSys 2019); with u, v two views of the same items it is Eq. 3; with u
+ * = v it is the contrastive spread-out loss.
  */
 #ifndef DIP_MODEL_LOSS_SOFTMAX_H
 #define DIP_MODEL_LOSS_SOFTMAX_H

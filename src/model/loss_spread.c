@@ -56,8 +56,8 @@ double dip_spread_square(dip_softmax *work, const dip_real *z, size_t n, size_t 
     return squares / (double)n;
 }
 
-/* sum over i != j of s_ij = |sum_i z_i|^2 - sum_i |z_i|^2, but summed directly: the difference of two
- * large numbers would lose the small mean. */
+/* sum over i != j of s_ij = |sum_i z_i|^2 - sum_i |z_i|^2, but summed directly: the difference of
+ * two large numbers would lose the small mean. */
 static double sum_products(const dip_softmax *work, size_t n) {
     double sum = 0;
     for (size_t i = 0; i < n; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The spread-out regularisers of Zhang et al. (ICCV 2017) on unit vectors z_1 ... z_n, s_ij = z_i . z_j:
+ * The spread-out regularisers of Zhang et al. (ICCV 2017) on unit vectors z_1 ... z_n, s_ij = z_i
+ * . z_j:
  *
  *   square    (1/n) sum_i sum_{j != i} s_ij^2
  *   moments   M1^2 + max(0, M2 - 1/d), with M1 and M2 the mean of s_ij and of s_ij^2 over i != j

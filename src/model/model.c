@@ -11,7 +11,7 @@
 #define TENSOR_PART "model.safetensors"
 #define METRICS_PART "metrics.jsonl"
 
-/* ---- writing ------------------------------------------------------------------------------------ */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static dip_status put_text(dip_folder_writer *folder, const char *name, const json_t *json,
                            dip_error *err) {
@@ -99,7 +99,7 @@ dip_status dip_model_write(const dip_model_source *source, const char *path, boo
     return status;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static dip_status read_description(dip_model *model, dip_error *err) {
     dip_map map;

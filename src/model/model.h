@@ -48,8 +48,8 @@ void dip_model_release(dip_model *model);
 dip_status dip_model_check_dataset(const dip_model *model, const dip_dataset *dataset,
                                    dip_error *err);
 
-/* One row of an entity from raw cells, as prepare would have encoded it. Features that are not given
- * are missing. */
+/* One row of an entity from raw cells, as prepare would have encoded it. Features that are not
+ * given are missing. */
 typedef struct dip_cells {
     dip_rows rows; /* one row; columns as in a dataset */
     dip_column *columns;

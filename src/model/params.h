@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The one list of tensors: initialisation, save, load, optimizer state and gradient checks all walk
- * it. Tables get sparse gradients elsewhere (train/sparse.h); dense tensors have theirs here.
- */
+ * it. Tables get sparse gradients elsewhere (train/sparse.h); dense tensors have theirs
+ * here. */
 #ifndef DIP_MODEL_PARAMS_H
 #define DIP_MODEL_PARAMS_H
 

@@ -59,7 +59,7 @@ dip_status dip_pass_create(dip_pass *pass, const dip_tower *tower, size_t capaci
     return status;
 }
 
-/* ---- loading ----------------------------------------------------------------------------------- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 static size_t bag_length(const dip_column *column, int32_t row) {
     return column->offsets != NULL ? (size_t)(column->offsets[row + 1] - column->offsets[row]) : 1;
@@ -180,7 +180,7 @@ dip_status dip_pass_load(dip_pass *pass, const dip_rows *rows, const int32_t *ro
     return DIP_OK;
 }
 
-/* ---- forward ----------------------------------------------------------------------------------- */
+/* ---- forward --------------------------------------------------------------------------------- */
 
 dip_real dip_pool_factor(int pool, uint32_t n) {
     switch (pool) {
@@ -257,7 +257,7 @@ void dip_pass_forward(dip_pass *pass, const dip_params *params) {
     }
 }
 
-/* ---- backward ---------------------------------------------------------------------------------- */
+/* ---- backward -------------------------------------------------------------------------------- */
 
 static void backward_panel(dip_pass *pass, const dip_params *params, size_t panel) {
     const dip_tower *tower = pass->tower;

@@ -5,9 +5,10 @@
  *
  *   B batch, F features (blocks), I width of x, D width of u
  *
- * The batch is cut into panels of DIP_PANEL rows. A panel goes through all layers on one thread; the
- * gradients of weights are cut by blocks of the weight matrix, each summed over the whole batch on one
- * thread. Neither cut depends on the number of threads, so results have the same bits for any number.
+ * The batch is cut into panels of DIP_PANEL rows. A panel goes through all layers on one thread;
+ * the gradients of weights are cut by blocks of the weight matrix, each summed over the whole
+ * batch on one thread. Neither cut depends on the number of threads, so results have the same bits
+ * for any number.
  */
 #ifndef DIP_MODEL_PASS_H
 #define DIP_MODEL_PASS_H
@@ -25,7 +26,8 @@ typedef struct dip_view {
     uint64_t step;
 } dip_view;
 
-/* Values of block f of example i that are pooled: kept[start .. start + n). n = 0 means the default. */
+/* Values of block f of example i that are pooled: kept[start .. start + n). n = 0 means the
+ * default. */
 typedef struct dip_span {
     size_t start;
     uint32_t n;

@@ -104,7 +104,8 @@ static size_t fill_pairs(dip_trainer *trainer, int64_t epoch, int64_t within) {
     return (size_t)(end - begin);
 }
 
-/* The first places of a permutation of its own for each step: uniform, and distinct in the batch. */
+/* The first places of a permutation of its own for each step: uniform, and distinct in the
+ * batch. */
 static void fill_self(dip_trainer *trainer) {
     const dip_permutation order = dip_permutation_make(trainer->rng_items, (uint64_t)trainer->step,
                                                        (uint64_t)trainer->n_pool);

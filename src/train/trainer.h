@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which examples a step sees. Everything is a pure function of (seed, epoch, step): the order of the
- * training pairs in an epoch, the uniform items of the second loss (distinct within a batch), the masks.
+ * Which examples a step sees. Everything is a pure function of (seed, epoch, step): the order of
+ * the training pairs in an epoch, the uniform items of the second loss (distinct within a batch),
+ * the masks.
  */
 #ifndef DIP_TRAIN_TRAINER_H
 #define DIP_TRAIN_TRAINER_H
