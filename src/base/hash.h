@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * XXH3 64-bit hashes: checksums of files and keys of hash tables. Only this header knows
- * xxHash. */
+ * xxHash.
+ */
 #ifndef DIP_BASE_HASH_H
 #define DIP_BASE_HASH_H
 

@@ -47,6 +47,22 @@ static bool mistake(const cli_command *command, const char *text, const char *wh
     return false;
 }
 
+/* Whether a key belongs to a section: "train.rate" to "train.", "seed" to "". */
+static bool in_section(const char *key, const char *section) {
+    return section[0] == '\0' ? strchr(key, '.') == NULL
+                              : strncmp(key, section, strlen(section)) == 0;
+}
+
+/* Known options of other commands are refused: they would do nothing here. */
+static bool is_for_command(const cli_command *command, const char *key) {
+    for (size_t i = 0; command->sections[i] != NULL; i++) {
+        if (in_section(key, command->sections[i])) {
+            return true;
+        }
+    }
+    return !is_option_key(key);
+}
+
 static bool add_setting(cli_args *args, const char *key, size_t key_length, const char *value) {
     if (args->n_settings == CLI_SETTINGS_MAX || key_length >= sizeof args->keys[0]) {
         return mistake(args->command, "too many or too long settings", "");
@@ -54,6 +70,9 @@ static bool add_setting(cli_args *args, const char *key, size_t key_length, cons
     char *copy = args->keys[args->n_settings];
     memcpy(copy, key, key_length);
     copy[key_length] = '\0';
+    if (!is_for_command(args->command, copy)) {
+        return mistake(args->command, "this command does not use the option ", copy);
+    }
     args->settings[args->n_settings++] = (cli_setting){copy, value};
     return true;
 }
@@ -219,12 +238,6 @@ static void print_flags(const cli_flag *flags) {
                  flags->argument != NULL ? flags->argument : "");
         print_entry(left, flags->help);
     }
-}
-
-/* Whether a key belongs to a section: "train.rate" to "train.", "seed" to "". */
-static bool in_section(const char *key, const char *section) {
-    return section[0] == '\0' ? strchr(key, '.') == NULL
-                              : strncmp(key, section, strlen(section)) == 0;
 }
 
 static void print_option(const dip_option_info *info) {

@@ -2,7 +2,8 @@
  *
  * Every option of Diptych as one typed struct. The table in config.c is the only list of them; the
  * enums here follow the order of its choices, which tests/unit/test_config.c checks by
- * name. */
+ * name.
+ */
 #ifndef DIP_CONFIG_CONFIG_H
 #define DIP_CONFIG_CONFIG_H
 

@@ -4,8 +4,8 @@
  * It serves feature values and ids alike.
  *
  *   stored form   one line a row: value TAB count LF; the line's number (from 0) is the row; in
- *                 values a tab, line break, carriage return or backslash is written \t \n \r
- * \\ */
+ *                 values, tab, line feed, carriage return and backslash are written \t \n \r \\
+ */
 #ifndef DIP_DATA_VOCAB_H
 #define DIP_DATA_VOCAB_H
 

@@ -3,14 +3,11 @@
  * Update rules, element by element. g gradient, r learning rate, w parameter:
  *
  *   SGD       w -= r g
- *   Adagrad   s += g^2;  w -= r g / (sqrt(s) + 1e-10)                       [Duchi et al., JMLR
- *             2011]
+ *   Adagrad   s += g^2;  w -= r g / (sqrt(s) + 1e-10)                    [Duchi et al., 2011]
  *   Adam      m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
- *             w -= r (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + 1e-8)       [Kingma and Ba, ICLR
- *                                                                           2015]
+ *             w -= r (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + 1e-8)    [Kingma and Ba, 2015]
  *
- * Rows of tables are updated only in steps that touch them ("lazy" Adam; t counts all steps).
- * Weight
+ * Rows of tables are updated only in steps that touch them ("lazy" Adam; t counts all steps). Weight
  * decay is decoupled, w -= r decay w, on the same elements and before the rule.
  */
 #ifndef DIP_ENGINE_OPTIMIZER_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Rankings that need no model, by the same rules (excluded rows, list length) as the
- * model's. */
+ * model's.
+ */
 #ifndef DIP_EVALUATE_BASELINES_H
 #define DIP_EVALUATE_BASELINES_H
 

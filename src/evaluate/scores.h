@@ -5,7 +5,8 @@
  *   protocol standard   a query is one example; its right items are all its held-out items of the
  *                       slice
  *   protocol paper      a pair is one example with one right item; a query weighs as many as it
- * has */
+ * has
+ */
 #ifndef DIP_EVALUATE_SCORES_H
 #define DIP_EVALUATE_SCORES_H
 

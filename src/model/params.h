@@ -2,7 +2,8 @@
  *
  * The one list of tensors: initialisation, save, load, optimizer state and gradient checks all walk
  * it. Tables get sparse gradients elsewhere (train/sparse.h); dense tensors have theirs
- * here. */
+ * here.
+ */
 #ifndef DIP_MODEL_PARAMS_H
 #define DIP_MODEL_PARAMS_H
 
