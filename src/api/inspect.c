@@ -21,7 +21,7 @@ static dip_status set_kind(json_t *report, const char *kind, const char *path, d
 static dip_status copy_manifest(json_t *report, const json_t *manifest, dip_error *err) {
     const char *key = NULL;
     json_t *value = NULL;
-    json_object_foreach((json_t *)(uintptr_t)manifest, key, value) {
+    json_object_foreach(dip_json_readable(manifest), key, value) {
         if (strcmp(key, "parts") != 0) {
             DIP_TRY(dip_json_set(report, key, json_incref(value), err));
         }

@@ -13,6 +13,6 @@ struct dip_report {
 };
 
 /* Wraps a document; steals the reference, also on failure. */
-dip_status dip_report_wrap(dip_report **report, json_t *json, dip_error *err);
+dip_status dip_report_wrap(dip_report **out, json_t *json, dip_error *err);
 
 #endif

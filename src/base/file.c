@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* renameat2, where there is one: exchanges two names in one atomic step */
+#define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier): renameat2, where there is one: exchanges two names in one atomic step */
 #include "base/file.h"
 
 #include "base/mem.h"
@@ -292,8 +292,7 @@ static dip_status map_descriptor(dip_map *map, int fd, const char *path, dip_err
     if (!S_ISREG(status.st_mode)) {
         return dip_fail(err, DIP_ERR_FORMAT, "%s is not a regular file", path);
     }
-    map->bytes = (size_t)status.st_size;
-    map->data = NULL;
+    *map = (dip_map){.bytes = (size_t)status.st_size};
     if (map->bytes == 0) {
         return DIP_OK;
     }
@@ -301,6 +300,7 @@ static dip_status map_descriptor(dip_map *map, int fd, const char *path, dip_err
     if (data == MAP_FAILED) {
         return dip_fail_errno(err, errno, "map", path);
     }
+    map->base = data;
     map->data = data;
     return DIP_OK;
 }
@@ -317,8 +317,7 @@ dip_status dip_map_open(dip_map *map, const char *path, dip_error *err) {
 
 void dip_map_close(dip_map *map) {
     if (map->data != NULL) {
-        munmap((void *)(uintptr_t)map->data, map->bytes);
+        munmap(map->base, map->bytes);
     }
-    map->data = NULL;
-    map->bytes = 0;
+    *map = (dip_map){0};
 }

@@ -83,6 +83,7 @@ void dip_writer_abandon(dip_writer *writer);
 typedef struct dip_map {
     const unsigned char *data;
     size_t bytes;
+    void *base; /* data as munmap wants it */
 } dip_map;
 
 dip_status dip_map_open(dip_map *map, const char *path, dip_error *err);

@@ -260,7 +260,7 @@ static dip_status sync_parent(const char *target, dip_error *err) {
 
 static dip_status publish(dip_folder_writer *folder, json_t *manifest, const json_t *content,
                           dip_error *err) {
-    if (content != NULL && json_object_update(manifest, (json_t *)(uintptr_t)content) != 0) {
+    if (content != NULL && json_object_update(manifest, dip_json_readable(content)) != 0) {
         return dip_fail(err, DIP_ERR_MEMORY, "out of memory for a manifest");
     }
     DIP_TRY(dip_json_set(manifest, "parts", json_incref(folder->parts), err));

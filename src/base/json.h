@@ -11,6 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* jansson takes non-const pointers where it only reads. */
+static inline json_t *dip_json_readable(const json_t *json) {
+    union {
+        const json_t *in;
+        json_t *out;
+    } cast = {json};
+    return cast.out;
+}
+
 /* Parses text (duplicate keys are refused); `name` is used in errors. Caller json_decref()s. */
 dip_status dip_json_parse(json_t **json, const char *text, size_t bytes, const char *name,
                           dip_error *err);
@@ -18,10 +27,10 @@ dip_status dip_json_parse(json_t **json, const char *text, size_t bytes, const c
 /* Typed look-ups in an object: DIP_ERR_FORMAT names the missing or mistyped key. */
 dip_status dip_json_text(const json_t *object, const char *key, const char **text, dip_error *err);
 dip_status dip_json_integer(const json_t *object, const char *key, int64_t low, int64_t high,
-                            int64_t *value, dip_error *err);
-dip_status dip_json_number(const json_t *object, const char *key, double *value, dip_error *err);
-dip_status dip_json_object(const json_t *object, const char *key, json_t **value, dip_error *err);
-dip_status dip_json_array(const json_t *object, const char *key, json_t **value, dip_error *err);
+                            int64_t *number, dip_error *err);
+dip_status dip_json_number(const json_t *object, const char *key, double *number, dip_error *err);
+dip_status dip_json_object(const json_t *object, const char *key, json_t **found, dip_error *err);
+dip_status dip_json_array(const json_t *object, const char *key, json_t **found, dip_error *err);
 
 /* object[key] = value; steals value, which may be NULL after a failed construction. Failures are
  * remembered by the caller through the returned status. */

@@ -9,6 +9,9 @@
 
 enum { HEADER_ALIGN = 64, PREAMBLE = 10, HEADER_LIMIT = 512 };
 
+/* The magic string and the version, 1.0. */
+static const char MAGIC[8] = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0};
+
 static const struct {
     const char *descr;
     size_t size;
@@ -44,7 +47,7 @@ static size_t make_header(char header[HEADER_LIMIT], dip_npy_type type, int64_t 
     const size_t padded = (total + 1 + HEADER_ALIGN - 1) / HEADER_ALIGN * HEADER_ALIGN;
     memset(header + total, ' ', padded - total);
     header[padded - 1] = '\n';
-    memcpy(header, "\x93NUMPY\x01\x00", 8);
+    memcpy(header, MAGIC, sizeof MAGIC);
     header[8] = (char)((padded - PREAMBLE) & 0xFF);
     header[9] = (char)((padded - PREAMBLE) >> 8);
     return padded;
@@ -91,7 +94,7 @@ static bool parse_header(const char *header, dip_npy *npy) {
 dip_status dip_npy_parse(dip_npy *npy, const void *bytes, size_t length, const char *name,
                          dip_error *err) {
     const unsigned char *data = bytes;
-    if (length < PREAMBLE || memcmp(data, "\x93NUMPY\x01\x00", 8) != 0) {
+    if (length < PREAMBLE || memcmp(data, MAGIC, sizeof MAGIC) != 0) {
         return dip_fail(err, DIP_ERR_FORMAT, "%s is not a .npy file of version 1.0", name);
     }
     const size_t header_bytes = PREAMBLE + (size_t)data[8] + ((size_t)data[9] << 8);

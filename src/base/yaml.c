@@ -128,13 +128,13 @@ void dip_yaml_at(dip_yaml *yaml, const dip_yaml_node *node, size_t index, dip_ya
     *value = yaml_document_get_node(&yaml->document, node->data.sequence.items.start[index]);
 }
 
-dip_yaml_node *dip_yaml_get(dip_yaml *yaml, const dip_yaml_node *map, const char *wanted) {
+dip_yaml_node *dip_yaml_get(dip_yaml *yaml, const dip_yaml_node *map, const char *key) {
     for (size_t i = 0; i < dip_yaml_count(map); i++) {
-        dip_yaml_node *key = NULL;
+        dip_yaml_node *name_node = NULL;
         dip_yaml_node *value = NULL;
-        dip_yaml_at(yaml, map, i, &key, &value);
-        const char *name = key != NULL ? dip_yaml_text(key) : NULL;
-        if (name != NULL && strcmp(name, wanted) == 0) {
+        dip_yaml_at(yaml, map, i, &name_node, &value);
+        const char *name = name_node != NULL ? dip_yaml_text(name_node) : NULL;
+        if (name != NULL && strcmp(name, key) == 0) {
             return value;
         }
     }

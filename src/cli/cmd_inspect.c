@@ -24,9 +24,9 @@ static bool is_nested(const json_t *value) {
     return json_is_object(value) || json_is_array(value);
 }
 
-static void print_value(const json_t *value, int indent);
+static void print_value(json_t *value, int indent);
 
-static void print_member(const char *key, const json_t *value, int indent) {
+static void print_member(const char *key, json_t *value, int indent) {
     printf("%*s%s:", indent, "", key);
     if (is_nested(value)) {
         putchar('\n');
@@ -38,7 +38,7 @@ static void print_member(const char *key, const json_t *value, int indent) {
 }
 
 /* Reports nest four levels deep at most: the depth of our own manifests. */
-static void print_value(const json_t *value, int indent) {
+static void print_value(json_t *value, int indent) {
     const char *key = NULL;
     json_t *member = NULL;
     size_t i = 0;
@@ -50,7 +50,7 @@ static void print_value(const json_t *value, int indent) {
         }
         return;
     }
-    json_object_foreach((json_t *)(uintptr_t)value, key, member) {
+    json_object_foreach(value, key, member) {
         print_member(key, member, indent);
     }
 }

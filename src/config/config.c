@@ -153,7 +153,7 @@ dip_status dip_config_to_json(const dip_config *config, json_t **json, dip_error
 dip_status dip_config_from_json(dip_config *config, const json_t *json, dip_error *err) {
     const char *key = NULL;
     json_t *value = NULL;
-    json_object_foreach((json_t *)(uintptr_t)json, key, value) {
+    json_object_foreach(dip_json_readable(json), key, value) {
         if (!json_is_string(value)) {
             return dip_fail(err, DIP_ERR_FORMAT, "option \"%s\" is not stored as text", key);
         }

@@ -22,7 +22,7 @@ typedef struct dip_field {
 typedef struct dip_reader dip_reader;
 
 /* Opens the file and reads its header. */
-dip_status dip_reader_open(dip_reader **reader, const char *path, dip_error *err);
+dip_status dip_reader_open(dip_reader **out, const char *path, dip_error *err);
 
 /* The position of a column; DIP_ERR_FORMAT lists the columns there are and names the nearest. */
 dip_status dip_reader_column(const dip_reader *reader, const char *name, size_t *column,

@@ -14,7 +14,7 @@
 
 typedef struct dip_stream dip_stream;
 
-dip_status dip_stream_open(dip_stream **stream, const char *path, dip_error *err);
+dip_status dip_stream_open(dip_stream **out, const char *path, dip_error *err);
 
 /* Reads up to capacity bytes; *got = 0 only at the end. */
 dip_status dip_stream_read(dip_stream *stream, void *data, size_t capacity, size_t *got,

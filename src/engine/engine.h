@@ -33,12 +33,12 @@ typedef struct dip_engine dip_engine;
 
 /* Allocates the model, its initial values, the optimizer and all buffers. Keeps dataset and
  * config. */
-dip_status dip_engine_create(dip_engine **engine, const dip_dataset *dataset,
-                             const dip_config *config, dip_error *err);
+dip_status dip_engine_create(dip_engine **out, const dip_dataset *dataset, const dip_config *config,
+                             dip_error *err);
 
 /* Losses and gradients of a batch; parameters stay as they are.
  * DIP_ERR_NONFINITE names the loss part, or the tensor whose gradient is not finite. */
-dip_status dip_engine_compute(dip_engine *engine, const dip_batch *batch, dip_losses *losses,
+dip_status dip_engine_compute(dip_engine *engine, const dip_batch *batch, dip_losses *out,
                               dip_error *err);
 
 /* Applies the gradients of the last dip_engine_compute, which must have succeeded. */

@@ -74,7 +74,7 @@ static void adagrad(size_t n, const dip_update *u, dip_real *restrict w, const d
                     dip_real *restrict s) {
     for (size_t i = 0; i < n; i++) {
         s[i] += g[i] * g[i];
-        w[i] -= u->rate * g[i] / ((dip_real)sqrt(s[i]) + ADAGRAD_FLOOR);
+        w[i] -= u->rate * g[i] / (dip_sqrt(s[i]) + ADAGRAD_FLOOR);
     }
 }
 
@@ -83,8 +83,7 @@ static void adam(size_t n, const dip_update *u, dip_real *restrict w, const dip_
     for (size_t i = 0; i < n; i++) {
         m[i] = u->beta1 * m[i] + (1 - u->beta1) * g[i];
         v[i] = u->beta2 * v[i] + (1 - u->beta2) * g[i] * g[i];
-        w[i] -= u->rate * (m[i] * u->correction1) /
-                ((dip_real)sqrt(v[i] * u->correction2) + ADAM_FLOOR);
+        w[i] -= u->rate * (m[i] * u->correction1) / (dip_sqrt(v[i] * u->correction2) + ADAM_FLOOR);
     }
 }
 

@@ -6,10 +6,18 @@
 #ifndef DIP_MATH_REAL_H
 #define DIP_MATH_REAL_H
 
+#include <math.h>
+
 #ifdef DIP_REAL_IS_DOUBLE
 typedef double dip_real;
+static inline dip_real dip_sqrt(dip_real x) {
+    return sqrt(x);
+}
 #else
 typedef float dip_real;
+static inline dip_real dip_sqrt(dip_real x) {
+    return sqrtf(x);
+}
 #endif
 
 #endif

@@ -42,7 +42,7 @@ static dip_status fill_description(const dip_model_source *source, json_t *objec
     DIP_TRY(dip_json_set(object, "schema", schema, err));
     DIP_TRY(describe_dataset(source->dataset, object, err));
     if (source->training != NULL) {
-        return dip_json_set(object, "training", json_incref((json_t *)(uintptr_t)source->training),
+        return dip_json_set(object, "training", json_incref(dip_json_readable(source->training)),
                             err);
     }
     return DIP_OK;
