@@ -1,10 +1,12 @@
 # The front door: installs what is missing, builds, and runs the demo or the tests. CMake does the work.
-.PHONY: help demo test build asan setup clean install
+.PHONY: help demo test build asan tsan lint setup clean install
 
 help:
 	@echo "make demo     train five methods on real linked pages and compare them (under 5 minutes)"
 	@echo "make test     run the whole test suite"
 	@echo "make asan     the same under the address and undefined-behaviour sanitizers"
+	@echo "make tsan     the same under the thread sanitizer (installs clang and libomp-dev)"
+	@echo "make lint     clang-tidy and clang-format, as configured in the tree"
 	@echo "make build    build only; the command is build/default/diptych"
 	@echo "make install  install to /usr/local (PREFIX=DIR for another place)"
 	@echo "make clean    remove build/"
@@ -28,6 +30,18 @@ asan: setup
 	@cmake --preset asan >/dev/null
 	@cmake --build --preset asan
 	@ctest --test-dir build/asan --output-on-failure -j 2
+
+tsan:
+	@tools/setup.sh clang libomp-dev
+	@cmake --preset tsan >/dev/null
+	@cmake --build --preset tsan
+	@OMP_TOOL_LIBRARIES=$$(ls /usr/lib/llvm-*/lib/libarcher.so | tail -n 1) ctest --preset tsan -j 2
+
+lint:
+	@tools/setup.sh clang-tidy clang-format
+	@cmake --preset default >/dev/null
+	@clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
+	@clang-tidy -p build/default --quiet $$(git ls-files 'src/*.c')
 
 install: build
 	@cmake --build --preset default

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the build, the demo and the tests need, when one is missing. Says which
-# ones, and uses sudo when it is not run as root.
+# ones, and uses sudo when it is not run as root. Further packages can be named as arguments.
 set -euo pipefail
 
 packages=(gcc g++ cmake ninja-build pkg-config python3 binutils
     libdnnl-dev libyaml-dev libjansson-dev zlib1g-dev libzstd-dev libxxhash-dev libutf8proc-dev
-    libcmocka-dev)
+    libcmocka-dev "$@")
 
 missing=()
 for package in "${packages[@]}"; do
