@@ -25,16 +25,25 @@ void dip_gemm(size_t m, size_t n, size_t k, dip_real alpha, dip_operand a, dip_o
 
 #include <assert.h>
 #include <dnnl.h>
+#include <omp.h>
 
-/* dnnl_sgemm takes row-major operands and runs on one thread inside an OpenMP parallel region,
- * which is where all callers are. Its arguments are checked by us beforehand, so it cannot fail on
- * them. */
+/* dnnl_sgemm takes row-major operands. It runs on one thread inside a parallel region of several
+ * threads; elsewhere, a region of one thread included, it would start its own, so it is told not to.
+ * Its arguments are ours, so it cannot fail on them. */
 void dip_gemm(size_t m, size_t n, size_t k, dip_real alpha, dip_operand a, dip_operand b,
               dip_real beta, dip_real *c, size_t ldc) {
+    const bool is_alone = !omp_in_parallel();
+    const int threads = omp_get_max_threads();
+    if (is_alone) {
+        omp_set_num_threads(1);
+    }
     const dnnl_status_t status =
         dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', (dnnl_dim_t)m, (dnnl_dim_t)n,
                    (dnnl_dim_t)k, alpha, a.data, (dnnl_dim_t)a.stride, b.data, (dnnl_dim_t)b.stride,
                    beta, c, (dnnl_dim_t)ldc);
+    if (is_alone) {
+        omp_set_num_threads(threads);
+    }
     assert(status == dnnl_success);
     (void)status;
 }
