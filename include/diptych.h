@@ -167,7 +167,7 @@ DIP_API DIP_NODISCARD dip_status dip_project_set(dip_project *project, const cha
                                                  const char *value, dip_error *err);
 
 /* Reads the project's files and writes a dataset folder: vocabularies, columns, split, counts and
- * the mutual information matrix (Eq. 4), fitted without the rows that only held-out pairs know.
+ * the mutual information matrix (Eq. 4), all fitted on training rows only.
  *
  * flags    0 or DIP_REPLACE
  * report   may be NULL; rows, vocabularies, split sizes, what the split leaks, warnings. Caller

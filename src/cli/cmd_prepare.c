@@ -101,8 +101,7 @@ const cli_command cli_prepare = {
     .description =
         "Reads the files that the project names (.tsv or .csv, plain, .gz or .zst) and writes a "
         "dataset folder whose columns numpy can open. Vocabularies, counts, normalisers and the "
-        "mutual information matrix never see rows that are known only from held-out pairs. What "
-        "the split leaks is said.",
+        "mutual information matrix come from training rows only. What the split leaks is said.",
     .example = "diptych prepare shop.yaml -o shop.dip --split.by unordered_pair",
     .flags = FLAGS,
     .sections = {"split.", "prepare.", NULL},

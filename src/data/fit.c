@@ -78,67 +78,32 @@ dip_status dip_fit_tables(dip_schema *schema, dip_error *err) {
     return DIP_OK;
 }
 
-/* ---- rows to fit on ------------------------------------------------------------------------------ */
+/* ---- training rows --------------------------------------------------------------------------- */
 
-enum { IN_HELD_OUT = 1, IN_OTHER = 2 };
-
-/* In which kinds of pairs each row occurs. */
-static void mark_kinds(const dip_pairs *pairs, uint8_t *item, uint8_t *query) {
-    for (size_t i = 0; i < pairs->n; i++) {
-        const bool is_held_out =
-            pairs->part[i] == DIP_PART_VALIDATION || pairs->part[i] == DIP_PART_TEST;
-        const uint8_t kind = is_held_out ? IN_HELD_OUT : IN_OTHER;
-        item[pairs->item[i]] |= kind;
-        query[pairs->query[i]] |= kind;
-    }
-}
-
-/* Only rows that occur in held-out pairs and nowhere else are left out. */
-static void kinds_to_flags(uint8_t *kind, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        kind[i] = kind[i] != IN_HELD_OUT;
-    }
-}
-
-static void count_training(dip_fit *fit, const dip_pairs *pairs, bool queries_are_items) {
-    for (size_t i = 0; i < pairs->n; i++) {
-        if (pairs->part[i] != DIP_PART_TRAIN) {
-            continue;
-        }
-        fit->item_trains[pairs->item[i]] = 1;
-        fit->item_count[pairs->item[i]]++;
-        if (queries_are_items) {
-            fit->item_trains[pairs->query[i]] = 1;
-        }
-    }
-}
-
-static dip_status mark_rows(dip_fit *fit, const dip_raw *raw, const dip_schema *schema,
-                            dip_error *err) {
+static dip_status mark_training_rows(dip_fit *fit, const dip_raw *raw, const dip_schema *schema,
+                                     dip_error *err) {
     const bool is_same = schema->queries_are_items;
-    const size_t n = raw->items.ids.n;
-    fit->item_fits = dip_alloc(n, 1, "rows to fit on", err);
-    fit->item_trains = dip_alloc(n, 1, "training items", err);
-    fit->item_count = dip_alloc(n, sizeof *fit->item_count, "item counts", err);
-    fit->query_fits =
-        is_same ? fit->item_fits : dip_alloc(raw->queries.ids.n, 1, "rows to fit on", err);
-    if (fit->item_fits == NULL || fit->item_trains == NULL || fit->item_count == NULL ||
-        fit->query_fits == NULL) {
+    fit->item_trains = dip_alloc(raw->items.ids.n, 1, "training rows", err);
+    fit->item_count = dip_alloc(raw->items.ids.n, sizeof *fit->item_count, "item counts", err);
+    fit->query_trains =
+        is_same ? fit->item_trains : dip_alloc(raw->queries.ids.n, 1, "training rows", err);
+    if (fit->item_trains == NULL || fit->item_count == NULL || fit->query_trains == NULL) {
         return DIP_ERR_MEMORY;
     }
-    mark_kinds(&raw->pairs, fit->item_fits, fit->query_fits);
-    kinds_to_flags(fit->item_fits, n);
-    if (!is_same) {
-        kinds_to_flags(fit->query_fits, raw->queries.ids.n);
+    for (size_t i = 0; i < raw->pairs.n; i++) {
+        if (raw->pairs.part[i] == DIP_PART_TRAIN) {
+            fit->item_trains[raw->pairs.item[i]] = 1;
+            fit->query_trains[raw->pairs.query[i]] = 1;
+            fit->item_count[raw->pairs.item[i]]++;
+        }
     }
-    count_training(fit, &raw->pairs, is_same);
     return DIP_OK;
 }
 
 /* ---- vocabularies ---------------------------------------------------------------------------- */
 
-static void count_values(const dip_raw_entity *side, const dip_entity *entity, const uint8_t *fits,
-                         dip_vocab *values) {
+static void count_values(const dip_raw_entity *side, const dip_entity *entity,
+                         const uint8_t *trains, dip_vocab *values) {
     for (size_t f = 0; f < entity->n_features; f++) {
         const dip_raw_column *column = &side->columns[f];
         const int table = entity->features[f].table;
@@ -146,7 +111,8 @@ static void count_values(const dip_raw_entity *side, const dip_entity *entity, c
             continue;
         }
         for (size_t row = 0; row < side->ids.n; row++) {
-            for (int64_t i = column->offsets[row]; fits[row] && i < column->offsets[row + 1]; i++) {
+            for (int64_t i = column->offsets[row]; trains[row] && i < column->offsets[row + 1];
+                 i++) {
                 values[table].count[column->codes[i]]++;
             }
         }
@@ -220,16 +186,17 @@ static int by_value(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-/* The numbers of the fitted rows that have one, ascending. */
-static dip_status fitted_numbers(const dip_raw_column *column, size_t n_rows, const uint8_t *fits,
-                                 double **sorted, size_t *n, dip_error *err) {
+/* The numbers of the training rows that have one, ascending. */
+static dip_status training_numbers(const dip_raw_column *column, size_t n_rows,
+                                   const uint8_t *trains, double **sorted, size_t *n,
+                                   dip_error *err) {
     double *list = dip_alloc(n_rows, sizeof *list, "numbers", err);
     if (list == NULL) {
         return DIP_ERR_MEMORY;
     }
     *n = 0;
     for (size_t row = 0; row < n_rows; row++) {
-        if (fits[row] && !isnan(column->numbers[row])) {
+        if (trains[row] && !isnan(column->numbers[row])) {
             list[(*n)++] = column->numbers[row];
         }
     }
@@ -294,10 +261,10 @@ static void normalise_column(const dip_feature *feature, dip_raw_column *column,
 }
 
 static dip_status fit_number(dip_feature *feature, dip_raw_column *column, size_t n_rows,
-                             const uint8_t *fits, dip_error *err) {
+                             const uint8_t *trains, dip_error *err) {
     double *sorted = NULL;
     size_t n = 0;
-    DIP_TRY(fitted_numbers(column, n_rows, fits, &sorted, &n, err));
+    DIP_TRY(training_numbers(column, n_rows, trains, &sorted, &n, err));
     dip_status status = DIP_OK;
     if (feature->buckets > 0) {
         status = fit_edges(feature, sorted, n, feature->buckets, err);
@@ -312,11 +279,11 @@ static dip_status fit_number(dip_feature *feature, dip_raw_column *column, size_
     return status;
 }
 
-static dip_status fit_numbers(dip_raw_entity *side, dip_entity *entity, const uint8_t *fits,
+static dip_status fit_numbers(dip_raw_entity *side, dip_entity *entity, const uint8_t *trains,
                               dip_error *err) {
     for (size_t f = 0; f < entity->n_features; f++) {
         if (entity->features[f].type == DIP_FEATURE_NUMERIC) {
-            DIP_TRY(fit_number(&entity->features[f], &side->columns[f], side->ids.n, fits, err));
+            DIP_TRY(fit_number(&entity->features[f], &side->columns[f], side->ids.n, trains, err));
         }
     }
     return DIP_OK;
@@ -328,25 +295,24 @@ dip_status dip_fit_all(dip_fit *fit, dip_raw *raw, dip_schema *schema, dip_error
     if (fit->vocabs == NULL) {
         return DIP_ERR_MEMORY;
     }
-    DIP_TRY(mark_rows(fit, raw, schema, err));
-    count_values(&raw->items, &schema->items, fit->item_fits, raw->values);
+    DIP_TRY(mark_training_rows(fit, raw, schema, err));
+    count_values(&raw->items, &schema->items, fit->item_trains, raw->values);
     if (!schema->queries_are_items) {
-        count_values(&raw->queries, &schema->queries, fit->query_fits, raw->values);
+        count_values(&raw->queries, &schema->queries, fit->query_trains, raw->values);
     }
     for (size_t t = 0; t < schema->n_tables; t++) {
         if (schema->tables[t].is_vocabulary) {
             DIP_TRY(fit_vocabulary(fit, raw, schema, t, err));
         }
     }
-    DIP_TRY(fit_numbers(&raw->items, &schema->items, fit->item_fits, err));
-    return fit_numbers(&raw->queries, &schema->queries, fit->query_fits, err);
+    DIP_TRY(fit_numbers(&raw->items, &schema->items, fit->item_trains, err));
+    return fit_numbers(&raw->queries, &schema->queries, fit->query_trains, err);
 }
 
 void dip_fit_free(dip_fit *fit, const dip_schema *schema) {
-    if (fit->query_fits != fit->item_fits) {
-        dip_free(fit->query_fits);
+    if (fit->query_trains != fit->item_trains) {
+        dip_free(fit->query_trains);
     }
-    dip_free(fit->item_fits);
     dip_free(fit->item_trains);
     dip_free(fit->item_count);
     for (size_t t = 0; fit->vocabs != NULL && t < schema->n_tables; t++) {

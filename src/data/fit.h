@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What is learned from the data before training: vocabularies with counts, normalisers and bucket
- * edges. All catalogue rows count but those that are known only from held-out pairs: of these, neither
- * the id nor any value may enter. So the id of an item that was held out is unknown to the model and
- * takes the default embedding, which is what serving meets. The rows do not depend on
- * split.train_fraction: less supervision leaves the catalogue as it is.
+ * edges. Only training rows count: items and queries that occur in at least one training pair. So
+ * the id of an item that was held out is unknown to the model and takes the default embedding,
+ * which is what serving meets.
  */
 #ifndef DIP_DATA_FIT_H
 #define DIP_DATA_FIT_H
@@ -15,11 +14,10 @@
 dip_status dip_fit_tables(dip_schema *schema, dip_error *err);
 
 typedef struct dip_fit {
-    uint8_t *item_fits;   /* [items] the row is fitted on */
-    uint8_t *query_fits;  /* [queries]; the same array when queries are items */
-    uint8_t *item_trains; /* [items] the item is in a training pair, on either side */
-    int64_t *item_count;  /* [items] training pairs that have the item as their item */
-    dip_vocab *vocabs;    /* [n_tables]; empty where a table is no vocabulary */
+    uint8_t *item_trains;  /* [items] */
+    uint8_t *query_trains; /* [queries]; the same array when queries are items */
+    int64_t *item_count;   /* [items] training pairs that have the item as their item */
+    dip_vocab *vocabs;     /* [n_tables]; empty where a table is no vocabulary */
 } dip_fit;
 
 /* Fits, and replaces the codes in raw by rows of the kept vocabularies; dropped values vanish.

@@ -94,7 +94,7 @@ static dip_status measure_information(preparation *p, dip_error *err) {
             codes[f] = (dip_codes){p->bin_offsets[f], p->bin_codes[f]};
         }
     }
-    return dip_mutual_information_matrix(codes, k, p->fit.item_fits, p->raw.items.ids.n,
+    return dip_mutual_information_matrix(codes, k, p->fit.item_trains, p->raw.items.ids.n,
                                          p->information, p->watch, err);
 }
 

@@ -2,7 +2,7 @@
  *
  * From a project's raw files to a published dataset:
  *
- *   lay out tables -> ingest -> split -> fit -> mutual information -> write
+ *   lay out tables -> ingest -> split -> fit on training rows -> mutual information -> write
  */
 #ifndef DIP_DATA_PREPARE_H
 #define DIP_DATA_PREPARE_H

@@ -22,7 +22,7 @@ static const dip_option FEATURE_ROWS[] = {
     {"ngrams", DIP_OPTION_LIST, FEATURE(ngrams), "1", 1, 5, NULL,
      "lengths of the word n-grams of a text"},
     {"min_count", DIP_OPTION_INTEGER, FEATURE(min_count), "1", 1, 1e15, NULL,
-     "values in fewer rows take the default embedding"},
+     "values in fewer training rows take the default embedding"},
     {"max_vocab", DIP_OPTION_INTEGER, FEATURE(max_vocab), "0", 0, 2147483647.0, NULL,
      "keep only this many most frequent values; 0 keeps all"},
     {"hash_buckets", DIP_OPTION_INTEGER, FEATURE(hash_buckets), "0", 0, 2147483647.0, NULL,
