@@ -186,17 +186,19 @@ dip_status dip_options_set(const dip_option_table *table, void *object, const ch
 
 /* The shortest decimal text that reads back as the same number; the point is '.' in any locale. */
 static void print_number(double value, char text[DIP_VALUE_MAX]) {
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, DIP_VALUE_MAX, "%.*g", digits, value);
-        char *comma = strchr(text, ',');
+    char digits[40] = "";
+    double again = value + 1;
+    for (int precision = 1; precision <= 17 && again != value; precision++) {
+        snprintf(digits, sizeof digits, "%.*g", precision, value);
+        char *comma = strchr(digits, ',');
         if (comma != NULL) {
             *comma = '.';
         }
-        double again = 0;
-        if (dip_parse_number(text, &again) && again == value) {
-            return;
+        if (!dip_parse_number(digits, &again)) {
+            again = value + 1;
         }
     }
+    memcpy(text, digits, sizeof digits);
 }
 
 static void print_list(const dip_list *list, char text[DIP_VALUE_MAX]) {

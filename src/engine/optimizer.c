@@ -60,6 +60,8 @@ dip_update dip_optimizer_begin(dip_optimizer *optimizer, double rate) {
                         .decay = (dip_real)(rate * optimizer->decay),
                         .beta1 = (dip_real)optimizer->beta1,
                         .beta2 = (dip_real)optimizer->beta2,
+                        .rest1 = (dip_real)(1 - optimizer->beta1),
+                        .rest2 = (dip_real)(1 - optimizer->beta2),
                         .correction1 = (dip_real)(1 / (1 - pow(optimizer->beta1, t))),
                         .correction2 = (dip_real)(1 / (1 - pow(optimizer->beta2, t)))};
 }
@@ -81,8 +83,8 @@ static void adagrad(size_t n, const dip_update *u, dip_real *restrict w, const d
 static void adam(size_t n, const dip_update *u, dip_real *restrict w, const dip_real *restrict g,
                  dip_real *restrict m, dip_real *restrict v) {
     for (size_t i = 0; i < n; i++) {
-        m[i] = u->beta1 * m[i] + (1 - u->beta1) * g[i];
-        v[i] = u->beta2 * v[i] + (1 - u->beta2) * g[i] * g[i];
+        m[i] = u->beta1 * m[i] + u->rest1 * g[i];
+        v[i] = u->beta2 * v[i] + u->rest2 * g[i] * g[i];
         w[i] -= u->rate * (m[i] * u->correction1) / (dip_sqrt(v[i] * u->correction2) + ADAM_FLOOR);
     }
 }

@@ -37,6 +37,8 @@ typedef struct dip_update {
     dip_real decay;
     dip_real beta1;
     dip_real beta2;
+    dip_real rest1; /* 1 - b1, from double: in float, 1 - 0.9999999 would be far off */
+    dip_real rest2;
     dip_real correction1; /* 1 / (1 - b1^t) */
     dip_real correction2;
 } dip_update;

@@ -161,6 +161,10 @@ dip_real dip_vec_normalise(size_t n, const dip_real *z, dip_real *u) {
 
 void dip_vec_normalise_backward(size_t n, const dip_real *u, dip_real norm, const dip_real *du,
                                 dip_real *dz) {
+    if (norm <= NORM_FLOOR) {
+        memset(dz, 0, n * sizeof *dz);
+        return;
+    }
     const dip_real along = dip_vec_dot(n, u, du);
     for (size_t i = 0; i < n; i++) {
         dz[i] = (du[i] - along * u[i]) / norm;

@@ -33,7 +33,8 @@ void dip_vec_relu_backward(size_t n, const dip_real *y, dip_real *dx);
 /* u = z / max(|z|, epsilon); returns max(|z|, epsilon). The floor keeps a zero vector finite. */
 dip_real dip_vec_normalise(size_t n, const dip_real *z, dip_real *u);
 
-/* Backward of u = z / |z|: dz = (du - (u . du) u) / |z|. dz may be du. */
+/* Backward of u = z / |z|: dz = (du - (u . du) u) / |z|. dz may be du. A vector at the floor has no
+ * direction to learn: its gradient is 0, where du / floor would explode. */
 void dip_vec_normalise_backward(size_t n, const dip_real *u, dip_real norm, const dip_real *du,
                                 dip_real *dz);
 

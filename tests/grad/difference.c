@@ -17,8 +17,7 @@ static double value_at(difference_function f, void *context, dip_real *at, doubl
 double difference_at(difference_function f, void *context, dip_real *at) {
     const double h = DIFFERENCE_STEP;
     const double start = (double)*at;
-    const double near =
-        value_at(f, context, at, start + h) - value_at(f, context, at, start - h);
+    const double near = value_at(f, context, at, start + h) - value_at(f, context, at, start - h);
     const double far =
         value_at(f, context, at, start + 2 * h) - value_at(f, context, at, start - 2 * h);
     *at = (dip_real)start;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Gradients of the losses and of the normalisation, in double, against central differences. Sizes of
- * 130 rows cross the panel of 128 into which the losses cut their products.
+ * Gradients of the losses and of the normalisation, in double, against central differences. Sizes
+ * of 130 rows cross the panel of 128 into which the losses cut their products.
  */
 #include "grad/difference.h"
 #include "grad/tiny.h"
@@ -40,7 +40,7 @@ static void create_softmax(dip_softmax *softmax, size_t n) {
     assert_int_equal(dip_softmax_create(softmax, n, 1, &err), DIP_OK);
 }
 
-/* ---- softmax ----------------------------------------------------------------------------------- */
+/* ---- softmax --------------------------------------------------------------------------------- */
 
 typedef struct softmax_case {
     dip_softmax softmax;
@@ -56,8 +56,7 @@ typedef struct softmax_case {
 
 static double weighted_softmax(void *context) {
     softmax_case *c = context;
-    return c->input.weight *
-           dip_softmax_loss(&c->softmax, &c->input, c->spare[0], c->spare[1]);
+    return c->input.weight * dip_softmax_loss(&c->softmax, &c->input, c->spare[0], c->spare[1]);
 }
 
 /* The weight is not 1: a gradient that forgets it fails. Every third row is an item that is there
@@ -144,7 +143,7 @@ static void softmax_loss_is_its_definition(void **state) {
     }
 }
 
-/* ---- the contrastive form: both sides are z ---------------------------------------------------- */
+/* ---- the contrastive form: both sides are z -------------------------------------------------- */
 
 static double weighted_contrast(void *context) {
     softmax_case *c = context;
@@ -168,7 +167,7 @@ static void contrastive_gradient_is_the_sum_of_both_sides(void **state) {
     difference_report(&worst, "contrastive spread-out");
 }
 
-/* ---- spread-out, square and moments ------------------------------------------------------------ */
+/* ---- spread-out, square and moments ---------------------------------------------------------- */
 
 typedef double (*spread_loss)(dip_softmax *work, const dip_real *z, size_t n, size_t d,
                               dip_real weight, dip_real *dz);
@@ -288,7 +287,7 @@ static void spread_losses_are_their_definitions(void **state) {
     }
 }
 
-/* ---- normalisation ----------------------------------------------------------------------------- */
+/* ---- normalisation --------------------------------------------------------------------------- */
 
 enum { LONGEST = 40 };
 
@@ -310,7 +309,8 @@ static double along_normalised(void *context) {
     return sum;
 }
 
-/* Lengths on both sides of the 16 lanes of the kernels. In one dimension u is a sign, and dz is 0. */
+/* Lengths on both sides of the 16 lanes of the kernels. In one dimension u is a sign, and dz is 0.
+ */
 static void normalise_gradient_agrees_with_differences(void **state) {
     (void)state;
     const size_t lengths[] = {1, 3, 16, 17, LONGEST};

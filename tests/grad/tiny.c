@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-/* ---- the data ---------------------------------------------------------------------------------- */
+/* ---- the data -------------------------------------------------------------------------------- */
 
 enum { TABLE_ID, TABLE_KIND, TABLE_TAGS, TABLE_WORDS, TABLE_USER };
 
@@ -23,8 +23,7 @@ static const int64_t WORDS_OFFSETS[TINY_ITEMS + 1] = {0, 2, 5, 6, 6, 10, 11, 13,
 static const int32_t WORDS[] = {0, 1, 2, 3, 4, 1, 0, 0, 3, 2, 4, 2, 1, 3, 0, 1, 2, 4, 1, 4};
 static const int64_t MARKS_OFFSETS[TINY_ITEMS + 1] = {0, 1, 3, 5, 5, 8, 8, 9, 11, 12};
 static const int32_t MARKS[] = {1, 0, 6, 5, 3, 4, 2, 1, 2, 6, 6, 3};
-static const float PRICE[TINY_ITEMS] = {0.5f,   -1.25f, NAN, 2.0f, 0.25f,
-                                        -0.75f, 1.5f,   NAN, -0.5f};
+static const float PRICE[TINY_ITEMS] = {0.5f, -1.25f, NAN, 2.0f, 0.25f, -0.75f, 1.5f, NAN, -0.5f};
 
 static const int32_t QUERY_USER[TINY_QUERIES] = {0, 1, 2, 3, -1};
 static const int64_t HISTORY_OFFSETS[TINY_QUERIES + 1] = {0, 2, 2, 5, 6, 9};
@@ -141,7 +140,7 @@ void tiny_world_make(tiny_world *world, tiny_kind kind) {
     dataset->mutual_information = world->information;
 }
 
-/* ---- configuration and batches ----------------------------------------------------------------- */
+/* ---- configuration and batches --------------------------------------------------------------- */
 
 void tiny_set(dip_config *config, const char *key, const char *text) {
     dip_error err = {0};
@@ -151,12 +150,20 @@ void tiny_set(dip_config *config, const char *key, const char *text) {
 }
 
 void tiny_config_make(dip_config *config) {
-    static const char *const SETTINGS[][2] = {
-        {"threads", "1"},           {"model.dim", "3"},         {"model.hidden", "5,4"},
-        {"train.batch", "8"},       {"train.optimizer", "sgd"}, {"train.rate", "1"},
-        {"train.temperature", "0.4"}, {"train.logq", "none"},   {"train.mask_hits", "no"},
-        {"ssl.method", "none"},     {"ssl.alpha", "0.7"},       {"ssl.dropout", "0.4"},
-        {"ssl.temperature", "0.3"}, {"ssl.batch", "7"}};
+    static const char *const SETTINGS[][2] = {{"threads", "1"},
+                                              {"model.dim", "3"},
+                                              {"model.hidden", "5,4"},
+                                              {"train.batch", "8"},
+                                              {"train.optimizer", "sgd"},
+                                              {"train.rate", "1"},
+                                              {"train.temperature", "0.4"},
+                                              {"train.logq", "none"},
+                                              {"train.mask_hits", "no"},
+                                              {"ssl.method", "none"},
+                                              {"ssl.alpha", "0.7"},
+                                              {"ssl.dropout", "0.4"},
+                                              {"ssl.temperature", "0.3"},
+                                              {"ssl.batch", "7"}};
     dip_options_default(&dip_config_table, config, sizeof *config);
     for (size_t i = 0; i < sizeof SETTINGS / sizeof SETTINGS[0]; i++) {
         tiny_set(config, SETTINGS[i][0], SETTINGS[i][1]);
@@ -180,11 +187,14 @@ dip_batch tiny_batch_make(const tiny_world *world, const dip_config *config, uin
                        .step = step};
 }
 
-/* ---- the passes of a step ---------------------------------------------------------------------- */
+/* ---- the passes of a step -------------------------------------------------------------------- */
 
 static dip_view self_view(const dip_config *config, const dip_batch *batch, bool is_h) {
     const dip_purpose purpose = is_h ? DIP_DRAW_VIEW_H : DIP_DRAW_VIEW_G;
     const bool drops = dip_method_drops_values(config->ssl.method);
+    if (!dip_method_has_views(config->ssl.method)) {
+        return (dip_view){.mask = 0};
+    }
     return (dip_view){.mask = is_h ? batch->masks.h : batch->masks.g,
                       .value_dropout = drops ? config->ssl.dropout : 0,
                       .rng = dip_rng_make((uint64_t)config->seed, purpose),
@@ -239,6 +249,16 @@ tiny_margin tiny_pass_margin(const dip_pass *pass, const dip_params *params) {
         }
     }
     return margin;
+}
+
+/* FNV-1a, one step a unit. */
+uint64_t tiny_pass_pattern(const dip_pass *pass, uint64_t hash) {
+    for (size_t l = 0; l + 1 < pass->tower->n_layers; l++) {
+        for (size_t i = 0; i < pass->n * pass->tower->layer[l].out; i++) {
+            hash = (hash ^ (uint64_t)(pass->layer[l][i] > 0)) * 1099511628211u;
+        }
+    }
+    return hash;
 }
 
 double tiny_noise(uint64_t *state) {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Datasets of nine items that live in memory, for tests of the model's numbers: every kind of feature,
- * every pooling, missing values, unknown ids, empty bags, bags longer than one group of random draws,
- * and one table that serves two features and both towers.
+ * Datasets of nine items that live in memory, for tests of the model's numbers: every kind of
+ * feature, every pooling, missing values, unknown ids, empty bags, bags longer than one group of
+ * random draws, and one table that serves two features and both towers.
  *
- *   item features   id | kind | tags (bag, mean) | words (text, sqrtn) | marks (bag, sum, table tags) | price
+ *   item features   id | kind | tags (bag, mean) | words (text, sqrtn) | marks (bag, sum, table
+ *                   tags) | price
  *   query features  user | history (bag, sqrtn, table tags) | age; or the items themselves
  *
  * tools/gen_vectors.py holds the same worlds; test_vectors.c compares the two.
@@ -45,8 +46,8 @@ typedef struct tiny_world {
 
 void tiny_world_make(tiny_world *world, tiny_kind kind);
 
-/* The defaults of the option table, then widths that suit the tiny worlds: dim 3, hidden 5,4, room for
- * two more pairs than a batch has, one thread, temperatures at which all negatives count. */
+/* The defaults of the option table, then widths that suit the tiny worlds: dim 3, hidden 5,4, room
+ * for two more pairs than a batch has, one thread, temperatures at which all negatives count. */
 void tiny_config_make(dip_config *config);
 
 /* Sets an option by its text; a failure is a failed assertion. */
@@ -77,6 +78,11 @@ typedef struct tiny_margin {
 
 /* Of a pass after dip_pass_forward. */
 tiny_margin tiny_pass_margin(const dip_pass *pass, const dip_params *params);
+
+/* A hash over which hidden units of a pass are active, continued from `hash`. A layer is linear
+ * in one parameter as long as the pattern of the layers below stands, so equal patterns at two
+ * values of a parameter mean that no unit changes its side in between. */
+uint64_t tiny_pass_pattern(const dip_pass *pass, uint64_t hash);
 
 /* The next of a fixed sequence of numbers in [-1, 1); *state starts at any value. */
 double tiny_noise(uint64_t *state);
