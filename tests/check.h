@@ -24,14 +24,14 @@
 
 #include <cmocka.h>
 
-/* ---- numbers ----------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 /* |actual - expected| <= relative * max(|actual|, |expected|); NaN is close to nothing. */
-#define check_close(actual, expected, relative) \
+#define check_close(actual, expected, relative)                                                    \
     check_close_at((actual), (expected), (relative), 0, #actual, __FILE__, __LINE__)
 
 /* |actual - expected| <= absolute, for values that may be 0. */
-#define check_near(actual, expected, absolute) \
+#define check_near(actual, expected, absolute)                                                     \
     check_close_at((actual), (expected), 0, (absolute), #actual, __FILE__, __LINE__)
 
 static inline void check_close_at(double actual, double expected, double relative, double absolute,
@@ -46,11 +46,11 @@ static inline void check_close_at(double actual, double expected, double relativ
 }
 
 /* A count of n independent events of probability p lies within `sigmas` standard deviations. */
-#define check_share(count, n, p, sigmas) \
+#define check_share(count, n, p, sigmas)                                                           \
     check_share_at((double)(count), (double)(n), (p), (sigmas), #count, __FILE__, __LINE__)
 
-static inline void check_share_at(double count, double n, double p, double sigmas,
-                                  const char *text, const char *file, int line) {
+static inline void check_share_at(double count, double n, double p, double sigmas, const char *text,
+                                  const char *file, int line) {
     const double deviation = sqrt(n * p * (1 - p));
     if (fabs(count - n * p) <= sigmas * deviation) {
         return;
@@ -78,12 +78,15 @@ static inline double check_random_unit(uint64_t *state) {
     return (double)(check_random(state) >> 11) * 0x1p-53;
 }
 
-/* ---- statuses ---------------------------------------------------------------------------------- */
+/* ---- statuses -------------------------------------------------------------------------------- */
+
+/* Weak, so that all sources of a test program share the one definition. */
+extern dip_error check_last_error;
+__attribute__((weak)) dip_error check_last_error;
 
 /* The one error text of a test program: pass it as err to the calls that are checked. */
 static inline dip_error *check_error(void) {
-    static dip_error error;
-    return &error;
+    return &check_last_error;
 }
 
 /* The call succeeds; otherwise its text is shown. */
@@ -99,10 +102,10 @@ static inline void check_ok_at(dip_status status, const char *call, const char *
 }
 
 /* The call, which takes check_error() as err, fails with this status, and its text holds `part`. */
-#define check_fails(call, status, part)                               \
-    do {                                                              \
-        memset(check_error(), 0, sizeof *check_error());              \
-        check_fails_at((call), (status), (part), __FILE__, __LINE__); \
+#define check_fails(call, status, part)                                                            \
+    do {                                                                                           \
+        memset(check_error(), 0, sizeof *check_error());                                           \
+        check_fails_at((call), (status), (part), __FILE__, __LINE__);                              \
     } while (0)
 
 static inline void check_fails_at(dip_status status, dip_status expected, const char *part,
@@ -116,13 +119,15 @@ static inline void check_fails_at(dip_status status, dip_status expected, const 
     _fail(file, line);
 }
 
-/* ---- files ------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 enum { CHECK_PATH_MAX = 512 };
 
 /* An empty folder of the test's own, under $TMPDIR or /tmp. */
 typedef struct check_folder {
     char path[CHECK_PATH_MAX];
+    char **names; /* paths that check_path has handed out */
+    size_t n_names;
 } check_folder;
 
 static inline int check_remove_entry(const char *path, const struct stat *status, int kind,
@@ -149,19 +154,26 @@ static inline int check_enter_folder(void **state) {
 static inline int check_leave_folder(void **state) {
     check_folder *folder = *state;
     const int failed = nftw(folder->path, check_remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    for (size_t i = 0; i < folder->n_names; i++) {
+        free(folder->names[i]);
+    }
+    free(folder->names);
     free(folder);
     return failed;
 }
 
-#define check_test_in_folder(test) \
+#define check_test_in_folder(test)                                                                 \
     cmocka_unit_test_setup_teardown(test, check_enter_folder, check_leave_folder)
 
-/* folder/name, in one of a few buffers that are used in turn. */
-static inline const char *check_path(const check_folder *folder, const char *name) {
-    static char paths[8][2 * CHECK_PATH_MAX];
-    static unsigned turn;
-    char *path = paths[turn++ % 8];
-    snprintf(path, sizeof paths[0], "%s/%s", folder->path, name);
+/* folder/name; valid until the folder is left. */
+static inline const char *check_path(check_folder *folder, const char *name) {
+    const size_t size = strlen(folder->path) + strlen(name) + 2;
+    char *path = malloc(size);
+    folder->names = realloc(folder->names, (folder->n_names + 1) * sizeof *folder->names);
+    assert_non_null(path);
+    assert_non_null(folder->names);
+    snprintf(path, size, "%s/%s", folder->path, name);
+    folder->names[folder->n_names++] = path;
     return path;
 }
 

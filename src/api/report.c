@@ -70,6 +70,6 @@ void dip_report_free(dip_report *report) {
         return;
     }
     json_decref(report->json);
-    dip_json_free_text(report->text);
+    dip_free(report->text);
     dip_free(report);
 }

@@ -211,6 +211,7 @@ static dip_status write_full(dip_writer *writer, const unsigned char *data, size
             continue;
         }
         if (n <= 0) {
+            writer->failed = true;
             return dip_fail_errno(err, n < 0 ? errno : EIO, "write", writer->path);
         }
         data += n;
@@ -256,7 +257,8 @@ dip_status dip_writer_printf(dip_writer *writer, dip_error *err, const char *for
 }
 
 dip_status dip_writer_close(dip_writer *writer, uint64_t *bytes, uint64_t *hash, dip_error *err) {
-    dip_status status = flush(writer, err);
+    dip_status status =
+        writer->failed ? dip_fail_errno(err, EIO, "finish", writer->path) : flush(writer, err);
     if (status == DIP_OK && current->fsync(writer->fd) != 0) {
         status = dip_fail_errno(err, errno, "sync", writer->path);
     }
@@ -306,7 +308,7 @@ static dip_status map_descriptor(dip_map *map, int fd, const char *path, dip_err
 }
 
 dip_status dip_map_open(dip_map *map, const char *path, dip_error *err) {
-    const int fd = current->open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
+    const int fd = current->open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
     if (fd < 0) {
         return dip_fail_errno(err, errno, "open", path);
     }

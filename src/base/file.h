@@ -64,6 +64,7 @@ typedef struct dip_writer {
     unsigned char *buffer;
     size_t used;
     uint64_t bytes;
+    bool failed; /* a write failed: closing cannot succeed */
     XXH3_state_t *state;
 } dip_writer;
 

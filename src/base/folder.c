@@ -95,16 +95,15 @@ static dip_status check_target(const char *target, bool replace, dip_error *err)
     return DIP_OK;
 }
 
-static dip_status make_work_folder(dip_folder_writer *folder, const char *parent, const char *name,
-                                   dip_error *err) {
-    const size_t size = strlen(parent) + strlen(name) + 64;
+static dip_status make_work_folder(dip_folder_writer *folder, const char *name, dip_error *err) {
+    const size_t size = strlen(folder->parent) + strlen(name) + 64;
     folder->work = dip_alloc(size, 1, "a path", err);
     if (folder->work == NULL) {
         return DIP_ERR_MEMORY;
     }
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(folder->work, size, "%s/.%s.tmp.%ld.%08lx", parent, name, (long)getpid(),
+    snprintf(folder->work, size, "%s/.%s.tmp.%ld.%08lx", folder->parent, name, (long)getpid(),
              (unsigned long)now.tv_nsec);
     if (dip_vfs_get()->mkdir(folder->work, 0777) != 0) {
         const int reason = errno;
@@ -124,19 +123,18 @@ dip_status dip_folder_create(dip_folder_writer *folder, const char *target, bool
     if (status != DIP_OK) {
         return status;
     }
-    char *parent = dip_path_folder(target, err);
     char *name = dip_path_name(target, err);
+    folder->parent = dip_path_folder(target, err);
     folder->replace = replace;
     folder->target = dip_copy_text(target, strlen(target), "a path", err);
-    if (parent == NULL || name == NULL || folder->target == NULL) {
+    if (folder->parent == NULL || name == NULL || folder->target == NULL) {
         status = DIP_ERR_MEMORY;
         goto out;
     }
-    sweep_dead_writers(parent, name);
+    sweep_dead_writers(folder->parent, name);
     DIP_TRY_GOTO(out, dip_json_new_object(&folder->parts, err));
-    DIP_TRY_GOTO(out, make_work_folder(folder, parent, name, err));
+    DIP_TRY_GOTO(out, make_work_folder(folder, name, err));
 out:
-    dip_free(parent);
     dip_free(name);
     if (status != DIP_OK) {
         dip_folder_abort(folder);
@@ -192,7 +190,7 @@ static dip_status seal(json_t *manifest, dip_error *err) {
     DIP_TRY(dip_json_dump(manifest, &text, err));
     char digits[HASH_DIGITS + 1];
     snprintf(digits, sizeof digits, "%016llx", (unsigned long long)dip_hash(text, strlen(text)));
-    dip_json_free_text(text);
+    dip_free(text);
     return dip_json_set(manifest, "checksum", json_string(digits), err);
 }
 
@@ -208,7 +206,7 @@ static dip_status write_manifest(dip_folder_writer *folder, json_t *manifest, di
     if (status == DIP_OK) {
         status = dip_folder_end(folder, err);
     }
-    dip_json_free_text(text);
+    dip_free(text);
     return status;
 }
 
@@ -248,16 +246,6 @@ static dip_status swap_in(dip_folder_writer *folder, dip_error *err) {
     return status;
 }
 
-static dip_status sync_parent(const char *target, dip_error *err) {
-    char *parent = dip_path_folder(target, err);
-    if (parent == NULL) {
-        return DIP_ERR_MEMORY;
-    }
-    const dip_status status = dip_sync_folder(parent, err);
-    dip_free(parent);
-    return status;
-}
-
 static dip_status publish(dip_folder_writer *folder, json_t *manifest, const json_t *content,
                           dip_error *err) {
     if (content != NULL && json_object_update(manifest, dip_json_readable(content)) != 0) {
@@ -269,7 +257,7 @@ static dip_status publish(dip_folder_writer *folder, json_t *manifest, const jso
     DIP_TRY(swap_in(folder, err));
     dip_free(folder->work);
     folder->work = NULL;
-    return sync_parent(folder->target, err);
+    return dip_sync_folder(folder->parent, err);
 }
 
 dip_status dip_folder_publish(dip_folder_writer *folder, const char *format, int64_t version,
@@ -290,6 +278,7 @@ void dip_folder_abort(dip_folder_writer *folder) {
     }
     dip_free(folder->work);
     dip_free(folder->target);
+    dip_free(folder->parent);
     dip_free(folder->part_name);
     json_decref(folder->parts);
     memset(folder, 0, sizeof *folder);
@@ -310,9 +299,9 @@ static dip_status check_seal(json_t *manifest, const char *text, size_t bytes, c
     char *again = NULL;
     DIP_TRY(dip_json_dump(manifest, &again, err));
     const bool is_same = strlen(again) == bytes && memcmp(again, text, bytes) == 0;
-    dip_json_free_text(again);
+    dip_free(again);
     const char *stored = json_string_value(json_object_get(manifest, "checksum"));
-    if (!is_same || stored == NULL) {
+    if (!is_same || stored == NULL || strlen(stored) != HASH_DIGITS) {
         return dip_fail(err, DIP_ERR_FORMAT, "%s has been altered or is truncated", path);
     }
     char kept[HASH_DIGITS + 1];

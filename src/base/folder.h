@@ -18,7 +18,8 @@
 
 typedef struct dip_folder_writer {
     char *target;
-    char *work; /* the temporary folder, "" before it is made */
+    char *parent; /* the folder of the target */
+    char *work;   /* the temporary folder, "" before it is made */
     bool replace;
     json_t *parts;
     dip_writer writer; /* the part being written */

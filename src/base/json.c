@@ -115,20 +115,31 @@ dip_status dip_json_new_array(json_t **array, dip_error *err) {
     return *array != NULL ? DIP_OK : no_memory(err);
 }
 
-dip_status dip_json_dump(const json_t *json, char **text, dip_error *err) {
-    char *dumped = json_dumps(json, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
-    if (dumped == NULL) {
-        return no_memory(err);
-    }
-    *text = dumped;
-    return DIP_OK;
-}
-
-void dip_json_free_text(char *text) {
+/* The text is copied out of jansson's memory, so that all of ours is freed in one way. */
+static dip_status dump(const json_t *json, size_t flags, const char *end, char **text,
+                       dip_error *err) {
     void (*release)(void *) = NULL;
     void *(*acquire)(size_t) = NULL;
     json_get_alloc_funcs(&acquire, &release);
-    if (text != NULL) {
-        release(text);
+    char *dumped = json_dumps(json, flags | JSON_ENSURE_ASCII);
+    if (dumped == NULL) {
+        return no_memory(err);
     }
+    const size_t length = strlen(dumped);
+    char *copy = dip_alloc(length + strlen(end) + 1, 1, "a JSON text", err);
+    if (copy != NULL) {
+        memcpy(copy, dumped, length);
+        memcpy(copy + length, end, strlen(end));
+    }
+    release(dumped);
+    *text = copy;
+    return copy != NULL ? DIP_OK : DIP_ERR_MEMORY;
+}
+
+dip_status dip_json_dump(const json_t *json, char **text, dip_error *err) {
+    return dump(json, JSON_INDENT(1), "\n", text, err);
+}
+
+dip_status dip_json_dump_compact(const json_t *json, char **text, dip_error *err) {
+    return dump(json, JSON_COMPACT, "", text, err);
 }

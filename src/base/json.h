@@ -5,6 +5,7 @@
 #ifndef DIP_BASE_JSON_H
 #define DIP_BASE_JSON_H
 
+#include "base/mem.h"
 #include "base/status.h"
 
 #include <jansson.h>
@@ -41,9 +42,9 @@ dip_status dip_json_append(json_t *array, json_t *value, dip_error *err);
 dip_status dip_json_new_object(json_t **object, dip_error *err);
 dip_status dip_json_new_array(json_t **array, dip_error *err);
 
-/* The canonical text of a document, with a final newline. Caller free()s through
- * dip_json_free_text. */
+/* The canonical text of a document, keys in order, one blank of indentation, with a final newline; or
+ * on one line without. The caller dip_free()s it. */
 dip_status dip_json_dump(const json_t *json, char **text, dip_error *err);
-void dip_json_free_text(char *text);
+dip_status dip_json_dump_compact(const json_t *json, char **text, dip_error *err);
 
 #endif

@@ -48,13 +48,10 @@ static dip_status bad_value(const dip_option *row, const char *text, dip_error *
                     dip_options_type_name(row->type), range[0] != '\0' ? ", " : "", range);
 }
 
-static bool in_range(const dip_option *row, double value) {
-    return value >= row->low && value <= row->high;
-}
-
 static bool set_integer(const dip_option *row, int64_t *target, const char *text) {
     int64_t value = 0;
-    if (!dip_parse_integer(text, &value) || !in_range(row, (double)value)) {
+    if (!dip_parse_integer(text, &value) || value < (int64_t)row->low ||
+        value > (int64_t)row->high) {
         return false;
     }
     *target = value;
@@ -63,7 +60,7 @@ static bool set_integer(const dip_option *row, int64_t *target, const char *text
 
 static bool set_number(const dip_option *row, double *target, const char *text) {
     double value = 0;
-    if (!dip_parse_number(text, &value) || !in_range(row, value)) {
+    if (!dip_parse_number(text, &value) || value < row->low || value > row->high) {
         return false;
     }
     *target = value;
@@ -81,26 +78,40 @@ static bool set_switch(bool *target, const char *text) {
     return true;
 }
 
-/* "1024,128", also with blanks and brackets as YAML and shells leave them. */
-static bool set_list(const dip_option *row, dip_list *target, const char *text) {
-    dip_list list = {0};
-    const char *at = text + strspn(text, "[ ");
+/* Reads the numbers up to the end or the closing bracket; returns what is left, or NULL. */
+static const char *read_list(const dip_option *row, dip_list *list, const char *at) {
     while (*at != '\0' && *at != ']') {
         char part[24];
         const size_t size = strcspn(at, ", ]");
-        if (size == 0 || size >= sizeof part || list.n == DIP_LIST_MAX) {
-            return false;
+        if (size == 0 || size >= sizeof part || list->n == DIP_LIST_MAX) {
+            return NULL;
         }
         memcpy(part, at, size);
         part[size] = '\0';
-        if (!set_integer(row, &list.value[list.n++], part)) {
-            return false;
+        if (!set_integer(row, &list->value[list->n++], part)) {
+            return NULL;
         }
         at += size;
         at += strspn(at, ", ");
     }
+    return at;
+}
+
+/* "1024,128", also with blanks and brackets as YAML and shells leave them. */
+static bool set_list(const dip_option *row, dip_list *target, const char *text) {
+    dip_list list = {0};
+    const char *at = text + strspn(text, " ");
+    const bool has_bracket = *at == '[';
+    at = read_list(row, &list, has_bracket ? at + 1 + strspn(at + 1, " ") : at);
+    if (at == NULL || list.n == 0 || (*at == ']') != has_bracket) {
+        return false;
+    }
+    at += has_bracket;
+    if (at[strspn(at, " ")] != '\0') {
+        return false;
+    }
     *target = list;
-    return list.n > 0;
+    return true;
 }
 
 static bool set_choice(const dip_option *row, int *target, const char *text) {
@@ -187,16 +198,15 @@ dip_status dip_options_set(const dip_option_table *table, void *object, const ch
 /* The shortest decimal text that reads back as the same number; the point is '.' in any locale. */
 static void print_number(double value, char text[DIP_VALUE_MAX]) {
     char digits[40] = "";
-    double again = value + 1;
-    for (int precision = 1; precision <= 17 && again != value; precision++) {
+    bool is_same = false;
+    for (int precision = 1; precision <= 17 && !is_same; precision++) {
         snprintf(digits, sizeof digits, "%.*g", precision, value);
         char *comma = strchr(digits, ',');
         if (comma != NULL) {
             *comma = '.';
         }
-        if (!dip_parse_number(digits, &again)) {
-            again = value + 1;
-        }
+        double again = 0;
+        is_same = dip_parse_number(digits, &again) && again == value;
     }
     memcpy(text, digits, sizeof digits);
 }

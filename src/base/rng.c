@@ -5,7 +5,11 @@
 static const uint32_t MULTIPLIER[2] = {0xD2511F53u, 0xCD9E8D57u};
 static const uint32_t WEYL[2] = {0x9E3779B9u, 0xBB67AE85u};
 
-enum { PHILOX_ROUNDS = 10, FEISTEL_ROUNDS = 6 };
+enum { PHILOX_ROUNDS = 10 };
+
+/* Six rounds are plenty for large halves; in small ones, where a round function has few values, it takes
+ * more of them until all permutations are about equally likely. */
+enum { LEAST_BITS = 6, SMALL_HALF = 5, FEW_ROUNDS = 6, MANY_ROUNDS = 16 };
 
 dip_draw dip_philox(const uint32_t counter[4], const uint32_t key[2]) {
     uint32_t c[4] = {counter[0], counter[1], counter[2], counter[3]};
@@ -38,7 +42,7 @@ dip_draw dip_rng_at(dip_rng rng, uint64_t a, uint64_t b) {
 }
 
 dip_permutation dip_permutation_make(dip_rng rng, uint64_t stream, uint64_t n) {
-    unsigned bits = 2;
+    unsigned bits = LEAST_BITS;
     while (bits < 64 && ((n - 1) >> bits) != 0) {
         bits++;
     }
@@ -51,7 +55,8 @@ static uint64_t feistel(const dip_permutation *p, uint64_t value) {
     const uint64_t mask = ((uint64_t)1 << p->half_bits) - 1;
     uint64_t left = value >> p->half_bits;
     uint64_t right = value & mask;
-    for (uint64_t round = 0; round < FEISTEL_ROUNDS; round++) {
+    const uint64_t rounds = p->half_bits > SMALL_HALF ? FEW_ROUNDS : MANY_ROUNDS;
+    for (uint64_t round = 0; round < rounds; round++) {
         const dip_draw draw = dip_rng_at(p->rng, right | (round << 56), p->stream);
         const uint64_t mixed = (left ^ draw.word[0]) & mask;
         left = right;
@@ -60,8 +65,8 @@ static uint64_t feistel(const dip_permutation *p, uint64_t value) {
     return (left << p->half_bits) | right;
 }
 
-/* Cycle walking: the network permutes the next power of four, and values at or above n are sent
- * through again until they fall below it. The domain is less than 4n, so this ends soon. */
+/* Cycle walking: the network permutes the next power of four (64 at least), and values at or above n
+ * are sent through again until they fall below it. */
 uint64_t dip_permute(const dip_permutation *permutation, uint64_t index) {
     uint64_t value = feistel(permutation, index);
     while (value >= permutation->n) {

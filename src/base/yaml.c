@@ -20,6 +20,21 @@ static dip_status parse_problem(const yaml_parser_t *parser, const char *path, d
                     parser->problem_mark.line + 1, parser->problem_mark.column + 1, problem);
 }
 
+/* A second document would be ignored silently. */
+static dip_status check_end(yaml_parser_t *parser, const char *path, dip_error *err) {
+    yaml_document_t next;
+    if (!yaml_parser_load(parser, &next)) {
+        return parse_problem(parser, path, err);
+    }
+    const yaml_node_t *root = yaml_document_get_root_node(&next);
+    const size_t line = root != NULL ? root->start_mark.line + 1 : 0;
+    yaml_document_delete(&next);
+    return root == NULL
+               ? DIP_OK
+               : dip_fail(err, DIP_ERR_FORMAT,
+                          "%s:%zu: a second document begins; a project file holds one", path, line);
+}
+
 static dip_status parse(dip_yaml *yaml, const char *text, size_t bytes, dip_error *err) {
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser)) {
@@ -29,6 +44,7 @@ static dip_status parse(dip_yaml *yaml, const char *text, size_t bytes, dip_erro
     dip_status status = DIP_OK;
     if (yaml_parser_load(&parser, &yaml->document)) {
         yaml->is_loaded = true;
+        status = check_end(&parser, yaml->path, err);
     } else {
         status = parse_problem(&parser, yaml->path, err);
     }
@@ -141,6 +157,19 @@ dip_yaml_node *dip_yaml_get(dip_yaml *yaml, const dip_yaml_node *map, const char
     return NULL;
 }
 
+/* The text of a scalar, which is not cut by a NUL byte. */
+static dip_status plain_text(const dip_yaml *yaml, const dip_yaml_node *node, const char **text,
+                             dip_error *err) {
+    *text = dip_yaml_text(node);
+    if (*text == NULL) {
+        return dip_yaml_fail(yaml, node, err, "a plain value is expected");
+    }
+    if (strlen(*text) != node->data.scalar.length) {
+        return dip_yaml_fail(yaml, node, err, "the value holds a NUL byte");
+    }
+    return DIP_OK;
+}
+
 static dip_status join_list(dip_yaml *yaml, const dip_yaml_node *list, char *text, size_t capacity,
                             dip_error *err) {
     size_t used = 0;
@@ -149,10 +178,8 @@ static dip_status join_list(dip_yaml *yaml, const dip_yaml_node *list, char *tex
         dip_yaml_node *key = NULL;
         dip_yaml_node *value = NULL;
         dip_yaml_at(yaml, list, i, &key, &value);
-        const char *part = dip_yaml_text(value);
-        if (part == NULL) {
-            return dip_yaml_fail(yaml, value, err, "a plain value is expected");
-        }
+        const char *part = NULL;
+        DIP_TRY(plain_text(yaml, value, &part, err));
         const int n = snprintf(text + used, capacity - used, "%s%s", i > 0 ? "," : "", part);
         if (n < 0 || (size_t)n >= capacity - used) {
             return dip_yaml_fail(yaml, list, err, "the list is too long");
@@ -167,12 +194,10 @@ dip_status dip_yaml_scalar(dip_yaml *yaml, const dip_yaml_node *node, char *text
     if (dip_yaml_is_list(node)) {
         return join_list(yaml, node, text, capacity, err);
     }
-    const char *value = dip_yaml_text(node);
-    if (value == NULL) {
-        return dip_yaml_fail(yaml, node, err, "a plain value is expected");
-    }
-    if (strlen(value) != node->data.scalar.length || strlen(value) >= capacity) {
-        return dip_yaml_fail(yaml, node, err, "the value is too long or holds a NUL byte");
+    const char *value = NULL;
+    DIP_TRY(plain_text(yaml, node, &value, err));
+    if (strlen(value) >= capacity) {
+        return dip_yaml_fail(yaml, node, err, "the value is too long");
     }
     memcpy(text, value, strlen(value) + 1);
     return DIP_OK;

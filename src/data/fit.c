@@ -27,8 +27,26 @@ static int64_t fixed_rows(const dip_feature *feature) {
     return feature->type == DIP_FEATURE_NUMERIC ? feature->buckets : feature->hash_buckets;
 }
 
-static dip_status check_shared(const dip_table *table, const dip_feature *feature, dip_error *err) {
-    if (feature->type == DIP_FEATURE_NUMERIC || table->rows != fixed_rows(feature)) {
+/* The settings of a table are those of the first feature that uses it. */
+static const dip_feature *first_feature(const dip_schema *schema, size_t table) {
+    const dip_entity *const entities[2] = {&schema->items, &schema->queries};
+    for (size_t e = 0; e < 2; e++) {
+        for (size_t f = 0; f < entities[e]->n_features; f++) {
+            if (entities[e]->features[f].table == (int)table) {
+                return &entities[e]->features[f];
+            }
+        }
+    }
+    return NULL;
+}
+
+static dip_status check_shared(const dip_schema *schema, const dip_feature *feature,
+                               dip_error *err) {
+    const dip_table *table = &schema->tables[feature->table];
+    const bool has_number =
+        feature->type == DIP_FEATURE_NUMERIC ||
+        first_feature(schema, (size_t)feature->table)->type == DIP_FEATURE_NUMERIC;
+    if (has_number || table->rows != fixed_rows(feature)) {
         return dip_fail(err, DIP_ERR_USAGE,
                         "feature \"%s\" cannot share table \"%s\": numbers share none, and "
                         "hash_buckets must be equal",
@@ -52,7 +70,7 @@ static dip_status place_feature(dip_schema *schema, dip_feature *feature, const 
     }
     feature->table = find_table(schema, name);
     if (feature->table >= 0) {
-        return check_shared(&schema->tables[feature->table], feature, err);
+        return check_shared(schema, feature, err);
     }
     dip_table *table = &schema->tables[schema->n_tables];
     memcpy(table->name, name, strlen(name) + 1);
@@ -117,19 +135,6 @@ static void count_values(const dip_raw_entity *side, const dip_entity *entity,
             }
         }
     }
-}
-
-/* The settings of a table are those of the first feature that uses it. */
-static const dip_feature *first_feature(const dip_schema *schema, size_t table) {
-    const dip_entity *const entities[2] = {&schema->items, &schema->queries};
-    for (size_t e = 0; e < 2; e++) {
-        for (size_t f = 0; f < entities[e]->n_features; f++) {
-            if (entities[e]->features[f].table == (int)table) {
-                return &entities[e]->features[f];
-            }
-        }
-    }
-    return NULL;
 }
 
 /* Maps codes to kept rows and closes the gaps of dropped values. */
@@ -215,7 +220,7 @@ static void fit_normaliser(dip_feature *feature, const double *list, size_t n) {
         squares += delta * (list[i] - mean);
     }
     const double deviation = n > 0 ? sqrt(squares / (double)n) : 0;
-    feature->mean = mean;
+    feature->mean = isfinite(mean) ? mean : 0;
     feature->deviation = deviation > 0 && isfinite(deviation) ? deviation : 1;
 }
 
@@ -256,7 +261,7 @@ static dip_status bucket_column(const dip_feature *feature, dip_raw_column *colu
 
 static void normalise_column(const dip_feature *feature, dip_raw_column *column, size_t n_rows) {
     for (size_t row = 0; row < n_rows; row++) {
-        column->numbers[row] = (column->numbers[row] - feature->mean) / feature->deviation;
+        column->numbers[row] = dip_values_normalise(feature, column->numbers[row]);
     }
 }
 

@@ -175,8 +175,10 @@ static dip_status check_bytes(const dip_reader *reader, const char *record, size
         return DIP_OK;
     }
     size_t column = 1;
+    bool in_quotes = false;
     for (size_t i = 0; i < bad; i++) {
-        column += record[i] == reader->separator;
+        in_quotes ^= reader->has_quotes && record[i] == '"';
+        column += record[i] == reader->separator && !in_quotes;
     }
     const char *name = column <= reader->n_columns ? reader->header[column - 1] : "?";
     return dip_fail(err, DIP_ERR_FORMAT,
@@ -226,12 +228,13 @@ static char *unquote(char *at, char *end, size_t *length) {
     return source;
 }
 
-static dip_status stray_quote(const dip_reader *reader, const char *text, dip_error *err) {
+static dip_status stray_quote(const dip_reader *reader, const char *text, size_t length,
+                              dip_error *err) {
     return dip_fail(err, DIP_ERR_FORMAT,
                     "%s:%llu: column %zu: a quote stands inside or behind a field (\"%.*s\"); "
                     "quote the whole field and double the quotes in it",
                     reader->path, (unsigned long long)reader->line, reader->n_fields + 1,
-                    shown_length(text, strlen(text)), text);
+                    shown_length(text, length), text);
 }
 
 static dip_status cut_quoted(dip_reader *reader, char *record, size_t length, dip_error *err) {
@@ -248,7 +251,7 @@ static dip_status cut_quoted(dip_reader *reader, char *record, size_t length, di
             size = (size_t)(stop - at);
         }
         if (stop < end && *stop != reader->separator) {
-            return stray_quote(reader, at, err);
+            return stray_quote(reader, at, size, err);
         }
         const bool is_last = stop >= end;
         at[size] = '\0';
@@ -288,7 +291,9 @@ static dip_status check_header(dip_reader *reader, dip_error *err) {
 }
 
 static dip_status read_header(dip_reader *reader, dip_error *err) {
-    DIP_TRY(fill(reader, err));
+    do {
+        DIP_TRY(fill(reader, err));
+    } while (reader->filled < 3 && !reader->ended);
     if (reader->filled >= 3 && memcmp(reader->buffer, "\xEF\xBB\xBF", 3) == 0) {
         reader->start = 3;
     }

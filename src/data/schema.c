@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <math.h>
 #include <string.h>
 
 #define FEATURE(member) offsetof(dip_feature, member)
@@ -343,7 +344,8 @@ static dip_status edges_from_json(dip_feature *feature, const json_t *object, di
     }
     feature->n_edges = n;
     for (size_t i = 0; i < n; i++) {
-        feature->edges[i] = json_number_value(json_array_get(edges, i));
+        const json_t *edge = json_array_get(edges, i);
+        feature->edges[i] = json_is_number(edge) ? json_number_value(edge) : NAN;
     }
     return DIP_OK;
 }
@@ -421,18 +423,56 @@ static dip_status tables_from_json(dip_schema *schema, const json_t *json, dip_e
     return DIP_OK;
 }
 
+/* Ascending, finite, and fewer than the buckets they divide. */
+static bool edges_are_sound(const dip_feature *feature) {
+    if (feature->n_edges > 0 && (int64_t)feature->n_edges >= feature->buckets) {
+        return false;
+    }
+    for (size_t i = 0; i < feature->n_edges; i++) {
+        if (!isfinite(feature->edges[i]) || (i > 0 && feature->edges[i] <= feature->edges[i - 1])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Rows that a feature can name must exist in its table: look-ups at serving time trust this. */
+static dip_status check_entity(const dip_schema *schema, const dip_entity *entity, dip_error *err) {
+    for (size_t f = 0; f < entity->n_features; f++) {
+        const dip_feature *feature = &entity->features[f];
+        const int64_t fixed =
+            feature->type == DIP_FEATURE_NUMERIC ? feature->buckets : feature->hash_buckets;
+        if (!edges_are_sound(feature)) {
+            return dip_fail(err, DIP_ERR_FORMAT, "feature \"%s\" has bad bucket edges",
+                            feature->name);
+        }
+        if (feature->table < 0) {
+            continue;
+        }
+        const dip_table *table = &schema->tables[feature->table];
+        if (table->is_vocabulary != (fixed == 0) || (fixed > 0 && table->rows != fixed)) {
+            return dip_fail(err, DIP_ERR_FORMAT,
+                            "feature \"%s\" does not fit its table \"%s\" of %lld rows",
+                            feature->name, table->name, (long long)table->rows);
+        }
+    }
+    return DIP_OK;
+}
+
 static dip_status fill_schema(dip_schema *schema, const json_t *json, dip_error *err) {
     json_t *items = NULL;
     json_t *queries = NULL;
     DIP_TRY(tables_from_json(schema, json, err));
     DIP_TRY(dip_json_object(json, "items", &items, err));
     DIP_TRY(entity_from_json(&schema->items, items, (int64_t)schema->n_tables, err));
+    DIP_TRY(check_entity(schema, &schema->items, err));
     schema->queries_are_items = json_object_get(json, "queries") == NULL;
     if (schema->queries_are_items) {
         return DIP_OK;
     }
     DIP_TRY(dip_json_object(json, "queries", &queries, err));
-    return entity_from_json(&schema->queries, queries, (int64_t)schema->n_tables, err);
+    DIP_TRY(entity_from_json(&schema->queries, queries, (int64_t)schema->n_tables, err));
+    return check_entity(schema, &schema->queries, err);
 }
 
 dip_status dip_schema_from_json(dip_schema *schema, const json_t *json, dip_error *err) {

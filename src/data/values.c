@@ -94,15 +94,22 @@ static dip_status cut_bag(dip_values *values, const char *separator, const char 
 
 /* Scripts that are written without blanks: every character stands alone, n-grams bind them. */
 static bool stands_alone(int32_t point) {
-    return (point >= 0x3040 && point <= 0x30FF) || (point >= 0x3400 && point <= 0x4DBF) ||
-           (point >= 0x4E00 && point <= 0x9FFF) || (point >= 0xF900 && point <= 0xFAFF) ||
-           (point >= 0x20000 && point <= 0x3FFFF);
+    static const int32_t RANGES[][2] = {{0x3040, 0x30FF},   {0x31F0, 0x31FF},  {0x3400, 0x4DBF},
+                                        {0x4E00, 0x9FFF},   {0xF900, 0xFAFF},  {0x1AFF0, 0x1AFFF},
+                                        {0x1B000, 0x1B16F}, {0x20000, 0x3FFFF}};
+    for (size_t i = 0; i < sizeof RANGES / sizeof RANGES[0]; i++) {
+        if (point >= RANGES[i][0] && point <= RANGES[i][1]) {
+            return true;
+        }
+    }
+    return false;
 }
 
-static bool is_word_point(int32_t point) {
+/* Letters and numbers; marks only go on with a word, so that a lone variation selector is none. */
+static bool is_word_point(int32_t point, bool inside) {
     const utf8proc_category_t category = utf8proc_category(point);
     return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO) ||
-           (category >= UTF8PROC_CATEGORY_MN && category <= UTF8PROC_CATEGORY_ME) ||
+           (inside && category >= UTF8PROC_CATEGORY_MN && category <= UTF8PROC_CATEGORY_ME) ||
            (category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO);
 }
 
@@ -143,7 +150,7 @@ static dip_status cut_words(dip_values *values, size_t n_points, size_t *n_words
     dip_text_clear(&values->word_bytes);
     for (size_t i = 0; i <= n_points; i++) {
         const int32_t point = i < n_points ? values->points[i] : ' ';
-        const bool is_word = i < n_points && is_word_point(point);
+        const bool is_word = i < n_points && is_word_point(point, inside);
         const bool is_alone = is_word && stands_alone(point);
         if (inside && (!is_word || is_alone)) {
             DIP_TRY(dip_text_put(&values->word_bytes, " ", 1, err));
@@ -222,6 +229,16 @@ bool dip_values_number(const char *cell, double *number) {
     memcpy(text, cell, length);
     text[length] = '\0';
     return dip_parse_number(text, number);
+}
+
+double dip_values_normalise(const dip_feature *feature, double number) {
+    static const double MOST_DEVIATIONS = 1e6;
+    if (isnan(number)) {
+        return number;
+    }
+    /* Divided before subtracting: the difference of two huge numbers may overflow. */
+    const double normal = number / feature->deviation - feature->mean / feature->deviation;
+    return fmin(fmax(normal, -MOST_DEVIATIONS), MOST_DEVIATIONS);
 }
 
 int32_t dip_values_bucket(const dip_feature *feature, double number) {

@@ -50,6 +50,10 @@ static inline size_t dip_values_length(const dip_values *values, size_t i) {
  * number. */
 bool dip_values_number(const char *cell, double *number);
 
+/* (number - mean) / deviation, clipped at a million deviations so that no outlier can overflow the
+ * model; NaN stays NaN. */
+double dip_values_normalise(const dip_feature *feature, double number);
+
 /* Which quantile bucket a number falls into: the count of edges at or below it. */
 int32_t dip_values_bucket(const dip_feature *feature, double number);
 

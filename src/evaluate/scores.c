@@ -233,7 +233,7 @@ dip_status dip_scores_bootstrap(const dip_scores *scores, int64_t resamples, uin
                                 int threads, double *low, double *high, dip_error *err) {
     const dip_rng rng = dip_rng_make(seed, DIP_DRAW_BOOTSTRAP);
     groups g = {0};
-    if (scores->n == 0) {
+    if (scores->n == 0 || resamples < 1) {
         memset(low, 0, scores->width * sizeof *low);
         memset(high, 0, scores->width * sizeof *high);
         return DIP_OK;

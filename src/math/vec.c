@@ -52,7 +52,7 @@ DIP_CLONES dip_real dip_vec_dot(size_t n, const dip_real *restrict x, const dip_
 DIP_CLONES dip_real dip_vec_max(size_t n, const dip_real *x) {
     dip_real lane[LANES];
     for (size_t l = 0; l < LANES; l++) {
-        lane[l] = x[0];
+        lane[l] = -(dip_real)INFINITY;
     }
     size_t i = 0;
     for (; i + LANES <= n; i += LANES) {

@@ -59,7 +59,7 @@ static dip_status set_number(dip_cells *cells, const dip_feature *feature, size_
                         feature->name, text);
     }
     if (feature->table < 0) {
-        cells->numbers[f] = (float)((number - feature->mean) / feature->deviation);
+        cells->numbers[f] = (float)dip_values_normalise(feature, number);
         return DIP_OK;
     }
     cells->codes[f][0] = isnan(number) ? -1 : dip_values_bucket(feature, number);

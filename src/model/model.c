@@ -18,7 +18,7 @@ static dip_status put_text(dip_folder_writer *folder, const char *name, const js
     char *text = NULL;
     DIP_TRY(dip_json_dump(json, &text, err));
     const dip_status status = dip_folder_put(folder, name, text, strlen(text), err);
-    dip_json_free_text(text);
+    dip_free(text);
     return status;
 }
 

@@ -82,11 +82,12 @@ dip_status dip_safetensors_put(dip_folder_writer *folder, const char *name,
     DIP_TRY(dip_json_new_object(&header, err));
     dip_status status = make_header(params, header, err);
     if (status == DIP_OK) {
-        text = json_dumps(header, JSON_COMPACT | JSON_ENSURE_ASCII);
-        status = text != NULL ? put_all(folder, name, params, text, err)
-                              : dip_fail(err, DIP_ERR_MEMORY, "out of memory for %s", name);
+        status = dip_json_dump_compact(header, &text, err);
     }
-    dip_json_free_text(text);
+    if (status == DIP_OK) {
+        status = put_all(folder, name, params, text, err);
+    }
+    dip_free(text);
     json_decref(header);
     return status;
 }
