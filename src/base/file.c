@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier): renameat2, where there is one: exchanges two names in one atomic step */
+/* renameat2, where there is one, exchanges two names in one atomic step. */
+#define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier) */
 #include "base/file.h"
 
 #include "base/mem.h"

@@ -14,22 +14,21 @@
 
 #define MANIFEST "manifest.json"
 
-enum { MANIFEST_LIMIT = 64 << 20, MAX_PARTS = 100000, HASH_DIGITS = 16 };
+enum { MANIFEST_LIMIT = 64 << 20, MAX_PARTS = 100000, HASH_DIGITS = 16, PATH_BYTES = 4096 };
 
+/* Allocates nothing, so that it also cleans up when memory is out. */
 static void remove_flat_folder(const char *path) {
     DIR *folder = opendir(path);
     if (folder == NULL) {
         return;
     }
     for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
-            continue;
-        }
-        char *file = dip_path_join(path, entry->d_name, NULL);
-        if (file != NULL) {
+        char file[PATH_BYTES];
+        const int length = snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
+        const bool is_self = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+        if (!is_self && length > 0 && (size_t)length < sizeof file) {
             dip_vfs_get()->unlink(file);
         }
-        dip_free(file);
     }
     closedir(folder);
     dip_vfs_get()->rmdir(path);
@@ -73,7 +72,38 @@ static bool folder_is_empty(const char *path) {
     return entries == 2;
 }
 
-static dip_status check_target(const char *target, bool replace, dip_error *err) {
+/* Whether every entry of a folder is its manifest or one of the parts that it names. */
+static bool holds_only_parts(const char *path, const json_t *parts) {
+    DIR *folder = opendir(path);
+    bool is_ours = folder != NULL;
+    for (struct dirent *entry = is_ours ? readdir(folder) : NULL; entry != NULL && is_ours;
+         entry = readdir(folder)) {
+        const char *name = entry->d_name;
+        is_ours = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+                  strcmp(name, MANIFEST) == 0 || json_object_get(parts, name) != NULL;
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+    return is_ours;
+}
+
+/* Whether a folder is one of ours and holds nothing else: replacing it deletes what is in it. */
+static dip_status may_be_replaced(const char *path, bool *may, dip_error *err) {
+    dip_folder folder;
+    *may = dip_path_is_folder(path) && folder_is_empty(path);
+    if (*may || !dip_path_is_folder(path)) {
+        return DIP_OK;
+    }
+    const dip_status status = dip_folder_open(&folder, path, NULL, INT32_MAX, err);
+    if (status == DIP_OK) {
+        *may = holds_only_parts(path, json_object_get(folder.manifest, "parts"));
+        dip_folder_close(&folder);
+    }
+    return status == DIP_ERR_MEMORY ? status : DIP_OK;
+}
+
+dip_status dip_folder_check_target(const char *target, bool replace, dip_error *err) {
     if (!dip_path_exists(target)) {
         return DIP_OK;
     }
@@ -81,16 +111,14 @@ static dip_status check_target(const char *target, bool replace, dip_error *err)
         return dip_fail(err, DIP_ERR_USAGE,
                         "%s exists; give another name, or --force to replace it", target);
     }
-    char *manifest = dip_path_join(target, MANIFEST, err);
-    if (manifest == NULL) {
-        return DIP_ERR_MEMORY;
-    }
-    const bool is_ours =
-        dip_path_is_folder(target) && (dip_path_exists(manifest) || folder_is_empty(target));
-    dip_free(manifest);
-    if (!is_ours) {
-        return dip_fail(err, DIP_ERR_USAGE,
-                        "%s is not a folder that diptych wrote; it is not replaced", target);
+    bool may = false;
+    DIP_TRY(may_be_replaced(target, &may, err));
+    if (!may) {
+        return dip_fail(
+            err, DIP_ERR_USAGE,
+            "%s is not a whole folder of diptych's, or holds other files too; it is not "
+            "replaced: remove it yourself",
+            target);
     }
     return DIP_OK;
 }
@@ -119,7 +147,7 @@ dip_status dip_folder_create(dip_folder_writer *folder, const char *target, bool
                              dip_error *err) {
     memset(folder, 0, sizeof *folder);
     folder->writer.fd = -1;
-    dip_status status = check_target(target, replace, err);
+    dip_status status = dip_folder_check_target(target, replace, err);
     if (status != DIP_OK) {
         return status;
     }
@@ -210,54 +238,67 @@ static dip_status write_manifest(dip_folder_writer *folder, json_t *manifest, di
     return status;
 }
 
-/* Puts the work folder under the final name. An old output leaves in the same step where the system
- * can exchange names; elsewhere it is moved aside first. */
-static dip_status swap_in(dip_folder_writer *folder, dip_error *err) {
+/* Without an exchange of names, the old output is moved aside first; then work names it. */
+static dip_status swap_by_moving(dip_folder_writer *folder, dip_error *err) {
     const dip_vfs *vfs = dip_vfs_get();
-    if (!dip_path_exists(folder->target)) {
+    char *aside = dip_path_join(folder->work, "", err);
+    if (aside == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    aside[strlen(folder->work)] = '~';
+    if (vfs->rename(folder->target, aside) != 0) {
+        dip_free(aside);
+        return dip_fail_errno(err, errno, "publish", folder->target);
+    }
+    if (vfs->rename(folder->work, folder->target) != 0) {
+        const int reason = errno;
+        vfs->rename(aside, folder->target);
+        dip_free(aside);
+        return dip_fail_errno(err, reason, "publish", folder->target);
+    }
+    dip_free(folder->work);
+    folder->work = aside;
+    return DIP_OK;
+}
+
+/* Puts the work folder under the final name. When an old output is replaced, *old says that it now
+ * stands under the name of the work folder. */
+static dip_status swap_in(dip_folder_writer *folder, bool *old, dip_error *err) {
+    const dip_vfs *vfs = dip_vfs_get();
+    *old = dip_path_exists(folder->target);
+    if (!*old) {
         return vfs->rename(folder->work, folder->target) == 0
                    ? DIP_OK
                    : dip_fail_errno(err, errno, "publish", folder->target);
     }
-    if (!folder->replace) {
-        return dip_fail(err, DIP_ERR_USAGE, "%s was created meanwhile; it is not replaced",
-                        folder->target);
-    }
+    DIP_TRY(dip_folder_check_target(folder->target, folder->replace, err));
     if (vfs->exchange(folder->work, folder->target) == 0) {
-        remove_flat_folder(folder->work);
         return DIP_OK;
     }
     if (errno != ENOSYS && errno != EINVAL) {
         return dip_fail_errno(err, errno, "publish", folder->target);
     }
-    char *aside = dip_path_join(folder->work, "", err);
-    if (aside == NULL) {
-        return DIP_ERR_MEMORY;
-    }
-    memcpy(aside + strlen(folder->work), "~", 2);
-    dip_status status = DIP_OK;
-    if (vfs->rename(folder->target, aside) != 0 || vfs->rename(folder->work, folder->target) != 0) {
-        status = dip_fail_errno(err, errno, "publish", folder->target);
-        vfs->rename(aside, folder->target);
-    } else {
-        remove_flat_folder(aside);
-    }
-    dip_free(aside);
-    return status;
+    return swap_by_moving(folder, err);
 }
 
 static dip_status publish(dip_folder_writer *folder, json_t *manifest, const json_t *content,
                           dip_error *err) {
+    bool old = false;
     if (content != NULL && json_object_update(manifest, dip_json_readable(content)) != 0) {
         return dip_fail(err, DIP_ERR_MEMORY, "out of memory for a manifest");
     }
     DIP_TRY(dip_json_set(manifest, "parts", json_incref(folder->parts), err));
     DIP_TRY(write_manifest(folder, manifest, err));
     DIP_TRY(dip_sync_folder(folder->work, err));
-    DIP_TRY(swap_in(folder, err));
+    DIP_TRY(swap_in(folder, &old, err));
+    /* The old output goes only after the new one's name lasts. */
+    const dip_status status = dip_sync_folder(folder->parent, err);
+    if (old) {
+        remove_flat_folder(folder->work);
+    }
     dip_free(folder->work);
     folder->work = NULL;
-    return dip_sync_folder(folder->parent, err);
+    return status;
 }
 
 dip_status dip_folder_publish(dip_folder_writer *folder, const char *format, int64_t version,
@@ -408,7 +449,10 @@ dip_status dip_folder_map(const dip_folder *folder, const char *name, dip_map *m
     if (path == NULL) {
         return DIP_ERR_MEMORY;
     }
-    dip_status status = dip_map_open(map, path, err);
+    dip_status status =
+        dip_path_exists(path)
+            ? dip_map_open(map, path, err)
+            : dip_fail(err, DIP_ERR_FORMAT, "%s is missing, though the manifest names it", path);
     if (status == DIP_OK) {
         status = check_part(part, map, path, err);
         if (status != DIP_OK) {
@@ -417,6 +461,13 @@ dip_status dip_folder_map(const dip_folder *folder, const char *name, dip_map *m
     }
     dip_free(path);
     return status;
+}
+
+dip_status dip_folder_check(const dip_folder *folder, const char *name, dip_error *err) {
+    dip_map map;
+    DIP_TRY(dip_folder_map(folder, name, &map, err));
+    dip_map_close(&map);
+    return DIP_OK;
 }
 
 const char *dip_folder_identity(const dip_folder *folder) {

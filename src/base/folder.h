@@ -26,6 +26,10 @@ typedef struct dip_folder_writer {
     char *part_name;
 } dip_folder_writer;
 
+/* Whether an output may be written: DIP_ERR_USAGE when it exists and `replace` is not given, or
+ * when it is not one of our folders, whole and with nothing else in it. */
+dip_status dip_folder_check_target(const char *target, bool replace, dip_error *err);
+
 /* Refuses an existing target unless `replace`; then it must be one of our folders (or empty). */
 dip_status dip_folder_create(dip_folder_writer *folder, const char *target, bool replace,
                              dip_error *err);
@@ -60,6 +64,9 @@ dip_status dip_folder_open(dip_folder *folder, const char *path, const char *for
 
 /* Maps one part after checking its size, and its checksum. */
 dip_status dip_folder_map(const dip_folder *folder, const char *name, dip_map *map, dip_error *err);
+
+/* Checks size and checksum of one part without keeping it. */
+dip_status dip_folder_check(const dip_folder *folder, const char *name, dip_error *err);
 
 /* The checksum that the manifest carries, as 16 hexadecimal digits: the folder's identity. */
 const char *dip_folder_identity(const dip_folder *folder);

@@ -9,6 +9,10 @@ dip_status dip_json_parse(json_t **json, const char *text, size_t bytes, const c
                           dip_error *err) {
     json_error_t problem;
     json_t *parsed = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &problem);
+    if (parsed == NULL && json_error_code(&problem) == json_error_out_of_memory) {
+        return dip_fail(err, DIP_ERR_MEMORY, "out of memory for the JSON of %s (%zu bytes)", name,
+                        bytes);
+    }
     if (parsed == NULL) {
         return dip_fail(err, DIP_ERR_FORMAT, "%s:%d:%d: not valid JSON: %s", name, problem.line,
                         problem.column, problem.text);

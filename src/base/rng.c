@@ -7,8 +7,8 @@ static const uint32_t WEYL[2] = {0x9E3779B9u, 0xBB67AE85u};
 
 enum { PHILOX_ROUNDS = 10 };
 
-/* Six rounds are plenty for large halves; in small ones, where a round function has few values, it takes
- * more of them until all permutations are about equally likely. */
+/* Six rounds are plenty for large halves; in small ones, where a round function has few values, it
+ * takes more of them until all permutations are about equally likely. */
 enum { LEAST_BITS = 6, SMALL_HALF = 5, FEW_ROUNDS = 6, MANY_ROUNDS = 16 };
 
 dip_draw dip_philox(const uint32_t counter[4], const uint32_t key[2]) {
@@ -65,8 +65,8 @@ static uint64_t feistel(const dip_permutation *p, uint64_t value) {
     return (left << p->half_bits) | right;
 }
 
-/* Cycle walking: the network permutes the next power of four (64 at least), and values at or above n
- * are sent through again until they fall below it. */
+/* Cycle walking: the network permutes the next power of four (64 at least), and values at or above
+ * n are sent through again until they fall below it. */
 uint64_t dip_permute(const dip_permutation *permutation, uint64_t index) {
     uint64_t value = feistel(permutation, index);
     while (value >= permutation->n) {

@@ -11,9 +11,24 @@
 
 enum { YAML_LIMIT = 4 << 20 };
 
+/* The line of a byte; the reader's errors come with an offset only. */
+static size_t line_of(const yaml_parser_t *parser, size_t offset) {
+    const unsigned char *text = parser->input.string.start;
+    size_t line = 1;
+    for (size_t i = 0; i < offset && text + i < parser->input.string.end; i++) {
+        line += text[i] == '\n';
+    }
+    return line;
+}
+
 static dip_status parse_problem(const yaml_parser_t *parser, const char *path, dip_error *err) {
     if (parser->error == YAML_MEMORY_ERROR) {
         return dip_fail(err, DIP_ERR_MEMORY, "out of memory while reading %s", path);
+    }
+    if (parser->error == YAML_READER_ERROR) {
+        return dip_fail(err, DIP_ERR_FORMAT, "%s:%zu: byte %zu of the file: %s", path,
+                        line_of(parser, parser->problem_offset), parser->problem_offset + 1,
+                        parser->problem);
     }
     const char *problem = parser->problem != NULL ? parser->problem : "unreadable";
     return dip_fail(err, DIP_ERR_FORMAT, "%s:%zu:%zu: not valid YAML: %s", path,
@@ -27,7 +42,7 @@ static dip_status check_end(yaml_parser_t *parser, const char *path, dip_error *
         return parse_problem(parser, path, err);
     }
     const yaml_node_t *root = yaml_document_get_root_node(&next);
-    const size_t line = root != NULL ? root->start_mark.line + 1 : 0;
+    const size_t line = next.start_mark.line + 1;
     yaml_document_delete(&next);
     return root == NULL
                ? DIP_OK

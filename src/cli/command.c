@@ -60,7 +60,7 @@ static bool is_for_command(const cli_command *command, const char *key) {
             return true;
         }
     }
-    return !is_option_key(key);
+    return command->sections[0] != NULL && !is_option_key(key);
 }
 
 static bool add_setting(cli_args *args, const char *key, size_t key_length, const char *value) {
@@ -191,27 +191,23 @@ const char *cli_value(const cli_args *args, const char *name) {
 
 /* ---- help ------------------------------------------------------------------------------------ */
 
-/* Text in lines of HELP_WIDTH, the first of which already has `column` characters. */
+/* Text in lines of HELP_WIDTH, the first of which already has `indent` characters. */
 static void print_wrapped(const char *text, int indent) {
     int column = indent;
     while (*text != '\0') {
-        const int length = (int)strcspn(text, " \n");
-        if (column + length > HELP_WIDTH && column > indent) {
+        const int length = (int)strcspn(text, " ");
+        const bool is_first = column == indent;
+        if (!is_first && column + 1 + length > HELP_WIDTH) {
             printf("\n%*s", indent, "");
             column = indent;
+        } else if (!is_first) {
+            putchar(' ');
+            column++;
         }
         printf("%.*s", length, text);
         column += length;
         text += length;
-        if (*text == '\n') {
-            printf("\n%*s", indent, "");
-            column = indent;
-            text++;
-        } else if (*text == ' ') {
-            putchar(' ');
-            column++;
-            text++;
-        }
+        text += strspn(text, " ");
     }
     putchar('\n');
 }

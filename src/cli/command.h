@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-enum { CLI_SETTINGS_MAX = 128, CLI_FLAGS_MAX = 16, CLI_POSITIONAL_MAX = 8 };
+enum { CLI_SETTINGS_MAX = 128, CLI_FLAGS_MAX = 64, CLI_POSITIONAL_MAX = 8 };
 
 typedef struct cli_flag {
     const char *name;     /* "output", without dashes */

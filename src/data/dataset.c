@@ -206,8 +206,21 @@ static dip_status load_manifest(dip_dataset *dataset, dip_error *err) {
     return dip_config_from_json(&dataset->config, config, err);
 }
 
+/* Vocabularies are not needed here, but a dataset is whole or it is not opened. */
+static dip_status check_vocabularies(const dip_dataset *dataset, dip_error *err) {
+    for (size_t t = 0; t < dataset->schema.n_tables; t++) {
+        char name[DIP_PART_NAME_MAX];
+        if (dataset->schema.tables[t].is_vocabulary) {
+            dip_part_name(name, "vocab", t, dataset->schema.tables[t].name, ".tsv");
+            DIP_TRY(dip_folder_check(&dataset->folder, name, err));
+        }
+    }
+    return DIP_OK;
+}
+
 static dip_status load_parts(dip_dataset *dataset, dip_error *err) {
     DIP_TRY(load_manifest(dataset, err));
+    DIP_TRY(check_vocabularies(dataset, err));
     DIP_TRY(load_rows(dataset, "item", &dataset->schema.items, &dataset->items, err));
     if (!dataset->schema.queries_are_items) {
         DIP_TRY(load_rows(dataset, "query", &dataset->schema.queries, &dataset->queries, err));

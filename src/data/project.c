@@ -89,7 +89,10 @@ static dip_status read_options(dip_project *project, dip_yaml *yaml, dip_error *
         if (is_schema_section(name) || strcmp(name, "preset") == 0) {
             continue;
         }
-        if (is_option_section(name) && dip_yaml_is_map(value)) {
+        if (is_option_section(name) && !dip_yaml_is_map(value)) {
+            return dip_yaml_fail(yaml, value, err, "%s: a mapping of options is expected", name);
+        }
+        if (is_option_section(name)) {
             DIP_TRY(set_section(project, yaml, name, value, err));
         } else if (dip_options_find(&dip_config_table, name) != NULL) {
             DIP_TRY(set_option(project, yaml, key, name, value, err));

@@ -251,7 +251,8 @@ static dip_status cut_quoted(dip_reader *reader, char *record, size_t length, di
             size = (size_t)(stop - at);
         }
         if (stop < end && *stop != reader->separator) {
-            return stray_quote(reader, at, size, err);
+            const char *shown = *stop == '"' ? at : stop;
+            return stray_quote(reader, shown, strcspn(shown, ","), err);
         }
         const bool is_last = stop >= end;
         at[size] = '\0';

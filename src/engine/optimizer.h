@@ -7,7 +7,8 @@
  *   Adam      m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
  *             w -= r (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + 1e-8)    [Kingma and Ba, 2015]
  *
- * Rows of tables are updated only in steps that touch them ("lazy" Adam; t counts all steps). Weight
+ * Rows of tables are updated only in steps that touch them ("lazy" Adam; t counts all steps).
+ * Weight
  * decay is decoupled, w -= r decay w, on the same elements and before the rule.
  */
 #ifndef DIP_ENGINE_OPTIMIZER_H

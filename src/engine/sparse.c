@@ -132,13 +132,14 @@ dip_status dip_sparse_collect(dip_sparse *sparse, const dip_pass *const *pass, s
     dip_status worst = DIP_OK;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(sparse->threads)
     for (size_t t = 0; t < sparse->n_tables; t++) {
-        const dip_status status = collect_table(&sparse->table[t], pass, n_passes, NULL);
+        dip_error problem;
+        const dip_status status = collect_table(&sparse->table[t], pass, n_passes, &problem);
         if (status != DIP_OK) {
-#pragma omp atomic write
-            worst = status;
+#pragma omp critical(dip_sparse_problem)
+            worst = dip_fail(err, status, "%s", problem.message);
         }
     }
-    return worst == DIP_OK ? DIP_OK : dip_fail(err, worst, "out of memory for sparse gradients");
+    return worst;
 }
 
 static void update_row(const dip_touched *touched, size_t r, dip_real *sum, dip_param *param,

@@ -181,8 +181,9 @@ static dip_status put_scores(const evaluation *e, json_t *object, const dip_scor
     dip_status status = DIP_OK;
     dip_scores_mean(scores, table);
     if (with_intervals) {
-        status = dip_scores_bootstrap(scores, e->config->evaluate.bootstrap,
-                                      (uint64_t)e->config->seed, e->threads, low, high, err);
+        status =
+            dip_scores_bootstrap(scores, e->config->evaluate.bootstrap, (uint64_t)e->config->seed,
+                                 e->threads, e->watch, low, high, err);
     }
     for (size_t s = 0; s < DIP_N_SLICES && status == DIP_OK; s++) {
         status = put_slice(object, scores, s, table, with_intervals ? low : NULL, high, err);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GROUPS_MAX = 4096, LIST_LENGTH_MAX = 1000 };
+enum { GROUPS_MAX = 4096, LIST_LENGTH_MAX = 1000, RESAMPLES_PER_TELL = 64 };
 
 /* Binary search in ascending rows. */
 static bool is_right(const int32_t *right, int64_t n, int64_t item) {
@@ -209,7 +209,8 @@ static void percentiles(const double *means, size_t width, size_t n, size_t colu
 }
 
 static dip_status run_bootstrap(const groups *g, const dip_scores *scores, size_t n, dip_rng rng,
-                                int threads, double *low, double *high, dip_error *err) {
+                                int threads, const dip_watch *watch, double *low, double *high,
+                                dip_error *err) {
     double *means = dip_alloc(n, scores->width * sizeof *means, "bootstrap means", err);
     double *work = dip_alloc(n, g->columns * sizeof *work, "bootstrap sums", err);
     if (means == NULL || work == NULL) {
@@ -217,20 +218,28 @@ static dip_status run_bootstrap(const groups *g, const dip_scores *scores, size_
         dip_free(work);
         return DIP_ERR_MEMORY;
     }
+    dip_status status = DIP_OK;
+    for (size_t begin = 0; begin < n && status == DIP_OK; begin += RESAMPLES_PER_TELL) {
+        const size_t end = begin + RESAMPLES_PER_TELL < n ? begin + RESAMPLES_PER_TELL : n;
 #pragma omp parallel for schedule(static) num_threads(threads)
-    for (size_t r = 0; r < n; r++) {
-        resample(g, scores, rng, r, work + r * g->columns, means + r * scores->width);
+        for (size_t r = begin; r < end; r++) {
+            resample(g, scores, rng, r, work + r * g->columns, means + r * scores->width);
+        }
+        const dip_progress progress = {
+            .phase = "resampling", .unit = "resamples", .detail = "", .done = end, .total = n};
+        status = dip_tell(watch, &progress, err);
     }
-    for (size_t c = 0; c < scores->width; c++) {
+    for (size_t c = 0; c < scores->width && status == DIP_OK; c++) {
         percentiles(means, scores->width, n, c, work, &low[c], &high[c]);
     }
     dip_free(means);
     dip_free(work);
-    return DIP_OK;
+    return status;
 }
 
 dip_status dip_scores_bootstrap(const dip_scores *scores, int64_t resamples, uint64_t seed,
-                                int threads, double *low, double *high, dip_error *err) {
+                                int threads, const dip_watch *watch, double *low, double *high,
+                                dip_error *err) {
     const dip_rng rng = dip_rng_make(seed, DIP_DRAW_BOOTSTRAP);
     groups g = {0};
     if (scores->n == 0 || resamples < 1) {
@@ -240,7 +249,7 @@ dip_status dip_scores_bootstrap(const dip_scores *scores, int64_t resamples, uin
     }
     dip_status status = make_groups(&g, scores, rng, err);
     if (status == DIP_OK) {
-        status = run_bootstrap(&g, scores, (size_t)resamples, rng, threads, low, high, err);
+        status = run_bootstrap(&g, scores, (size_t)resamples, rng, threads, watch, low, high, err);
     }
     dip_free(g.total);
     return status;

@@ -10,6 +10,7 @@
 #ifndef DIP_EVALUATE_SCORES_H
 #define DIP_EVALUATE_SCORES_H
 
+#include "base/progress.h"
 #include "config/config.h"
 #include "evaluate/metrics.h"
 #include "evaluate/questions.h"
@@ -41,7 +42,8 @@ void dip_scores_mean(const dip_scores *scores, double *mean);
 /* 95% intervals of the means by resampling queries (percentile bootstrap): low, high [width].
  * Beyond 4096 queries, these are dealt at random to 4096 groups, which are resampled whole. */
 dip_status dip_scores_bootstrap(const dip_scores *scores, int64_t resamples, uint64_t seed,
-                                int threads, double *low, double *high, dip_error *err);
+                                int threads, const dip_watch *watch, double *low, double *high,
+                                dip_error *err);
 
 void dip_scores_free(dip_scores *scores);
 

@@ -28,8 +28,8 @@ void dip_gemm(size_t m, size_t n, size_t k, dip_real alpha, dip_operand a, dip_o
 #include <omp.h>
 
 /* dnnl_sgemm takes row-major operands. It runs on one thread inside a parallel region of several
- * threads; elsewhere, a region of one thread included, it would start its own, so it is told not to.
- * Its arguments are ours, so it cannot fail on them. */
+ * threads; elsewhere, a region of one thread included, it would start its own, so it is told not
+ * to. Its arguments are ours, so it cannot fail on them. */
 void dip_gemm(size_t m, size_t n, size_t k, dip_real alpha, dip_operand a, dip_operand b,
               dip_real beta, dip_real *c, size_t ldc) {
     const bool is_alone = !omp_in_parallel();

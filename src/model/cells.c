@@ -6,6 +6,7 @@
 #include "model/model.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static dip_status find_feature(const dip_entity *entity, const char *name, size_t *index,
@@ -29,7 +30,13 @@ static dip_status find_feature(const dip_entity *entity, const char *name, size_
                     nearest != NULL ? "?" : "");
 }
 
-/* Rows of the known values of a cell. */
+static int by_code(const void *left, const void *right) {
+    const int32_t a = *(const int32_t *)left;
+    const int32_t b = *(const int32_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* Rows of the known values of a cell, hashed ones ascending as prepare stores them. */
 static int64_t look_up(const dip_values *values, const dip_feature *feature, const dip_vocab *vocab,
                        int32_t *codes) {
     int64_t n = 0;
@@ -47,6 +54,9 @@ static int64_t look_up(const dip_values *values, const dip_feature *feature, con
         if (is_known) {
             codes[n++] = code;
         }
+    }
+    if (feature->hash_buckets > 0) {
+        qsort(codes, (size_t)n, sizeof *codes, by_code);
     }
     return n;
 }

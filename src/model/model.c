@@ -148,6 +148,7 @@ static dip_status read_vocabularies(dip_model *model, dip_error *err) {
 static dip_status read_parts(dip_model *model, dip_error *err) {
     DIP_TRY(read_description(model, err));
     DIP_TRY(read_tensors(model, err));
+    DIP_TRY(dip_folder_check(&model->folder, METRICS_PART, err));
     return read_vocabularies(model, err);
 }
 

@@ -19,8 +19,8 @@
 
 /* How the features of a batch are changed on the way in; NULL leaves them alone.
  *
- * Draws are Philox at counter a = step, b = example << 40 | feature << 32 | group. Value j of a bag takes
- * word j mod 4 of group j / 4; the feature itself takes word 0 of group 2^32 - 1. */
+ * Draws are Philox at counter a = step, b = example << 40 | feature << 32 | group. Value j of a
+ * bag takes word j mod 4 of group j / 4; the feature itself takes word 0 of group 2^32 - 1. */
 typedef struct dip_view {
     uint64_t mask;          /* bit f: feature f takes its default, in every example */
     double value_dropout;   /* each value of a bag is dropped with this probability */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/run.h"
 
-#include "base/file.h"
+#include "base/folder.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "evaluate/evaluate.h"
 #include "train/trainer.h"
@@ -152,12 +153,20 @@ static dip_status run_epochs(run *r, dip_error *err) {
     return DIP_OK;
 }
 
+/* A run that could not be saved must not begin. */
 static dip_status check_output(const run *r, dip_error *err) {
-    if (!r->replace && dip_path_exists(r->output)) {
-        return dip_fail(err, DIP_ERR_USAGE,
-                        "%s exists; give another name, or --force to replace it", r->output);
+    DIP_TRY(dip_folder_check_target(r->output, r->replace, err));
+    char *parent = dip_path_folder(r->output, err);
+    if (parent == NULL) {
+        return DIP_ERR_MEMORY;
     }
-    return DIP_OK;
+    const dip_status status =
+        dip_path_is_folder(parent)
+            ? DIP_OK
+            : dip_fail(err, DIP_ERR_IO, "cannot create %s: there is no folder %s", r->output,
+                       parent);
+    dip_free(parent);
+    return status;
 }
 
 static dip_status train(run *r, const dip_dataset *dataset, const dip_config *config,

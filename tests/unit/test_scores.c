@@ -227,7 +227,7 @@ typedef struct interval {
 
 static interval bootstrap(const dip_scores *s, int64_t resamples, uint64_t seed, int threads) {
     interval i;
-    check_ok(dip_scores_bootstrap(s, resamples, seed, threads, i.low, i.high, check_error()));
+    check_ok(dip_scores_bootstrap(s, resamples, seed, threads, NULL, i.low, i.high, check_error()));
     return i;
 }
 
