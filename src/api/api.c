@@ -147,8 +147,7 @@ void dip_project_free(dip_project *project) {
 dip_status dip_project_set(dip_project *project, const char *key, const char *value,
                            dip_error *err) {
     DIP_TRY(need(project, "project", err));
-    DIP_TRY(dip_config_set(&project->config, key, value, err));
-    return dip_project_check(project, err);
+    return dip_config_set(&project->config, key, value, err);
 }
 
 dip_status dip_prepare(const dip_project *project, const char *output, unsigned flags,
@@ -157,6 +156,7 @@ dip_status dip_prepare(const dip_project *project, const char *output, unsigned 
     DIP_TRY(need(project, "project", err));
     DIP_TRY(need(output, "output", err));
     DIP_TRY(check_flags(flags, err));
+    DIP_TRY(dip_project_check(project, err));
     DIP_TRY(dip_prepare_dataset(project, output, (flags & DIP_REPLACE) != 0, watch,
                                 report != NULL ? &summary : NULL, err));
     return report != NULL ? dip_report_wrap(report, summary, err) : DIP_OK;

@@ -95,12 +95,21 @@ static dip_status may_be_replaced(const char *path, bool *may, dip_error *err) {
     if (*may || !dip_path_is_folder(path)) {
         return DIP_OK;
     }
+    char *manifest = dip_path_join(path, MANIFEST, err);
+    if (manifest == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    const bool has_manifest = dip_path_exists(manifest);
+    dip_free(manifest);
+    if (!has_manifest) {
+        return DIP_OK;
+    }
     const dip_status status = dip_folder_open(&folder, path, NULL, INT32_MAX, err);
     if (status == DIP_OK) {
         *may = holds_only_parts(path, json_object_get(folder.manifest, "parts"));
         dip_folder_close(&folder);
     }
-    return status == DIP_ERR_MEMORY ? status : DIP_OK;
+    return status == DIP_ERR_FORMAT ? DIP_OK : status;
 }
 
 dip_status dip_folder_check_target(const char *target, bool replace, dip_error *err) {
@@ -114,11 +123,10 @@ dip_status dip_folder_check_target(const char *target, bool replace, dip_error *
     bool may = false;
     DIP_TRY(may_be_replaced(target, &may, err));
     if (!may) {
-        return dip_fail(
-            err, DIP_ERR_USAGE,
-            "%s is not a whole folder of diptych's, or holds other files too; it is not "
-            "replaced: remove it yourself",
-            target);
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "%s is not a folder that diptych wrote, is damaged, or holds other files "
+                        "too; it is not replaced: remove it yourself",
+                        target);
     }
     return DIP_OK;
 }
@@ -271,7 +279,11 @@ static dip_status swap_in(dip_folder_writer *folder, bool *old, dip_error *err) 
                    ? DIP_OK
                    : dip_fail_errno(err, errno, "publish", folder->target);
     }
-    DIP_TRY(dip_folder_check_target(folder->target, folder->replace, err));
+    if (!folder->replace) {
+        return dip_fail(err, DIP_ERR_USAGE, "%s was created meanwhile; it is not replaced",
+                        folder->target);
+    }
+    DIP_TRY(dip_folder_check_target(folder->target, true, err));
     if (vfs->exchange(folder->work, folder->target) == 0) {
         return DIP_OK;
     }
@@ -358,24 +370,24 @@ static dip_status check_seal(json_t *manifest, const char *text, size_t bytes, c
     return DIP_OK;
 }
 
-static dip_status check_format(const json_t *manifest, const char *path, const char *format,
-                               int64_t version, dip_error *err) {
+static dip_status check_format(const json_t *manifest, const char *format, int64_t version,
+                               dip_error *err) {
     const char *found = NULL;
     int64_t found_version = 0;
     DIP_TRY(dip_json_text(manifest, "format", &found, err));
     if (format != NULL && strcmp(found, format) != 0) {
-        return dip_fail(err, DIP_ERR_FORMAT, "%s is a %s, not a %s", path, found, format);
+        return dip_fail(err, DIP_ERR_FORMAT, "this is a %s, not a %s", found, format);
     }
     DIP_TRY(dip_json_integer(manifest, "version", 1, INT32_MAX, &found_version, err));
     if (found_version > version) {
         return dip_fail(err, DIP_ERR_FORMAT,
-                        "%s has format version %lld; this diptych (%s) reads up to %lld: update it",
-                        path, (long long)found_version, dip_version(), (long long)version);
+                        "format version %lld; this diptych (%s) reads up to %lld: update it",
+                        (long long)found_version, dip_version(), (long long)version);
     }
     json_t *parts = NULL;
     DIP_TRY(dip_json_object(manifest, "parts", &parts, err));
     if (json_object_size(parts) > MAX_PARTS) {
-        return dip_fail(err, DIP_ERR_FORMAT, "%s names more than %d parts", path, MAX_PARTS);
+        return dip_fail(err, DIP_ERR_FORMAT, "more than %d parts", MAX_PARTS);
     }
     return DIP_OK;
 }
@@ -393,7 +405,8 @@ static dip_status load_manifest(dip_folder *folder, const char *manifest_path, c
     if (status != DIP_OK) {
         return status;
     }
-    return check_format(folder->manifest, manifest_path, format, version, err);
+    status = check_format(folder->manifest, format, version, err);
+    return status == DIP_OK ? DIP_OK : dip_fail_context(err, status, "%s", manifest_path);
 }
 
 dip_status dip_folder_open(dip_folder *folder, const char *path, const char *format,

@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { YAML_LIMIT = 4 << 20 };
+/* Far beyond any project file, and small enough that no content makes the parser slow. */
+enum { YAML_LIMIT = 1 << 20, YAML_DEPTH = 256, YAML_ENTRIES = 4096 };
 
 /* The line of a byte; the reader's errors come with an offset only. */
 static size_t line_of(const yaml_parser_t *parser, size_t offset) {
@@ -26,8 +27,8 @@ static dip_status parse_problem(const yaml_parser_t *parser, const char *path, d
         return dip_fail(err, DIP_ERR_MEMORY, "out of memory while reading %s", path);
     }
     if (parser->error == YAML_READER_ERROR) {
-        return dip_fail(err, DIP_ERR_FORMAT, "%s:%zu: byte %zu of the file: %s", path,
-                        line_of(parser, parser->problem_offset), parser->problem_offset + 1,
+        return dip_fail(err, DIP_ERR_FORMAT, "%s:%zu: not valid YAML: byte %zu of the file: %s",
+                        path, line_of(parser, parser->problem_offset), parser->problem_offset + 1,
                         parser->problem);
     }
     const char *problem = parser->problem != NULL ? parser->problem : "unreadable";
@@ -70,6 +71,10 @@ static dip_status parse(dip_yaml *yaml, const char *text, size_t bytes, dip_erro
 static dip_status check_duplicates(dip_yaml *yaml, dip_error *err) {
     for (dip_yaml_node *node = yaml->document.nodes.start; node < yaml->document.nodes.top;
          node++) {
+        if (dip_yaml_is_map(node) && dip_yaml_count(node) > YAML_ENTRIES) {
+            return dip_yaml_fail(yaml, node, err, "a mapping of %zu keys, more than %d",
+                                 dip_yaml_count(node), YAML_ENTRIES);
+        }
         for (size_t i = 0; dip_yaml_is_map(node) && i < dip_yaml_count(node); i++) {
             dip_yaml_node *key = NULL;
             dip_yaml_node *value = NULL;
@@ -86,6 +91,23 @@ static dip_status check_duplicates(dip_yaml *yaml, dip_error *err) {
     return DIP_OK;
 }
 
+/* Time of libyaml grows with the square of the nesting of brackets. They are counted before it starts,
+ * those in texts and comments too: nobody leaves 256 of them open. */
+static dip_status check_depth(const char *text, size_t bytes, const char *path, dip_error *err) {
+    int64_t depth = 0;
+    size_t line = 1;
+    for (size_t i = 0; i < bytes; i++) {
+        line += text[i] == '\n';
+        depth += (text[i] == '[' || text[i] == '{') - (text[i] == ']' || text[i] == '}');
+        if (depth > YAML_DEPTH) {
+            return dip_fail(err, DIP_ERR_FORMAT,
+                            "%s:%zu: not valid YAML: more than %d open brackets", path, line,
+                            YAML_DEPTH);
+        }
+    }
+    return DIP_OK;
+}
+
 static dip_status load(dip_yaml *yaml, const char *path, dip_error *err) {
     char *text = NULL;
     size_t bytes = 0;
@@ -94,7 +116,10 @@ static dip_status load(dip_yaml *yaml, const char *path, dip_error *err) {
         return DIP_ERR_MEMORY;
     }
     DIP_TRY(dip_read_file(path, YAML_LIMIT, &text, &bytes, err));
-    const dip_status status = parse(yaml, text, bytes, err);
+    dip_status status = check_depth(text, bytes, path, err);
+    if (status == DIP_OK) {
+        status = parse(yaml, text, bytes, err);
+    }
     dip_free(text);
     DIP_TRY(status);
     const dip_yaml_node *root = dip_yaml_root(yaml);

@@ -206,13 +206,30 @@ static dip_status load_manifest(dip_dataset *dataset, dip_error *err) {
     return dip_config_from_json(&dataset->config, config, err);
 }
 
+/* One line a row. */
+static dip_status check_vocabulary(const dip_dataset *dataset, const dip_table *table,
+                                   const char *name, dip_error *err) {
+    dip_map map;
+    int64_t lines = 0;
+    DIP_TRY(dip_folder_map(&dataset->folder, name, &map, err));
+    for (size_t i = 0; i < map.bytes; i++) {
+        lines += map.data[i] == '\n';
+    }
+    dip_map_close(&map);
+    return lines == table->rows
+               ? DIP_OK
+               : dip_fail(err, DIP_ERR_FORMAT, "%s has %lld lines, the schema says %lld", name,
+                          (long long)lines, (long long)table->rows);
+}
+
 /* Vocabularies are not needed here, but a dataset is whole or it is not opened. */
 static dip_status check_vocabularies(const dip_dataset *dataset, dip_error *err) {
     for (size_t t = 0; t < dataset->schema.n_tables; t++) {
         char name[DIP_PART_NAME_MAX];
-        if (dataset->schema.tables[t].is_vocabulary) {
-            dip_part_name(name, "vocab", t, dataset->schema.tables[t].name, ".tsv");
-            DIP_TRY(dip_folder_check(&dataset->folder, name, err));
+        const dip_table *table = &dataset->schema.tables[t];
+        if (table->is_vocabulary) {
+            dip_part_name(name, "vocab", t, table->name, ".tsv");
+            DIP_TRY(check_vocabulary(dataset, table, name, err));
         }
     }
     return DIP_OK;

@@ -55,18 +55,39 @@ static dip_status set_section(dip_project *project, dip_yaml *yaml, const char *
     return DIP_OK;
 }
 
-static dip_status unknown_section(dip_yaml *yaml, const dip_yaml_node *key, dip_error *err) {
-    static const char *const SECTIONS[] = {"items", "queries", "interactions", "prepare", "split",
-                                           "model", "train",   "ssl",          "evaluate"};
-    const char *name = dip_yaml_text(key);
+/* The nearest section, or option that stands at the top; NULL when none is near. */
+static const char *nearest_section(const char *name) {
+    static const char *const SECTIONS[] = {"items",    "queries", "interactions", "prepare",
+                                           "split",    "model",   "train",        "ssl",
+                                           "evaluate", "preset"};
+    const char *nearest = NULL;
+    unsigned best = UINT32_MAX;
+    unsigned distance = 0;
     for (size_t i = 0; i < sizeof SECTIONS / sizeof SECTIONS[0]; i++) {
-        unsigned distance = 0;
-        if (dip_spelling_is_near(name, SECTIONS[i], &distance)) {
-            return dip_yaml_fail(yaml, key, err, "unknown section \"%s\"; did you mean \"%s\"?",
-                                 name, SECTIONS[i]);
+        if (dip_spelling_is_near(name, SECTIONS[i], &distance) && distance < best) {
+            best = distance;
+            nearest = SECTIONS[i];
         }
     }
-    return dip_yaml_fail(yaml, key, err, "unknown section \"%s\"", name);
+    for (size_t i = 0; i < dip_config_table.n; i++) {
+        const char *key = dip_config_table.row[i].key;
+        if (strchr(key, '.') == NULL && dip_spelling_is_near(name, key, &distance) &&
+            distance < best) {
+            best = distance;
+            nearest = key;
+        }
+    }
+    return nearest;
+}
+
+static dip_status unknown_section(dip_yaml *yaml, const dip_yaml_node *key, dip_error *err) {
+    const char *name = dip_yaml_text(key);
+    const char *nearest = nearest_section(name);
+    if (nearest == NULL) {
+        return dip_yaml_fail(yaml, key, err, "unknown section \"%s\"", name);
+    }
+    return dip_yaml_fail(yaml, key, err, "unknown section \"%s\"; did you mean \"%s\"?", name,
+                         nearest);
 }
 
 static dip_status read_options(dip_project *project, dip_yaml *yaml, dip_error *err) {
@@ -90,7 +111,7 @@ static dip_status read_options(dip_project *project, dip_yaml *yaml, dip_error *
             continue;
         }
         if (is_option_section(name) && !dip_yaml_is_map(value)) {
-            return dip_yaml_fail(yaml, value, err, "%s: a mapping of options is expected", name);
+            return dip_yaml_fail(yaml, key, err, "%s: a mapping of options is expected", name);
         }
         if (is_option_section(name)) {
             DIP_TRY(set_section(project, yaml, name, value, err));

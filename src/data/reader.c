@@ -228,13 +228,15 @@ static char *unquote(char *at, char *end, size_t *length) {
     return source;
 }
 
+/* The field's text so far, and what stands from the unexpected byte to the next comma. */
 static dip_status stray_quote(const dip_reader *reader, const char *text, size_t length,
-                              dip_error *err) {
+                              const char *rest, dip_error *err) {
+    const size_t rest_length = strcspn(rest, ",");
     return dip_fail(err, DIP_ERR_FORMAT,
-                    "%s:%llu: column %zu: a quote stands inside or behind a field (\"%.*s\"); "
+                    "%s:%llu: column %zu: a quote stands inside or behind a field (\"%.*s%.*s\"); "
                     "quote the whole field and double the quotes in it",
                     reader->path, (unsigned long long)reader->line, reader->n_fields + 1,
-                    shown_length(text, length), text);
+                    shown_length(text, length), text, shown_length(rest, rest_length), rest);
 }
 
 static dip_status cut_quoted(dip_reader *reader, char *record, size_t length, dip_error *err) {
@@ -251,8 +253,7 @@ static dip_status cut_quoted(dip_reader *reader, char *record, size_t length, di
             size = (size_t)(stop - at);
         }
         if (stop < end && *stop != reader->separator) {
-            const char *shown = *stop == '"' ? at : stop;
-            return stray_quote(reader, shown, strcspn(shown, ","), err);
+            return stray_quote(reader, at, size, stop, err);
         }
         const bool is_last = stop >= end;
         at[size] = '\0';

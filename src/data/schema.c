@@ -83,23 +83,22 @@ static dip_status set_from_map(dip_yaml *yaml, const dip_yaml_node *map,
     return DIP_OK;
 }
 
-static dip_status check_feature(dip_yaml *yaml, const dip_yaml_node *node,
-                                const dip_feature *feature, dip_error *err) {
+/* What is wrong with a feature's settings taken together, or NULL. */
+static const char *feature_problem(const dip_feature *feature) {
+    const bool is_number = feature->type == DIP_FEATURE_NUMERIC;
     if (feature->separator[0] == '\0') {
-        return dip_yaml_fail(yaml, node, err, "separator: an empty text cannot divide values");
+        return "separator: an empty text cannot divide values";
     }
     if (feature->buckets == 1) {
-        return dip_yaml_fail(yaml, node, err, "buckets: at least 2, or 0 for none");
+        return "buckets: at least 2, or 0 for none";
     }
-    if (feature->type == DIP_FEATURE_NUMERIC && feature->hash_buckets > 0) {
-        return dip_yaml_fail(yaml, node, err,
-                             "hash_buckets does not go with type numeric; use buckets");
+    if (is_number && feature->hash_buckets > 0) {
+        return "hash_buckets does not go with type numeric; use buckets";
     }
-    if (feature->type != DIP_FEATURE_NUMERIC && feature->buckets > 0) {
-        return dip_yaml_fail(yaml, node, err,
-                             "buckets goes with type numeric; did you mean hash_buckets?");
+    if (!is_number && feature->buckets > 0) {
+        return "buckets goes with type numeric; did you mean hash_buckets?";
     }
-    return DIP_OK;
+    return NULL;
 }
 
 static dip_status read_feature(dip_feature *feature, dip_yaml *yaml, const dip_yaml_node *key,
@@ -122,7 +121,8 @@ static dip_status read_feature(dip_feature *feature, dip_yaml *yaml, const dip_y
     }
     feature->table = -1;
     feature->deviation = 1;
-    return check_feature(yaml, value, feature, err);
+    const char *problem = feature_problem(feature);
+    return problem == NULL ? DIP_OK : dip_yaml_fail(yaml, value, err, "%s", problem);
 }
 
 static dip_status read_features(dip_entity *entity, dip_yaml *yaml, const dip_yaml_node *map,
@@ -442,6 +442,10 @@ static dip_status check_entity(const dip_schema *schema, const dip_entity *entit
         const dip_feature *feature = &entity->features[f];
         const int64_t fixed =
             feature->type == DIP_FEATURE_NUMERIC ? feature->buckets : feature->hash_buckets;
+        const char *problem = feature_problem(feature);
+        if (problem != NULL) {
+            return dip_fail(err, DIP_ERR_FORMAT, "feature \"%s\": %s", feature->name, problem);
+        }
         if (!edges_are_sound(feature)) {
             return dip_fail(err, DIP_ERR_FORMAT, "feature \"%s\" has bad bucket edges",
                             feature->name);

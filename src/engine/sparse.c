@@ -129,17 +129,18 @@ static dip_status collect_table(dip_touched *touched, const dip_pass *const *pas
 
 dip_status dip_sparse_collect(dip_sparse *sparse, const dip_pass *const *pass, size_t n_passes,
                               dip_error *err) {
-    dip_status worst = DIP_OK;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(sparse->threads)
     for (size_t t = 0; t < sparse->n_tables; t++) {
-        dip_error problem;
-        const dip_status status = collect_table(&sparse->table[t], pass, n_passes, &problem);
-        if (status != DIP_OK) {
-#pragma omp critical(dip_sparse_problem)
-            worst = dip_fail(err, status, "%s", problem.message);
+        dip_touched *touched = &sparse->table[t];
+        touched->status = collect_table(touched, pass, n_passes, &touched->problem);
+    }
+    for (size_t t = 0; t < sparse->n_tables; t++) {
+        const dip_touched *touched = &sparse->table[t];
+        if (touched->status != DIP_OK) {
+            return dip_fail(err, touched->status, "%s", touched->problem.message);
         }
     }
-    return worst;
+    return DIP_OK;
 }
 
 static void update_row(const dip_touched *touched, size_t r, dip_real *sum, dip_param *param,

@@ -27,6 +27,8 @@ typedef struct dip_touched {
     size_t *first; /* [n_rows + 1] where each touched row's occurrences begin */
     size_t first_capacity;
     size_t n_rows;
+    dip_status status; /* of the last collection, which ran on some thread */
+    dip_error problem;
 } dip_touched;
 
 typedef struct dip_sparse {

@@ -10,8 +10,7 @@ enum { LANES = 16 };
 /* One version per instruction set, chosen when the library is loaded. Products and sums are never
  * contracted (ISO mode of the compiler), so all versions give the same bits. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(DIP_NO_CLONES)
-#define DIP_CLONES                                                                                 \
-    __attribute__((target_clones("avx512f", "avx2", "default"), visibility("hidden")))
+#define DIP_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define DIP_CLONES
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/model.h"
 
+#include "base/checked.h"
 #include "base/mem.h"
 #include "model/safetensors.h"
 
@@ -117,11 +118,30 @@ static dip_status read_description(dip_model *model, dip_error *err) {
     return dip_schema_from_json(&model->schema, schema, err);
 }
 
+/* Sizes that the file cannot hold are refused before memory is asked for. */
+static dip_status check_tensor_bytes(const dip_params *params, const dip_map *map, dip_error *err) {
+    size_t left = map->bytes / sizeof(float);
+    for (size_t i = 0; i < params->n; i++) {
+        const dip_param *param = &params->list[i];
+        size_t size = 0;
+        if (!dip_mul_ok(param->rows, param->columns, &size) || size > left) {
+            return dip_fail(err, DIP_ERR_FORMAT,
+                            "%s of %zu bytes is too small for tensor \"%s\" [%zu, %zu]",
+                            TENSOR_PART, map->bytes, param->name, param->rows, param->columns);
+        }
+        left -= size;
+    }
+    return DIP_OK;
+}
+
 static dip_status read_tensors(dip_model *model, dip_error *err) {
     dip_map map;
     DIP_TRY(dip_towers_create(&model->towers, &model->schema, &model->config, err));
     DIP_TRY(dip_folder_map(&model->folder, TENSOR_PART, &map, err));
-    dip_status status = dip_params_alloc(&model->towers.params, false, err);
+    dip_status status = check_tensor_bytes(&model->towers.params, &map, err);
+    if (status == DIP_OK) {
+        status = dip_params_alloc(&model->towers.params, false, err);
+    }
     if (status == DIP_OK) {
         status = dip_safetensors_read(&model->towers.params, &map, TENSOR_PART, err);
     }

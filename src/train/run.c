@@ -163,8 +163,8 @@ static dip_status check_output(const run *r, dip_error *err) {
     const dip_status status =
         dip_path_is_folder(parent)
             ? DIP_OK
-            : dip_fail(err, DIP_ERR_IO, "cannot create %s: there is no folder %s", r->output,
-                       parent);
+            : dip_fail(err, DIP_ERR_IO, "cannot create %s: No such file or directory: %s",
+                       r->output, parent);
     dip_free(parent);
     return status;
 }

@@ -229,7 +229,7 @@ static void a_manifest_that_contradicts_the_parts_is_refused(void **state) {
                  {with_more_rows, "item-ids.offsets.npy"},
                  {without_rows, "\"item_rows\""},
                  {with_a_bad_option, "train.rate"},
-                 {with_a_smaller_table, "item-01-kind.npy"}};
+                 {with_a_smaller_table, "vocab-01-kind.tsv"}};
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         prepare(*state);
         fixture_edit_manifest(*state, CASES[i].edit);

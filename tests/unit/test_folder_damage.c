@@ -152,12 +152,12 @@ static void a_missing_part_is_named(void **state) {
     assert_int_equal(unlink(check_path(*state, "out/part-1.txt")), 0);
     check_write_text(check_path(*state, "out/stranger"), "x");
     check_ok(open_folder(&folder, check_path(*state, "out")));
-    check_fails(dip_folder_map(&folder, "part-1.txt", &map, check_error()), DIP_ERR_IO,
+    check_fails(dip_folder_map(&folder, "part-1.txt", &map, check_error()), DIP_ERR_FORMAT,
                 "part-1.txt");
     check_fails(dip_folder_map(&folder, "stranger", &map, check_error()), DIP_ERR_FORMAT,
                 "no part \"stranger\"");
     assert_int_equal(symlink("stranger", check_path(*state, "out/part-1.txt")), 0);
-    check_fails(dip_folder_map(&folder, "part-1.txt", &map, check_error()), DIP_ERR_IO,
+    check_fails(dip_folder_map(&folder, "part-1.txt", &map, check_error()), DIP_ERR_FORMAT,
                 "part-1.txt");
     dip_folder_close(&folder);
 }
