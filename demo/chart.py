@@ -1,4 +1,5 @@
 """A grouped bar chart as SVG, readable in print, on light and on dark screens."""
+
 from html import escape
 
 COLOURS = ["#8a8f98", "#5b9bd5", "#59a89c", "#e0a030", "#d1495b"]
@@ -7,14 +8,18 @@ WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 880, 360, 48, 56, 40
 
 def bar(x, y, width, height, colour, title):
     """One bar with a hover text."""
-    return (f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" '
-            f'fill="{colour}"><title>{escape(title)}</title></rect>')
+    return (
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" '
+        f'fill="{colour}"><title>{escape(title)}</title></rect>'
+    )
 
 
 def whisker(x, low, high):
     """The interval of a bar."""
-    return (f'<path d="M{x:.1f} {low:.1f}V{high:.1f}M{x - 3:.1f} {low:.1f}h6M{x - 3:.1f} '
-            f'{high:.1f}h6" stroke="currentColor" stroke-width="1.2" fill="none"/>')
+    return (
+        f'<path d="M{x:.1f} {low:.1f}V{high:.1f}M{x - 3:.1f} {low:.1f}h6M{x - 3:.1f} '
+        f'{high:.1f}h6" stroke="currentColor" stroke-width="1.2" fill="none"/>'
+    )
 
 
 def text(x, y, words, anchor="middle"):
@@ -37,7 +42,9 @@ def grid(top):
     parts = []
     for i in range(5):
         y = HEIGHT - BOTTOM - i / 4 * (HEIGHT - TOP - BOTTOM)
-        parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - 8}" stroke="currentColor" opacity="0.15"/>')
+        parts.append(
+            f'<path d="M{LEFT} {y:.1f}H{WIDTH - 8}" stroke="currentColor" opacity="0.15"/>'
+        )
         parts.append(text(LEFT - 6, y + 4, f"{top * i / 4:.2f}", "end"))
     return parts
 
@@ -54,8 +61,16 @@ def bars(rows, names, top):
             mean, half = values[g]
             x = LEFT + (g + 0.1) * group + i * width
             y = HEIGHT - BOTTOM - mean * scale
-            parts.append(bar(x, y, width - 1, mean * scale, COLOURS[i % len(COLOURS)],
-                             f"{label}: {name} {mean:.4f}" + (f" ±{half:.4f}" if half else "")))
+            parts.append(
+                bar(
+                    x,
+                    y,
+                    width - 1,
+                    mean * scale,
+                    COLOURS[i % len(COLOURS)],
+                    f"{label}: {name} {mean:.4f}" + (f" ±{half:.4f}" if half else ""),
+                )
+            )
             if half:
                 parts.append(whisker(x + width / 2, y - half * scale, y + half * scale))
     return parts
@@ -64,9 +79,13 @@ def bars(rows, names, top):
 def write(path, rows, names):
     """rows: (label, [(mean, half interval or None), ...]); names: the metrics."""
     top = 1.1 * max(mean + (half or 0) for _, values in rows for mean, half in values) or 1
-    style = ("text{font:12px sans-serif;fill:currentColor}svg{color:#24292f;background:#fff}"
-             "@media(prefers-color-scheme:dark){svg{color:#e6edf3;background:#0d1117}}")
+    style = (
+        "text{font:12px sans-serif;fill:currentColor}svg{color:#24292f;background:#fff}"
+        "@media(prefers-color-scheme:dark){svg{color:#e6edf3;background:#0d1117}}"
+    )
     body = "\n".join(legend(rows) + grid(top) + bars(rows, names, top))
     with open(path, "w", encoding="utf-8") as out:
-        out.write(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-                  f'role="img"><style>{style}</style>\n{body}\n</svg>\n')
+        out.write(
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+            f'role="img"><style>{style}</style>\n{body}\n</svg>\n'
+        )

@@ -128,6 +128,11 @@ bool dip_path_exists(const char *path) {
     return lstat(path, &status) == 0;
 }
 
+bool dip_path_is_link(const char *path) {
+    struct stat status;
+    return lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
+}
+
 bool dip_path_is_folder(const char *path) {
     struct stat status;
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
@@ -310,6 +315,9 @@ static dip_status map_descriptor(dip_map *map, int fd, const char *path, dip_err
 
 dip_status dip_map_open(dip_map *map, const char *path, dip_error *err) {
     const int fd = current->open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+    if (fd < 0 && errno == ELOOP) {
+        return dip_fail(err, DIP_ERR_FORMAT, "%s is a symbolic link, not a regular file", path);
+    }
     if (fd < 0) {
         return dip_fail_errno(err, errno, "open", path);
     }

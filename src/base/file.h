@@ -45,6 +45,7 @@ dip_status dip_read_file(const char *path, size_t limit, char **data, size_t *by
                          dip_error *err);
 
 bool dip_path_exists(const char *path);
+bool dip_path_is_link(const char *path);
 bool dip_path_is_folder(const char *path);
 
 /* folder + "/" + name. Caller frees; NULL with err filled when memory is short. */

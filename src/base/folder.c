@@ -16,8 +16,13 @@
 
 enum { MANIFEST_LIMIT = 64 << 20, MAX_PARTS = 100000, HASH_DIGITS = 16, PATH_BYTES = 4096 };
 
-/* Allocates nothing, so that it also cleans up when memory is out. */
+/* Allocates nothing, so that it also cleans up when memory is out. Of a symbolic link only the link
+ * goes. */
 static void remove_flat_folder(const char *path) {
+    if (dip_path_is_link(path)) {
+        dip_vfs_get()->unlink(path);
+        return;
+    }
     DIR *folder = opendir(path);
     if (folder == NULL) {
         return;

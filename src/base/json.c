@@ -3,13 +3,23 @@
 
 #include "base/mem.h"
 
+#include <stdbool.h>
 #include <string.h>
+
+/* jansson reports some failed allocations as mistakes of the text; then the next one fails as
+ * well. */
+static bool memory_is_out(void) {
+    json_t *probe = json_object();
+    json_decref(probe);
+    return probe == NULL;
+}
 
 dip_status dip_json_parse(json_t **json, const char *text, size_t bytes, const char *name,
                           dip_error *err) {
     json_error_t problem;
     json_t *parsed = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &problem);
-    if (parsed == NULL && json_error_code(&problem) == json_error_out_of_memory) {
+    if (parsed == NULL &&
+        (json_error_code(&problem) == json_error_out_of_memory || memory_is_out())) {
         return dip_fail(err, DIP_ERR_MEMORY, "out of memory for the JSON of %s (%zu bytes)", name,
                         bytes);
     }

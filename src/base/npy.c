@@ -122,3 +122,10 @@ dip_status dip_npy_parse(dip_npy *npy, const void *bytes, size_t length, const c
     *npy = parsed;
     return DIP_OK;
 }
+
+bool dip_npy_is_plain(const dip_npy *npy, const void *bytes) {
+    char header[HEADER_LIMIT];
+    const size_t header_bytes = make_header(header, npy->type, npy->rows, npy->columns);
+    const size_t found = (size_t)((const char *)npy->data - (const char *)bytes);
+    return found == header_bytes && memcmp(header, bytes, header_bytes) == 0;
+}

@@ -36,4 +36,8 @@ dip_status dip_npy_put(dip_folder_writer *folder, const char *name, dip_npy_type
 dip_status dip_npy_parse(dip_npy *npy, const void *bytes, size_t length, const char *name,
                          dip_error *err);
 
+/* Whether the header is, byte for byte, what dip_npy_put and numpy.save write. `bytes` is what was
+ * parsed. */
+bool dip_npy_is_plain(const dip_npy *npy, const void *bytes);
+
 #endif

@@ -23,7 +23,7 @@ static size_t line_of(const yaml_parser_t *parser, size_t offset) {
 }
 
 static dip_status parse_problem(const yaml_parser_t *parser, const char *path, dip_error *err) {
-    if (parser->error == YAML_MEMORY_ERROR) {
+    if (parser->error == YAML_MEMORY_ERROR || parser->problem == NULL) {
         return dip_fail(err, DIP_ERR_MEMORY, "out of memory while reading %s", path);
     }
     if (parser->error == YAML_READER_ERROR) {
@@ -31,9 +31,9 @@ static dip_status parse_problem(const yaml_parser_t *parser, const char *path, d
                         path, line_of(parser, parser->problem_offset), parser->problem_offset + 1,
                         parser->problem);
     }
-    const char *problem = parser->problem != NULL ? parser->problem : "unreadable";
     return dip_fail(err, DIP_ERR_FORMAT, "%s:%zu:%zu: not valid YAML: %s", path,
-                    parser->problem_mark.line + 1, parser->problem_mark.column + 1, problem);
+                    parser->problem_mark.line + 1, parser->problem_mark.column + 1,
+                    parser->problem);
 }
 
 /* A second document would be ignored silently. */
@@ -91,8 +91,8 @@ static dip_status check_duplicates(dip_yaml *yaml, dip_error *err) {
     return DIP_OK;
 }
 
-/* Time of libyaml grows with the square of the nesting of brackets. They are counted before it starts,
- * those in texts and comments too: nobody leaves 256 of them open. */
+/* Time of libyaml grows with the square of the nesting of brackets. They are counted before it
+ * starts, those in texts and comments too: nobody leaves 256 of them open. */
 static dip_status check_depth(const char *text, size_t bytes, const char *path, dip_error *err) {
     int64_t depth = 0;
     size_t line = 1;

@@ -37,6 +37,15 @@ static const cli_command *find_command(const char *name) {
     return NULL;
 }
 
+/* Output that could not be written is a failure, whatever the command did. */
+static int finish(int code) {
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "diptych: cannot write to standard output\n");
+        return code != DIP_OK ? code : DIP_ERR_IO;
+    }
+    return code;
+}
+
 static int run_command(const cli_command *command, int argc, char **argv) {
     static cli_args args;
     if (!cli_parse(&args, command, argc, argv)) {
@@ -44,13 +53,9 @@ static int run_command(const cli_command *command, int argc, char **argv) {
     }
     if (cli_has(&args, "help")) {
         cli_print_help(command);
-        return DIP_OK;
+        return finish(DIP_OK);
     }
-    const int code = command->run(&args);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "diptych: cannot write to standard output\n");
-        return code != DIP_OK ? code : DIP_ERR_IO;
-    }
+    const int code = finish(command->run(&args));
     return code == 130 && cli_bar_signal() != 0 ? cli_bar_signal() : code;
 }
 
@@ -73,11 +78,11 @@ int main(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_overview(stdout);
-        return DIP_OK;
+        return finish(DIP_OK);
     }
     if (strcmp(name, "--version") == 0) {
         printf("diptych %s\n", dip_version());
-        return DIP_OK;
+        return finish(DIP_OK);
     }
     const cli_command *command = find_command(name);
     if (command == NULL) {

@@ -39,6 +39,10 @@ static dip_status map_array(dip_dataset *dataset, const char *name, dip_npy_type
     DIP_TRY(dip_folder_map(&dataset->folder, name, map, err));
     dataset->n_maps++;
     DIP_TRY(dip_npy_parse(npy, map->data, map->bytes, name, err));
+    if (!dip_npy_is_plain(npy, map->data)) {
+        return dip_fail(err, DIP_ERR_FORMAT, "%s: the .npy header is not the one that was written",
+                        name);
+    }
     if (npy->type != type || npy->columns != columns || (rows >= 0 && npy->rows != rows)) {
         return dip_fail(err, DIP_ERR_FORMAT, "%s holds %s [%lld, %lld], not %s [%lld, %lld]", name,
                         dip_npy_descr(npy->type), (long long)npy->rows, (long long)npy->columns,
@@ -193,6 +197,13 @@ static dip_status load_statistics(dip_dataset *dataset, dip_error *err) {
     dataset->item_trains = npy.data;
     DIP_TRY(map_array(dataset, "mutual-information.npy", DIP_NPY_F64, k, k, &npy, err));
     dataset->mutual_information = npy.data;
+    for (int64_t i = 0; i < k * k; i++) {
+        if (!isfinite(dataset->mutual_information[i]) || dataset->mutual_information[i] < 0) {
+            return dip_fail(err, DIP_ERR_FORMAT,
+                            "mutual-information.npy: %g at %lld is not allowed",
+                            dataset->mutual_information[i], (long long)i);
+        }
+    }
     return DIP_OK;
 }
 

@@ -76,6 +76,12 @@ typedef struct dip_schema {
 /* The settings of one feature; the table of the public documentation too. */
 extern const dip_option_table dip_feature_table;
 
+/* file, id and title of an entity. */
+extern const dip_option_table dip_entity_table;
+
+/* What is wrong with a feature's settings taken together, or NULL. */
+const char *dip_feature_problem(const dip_feature *feature);
+
 /* Reads the items, queries and interactions sections. */
 dip_status dip_schema_read(dip_schema *schema, dip_yaml *yaml, dip_error *err);
 

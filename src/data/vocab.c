@@ -243,7 +243,11 @@ dip_status dip_vocab_read(dip_vocab *vocab, const dip_folder *folder, const char
     dip_text value = {0};
     memset(vocab, 0, sizeof *vocab);
     DIP_TRY(dip_folder_map(folder, name, &map, err));
-    dip_status status = read_lines(vocab, &map, &value, name, err);
+    const size_t bad = dip_utf8_check((const char *)map.data, map.bytes);
+    dip_status status =
+        bad == map.bytes
+            ? read_lines(vocab, &map, &value, name, err)
+            : dip_fail(err, DIP_ERR_FORMAT, "%s: byte %zu is not valid UTF-8", name, bad + 1);
     if (status == DIP_OK && (int64_t)vocab->n != rows) {
         status = dip_fail(err, DIP_ERR_FORMAT, "%s has %zu rows, the schema says %lld", name,
                           vocab->n, (long long)rows);

@@ -136,7 +136,9 @@ static dip_status check_tensor_bytes(const dip_params *params, const dip_map *ma
 
 static dip_status read_tensors(dip_model *model, dip_error *err) {
     dip_map map;
-    DIP_TRY(dip_towers_create(&model->towers, &model->schema, &model->config, err));
+    if (dip_towers_create(&model->towers, &model->schema, &model->config, err) != DIP_OK) {
+        return dip_fail_context(err, DIP_ERR_FORMAT, CONFIG_PART);
+    }
     DIP_TRY(dip_folder_map(&model->folder, TENSOR_PART, &map, err));
     dip_status status = check_tensor_bytes(&model->towers.params, &map, err);
     if (status == DIP_OK) {

@@ -7,6 +7,7 @@
 #include "evaluate/evaluate.h"
 #include "train/trainer.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -163,8 +164,7 @@ static dip_status check_output(const run *r, dip_error *err) {
     const dip_status status =
         dip_path_is_folder(parent)
             ? DIP_OK
-            : dip_fail(err, DIP_ERR_IO, "cannot create %s: No such file or directory: %s",
-                       r->output, parent);
+            : dip_fail_errno(err, dip_path_exists(parent) ? ENOTDIR : ENOENT, "create", r->output);
     dip_free(parent);
     return status;
 }

@@ -1,9 +1,10 @@
-"""Runs the shell commands of README.md as they stand there, and checks the names that the docs give.
+"""Runs the shell commands of README.md as they stand there, and checks names that the docs give.
 
-Blocks fenced with ```sh are commands. Those that begin with "make" are the front door, which runs this very
-test: for them only the target's existence is checked. Every other line must exit with 0 in a copy of the
-files that it needs.
+Blocks fenced with ```sh are commands. Those that begin with "make" are the front door, which runs
+this very test: for them only the target's existence is checked. Every other line must exit with 0
+in a copy of the files that it needs.
 """
+
 import os
 import re
 import shutil
@@ -36,8 +37,9 @@ class Readme(unittest.TestCase):
     def test_make_targets_exist(self):
         """Each "make X" names a target of the Makefile."""
         targets = re.findall(r"^(\w+):", read("Makefile"), re.M)
-        made = [line.split()[1] for line in shell_lines(read("README.md"))
-                if line.startswith("make ")]
+        made = [
+            line.split()[1] for line in shell_lines(read("README.md")) if line.startswith("make ")
+        ]
         self.assertIn("demo", made)
         self.assertIn("test", made)
         for target in made:
@@ -52,8 +54,9 @@ class Readme(unittest.TestCase):
             os.makedirs(os.path.join(folder, "build", "default"))
             os.symlink(COMMAND, os.path.join(folder, "build", "default", "diptych"))
             for line in lines:
-                result = subprocess.run(["bash", "-c", line], cwd=folder, check=False,
-                                        capture_output=True)
+                result = subprocess.run(
+                    ["bash", "-c", line], cwd=folder, check=False, capture_output=True
+                )
                 self.assertEqual(result.returncode, 0, f"{line}\n{result.stderr.decode()}")
 
 
@@ -62,7 +65,9 @@ class Documents(unittest.TestCase):
 
     def names(self, text):
         """Paths in backquotes that look like files or folders of the tree."""
-        return set(re.findall(r"`((?:src|docs|tests|data|demo|tools|examples|include)/[\w./-]*)`", text))
+        return set(
+            re.findall(r"`((?:src|docs|tests|data|demo|tools|examples|include)/[\w./-]*)`", text)
+        )
 
     def test_named_files_exist(self):
         """Every path in backquotes exists."""
