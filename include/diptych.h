@@ -15,8 +15,9 @@
  *   Threads    different handles never interact. An open dip_dataset, a loaded dip_model and a
  *              built dip_index may be read by many threads at once; every other handle by one at a
  *              time.
- *              Long calls use OpenMP. On machines shared with other work, set GOMP_SPINCOUNT=1000 or
- *              OMP_WAIT_POLICY=passive before the process starts, as the command does for itself.
+ *              Long calls use OpenMP. On machines shared with other work, set GOMP_SPINCOUNT=1000
+ *              or OMP_WAIT_POLICY=passive before the process starts, as the command does for
+ *              itself.
  *   Output     the library never prints, exits, or changes signal handlers and locale.
  */
 #ifndef DIPTYCH_H

@@ -129,6 +129,15 @@ dip_status dip_json_new_array(json_t **array, dip_error *err) {
     return *array != NULL ? DIP_OK : no_memory(err);
 }
 
+/* jansson 2.14 can drop a piece of the text when one of its allocations fails, and still report
+ * success; what is written must read back as what was meant. */
+static bool reads_back(const json_t *json, const char *text) {
+    json_t *again = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    const bool is_equal = again != NULL && json_equal(dip_json_readable(json), again) != 0;
+    json_decref(again);
+    return is_equal;
+}
+
 /* The text is copied out of jansson's memory, so that all of ours is freed in one way. */
 static dip_status dump(const json_t *json, size_t flags, const char *end, char **text,
                        dip_error *err) {
@@ -136,7 +145,8 @@ static dip_status dump(const json_t *json, size_t flags, const char *end, char *
     void *(*acquire)(size_t) = NULL;
     json_get_alloc_funcs(&acquire, &release);
     char *dumped = json_dumps(json, flags | JSON_ENSURE_ASCII);
-    if (dumped == NULL) {
+    if (dumped == NULL || !reads_back(json, dumped)) {
+        release(dumped);
         return no_memory(err);
     }
     const size_t length = strlen(dumped);

@@ -136,11 +136,13 @@ static dip_status check_tensor_bytes(const dip_params *params, const dip_map *ma
 
 static dip_status read_tensors(dip_model *model, dip_error *err) {
     dip_map map;
-    if (dip_towers_create(&model->towers, &model->schema, &model->config, err) != DIP_OK) {
+    dip_status status = dip_towers_create(&model->towers, &model->schema, &model->config, err);
+    if (status == DIP_ERR_USAGE) {
         return dip_fail_context(err, DIP_ERR_FORMAT, CONFIG_PART);
     }
+    DIP_TRY(status);
     DIP_TRY(dip_folder_map(&model->folder, TENSOR_PART, &map, err));
-    dip_status status = check_tensor_bytes(&model->towers.params, &map, err);
+    status = check_tensor_bytes(&model->towers.params, &map, err);
     if (status == DIP_OK) {
         status = dip_params_alloc(&model->towers.params, false, err);
     }

@@ -78,27 +78,46 @@ static dip_status tell_step(const run *r, const dip_step *s, dip_error *err) {
     return dip_tell(r->watch, &progress, err);
 }
 
-static json_t *training_state(const run *r) {
+static dip_status fill_state(const run *r, json_t *state, dip_error *err) {
+    const struct {
+        const char *key;
+        json_t *value;
+    } rows[] = {
+        {"steps", json_integer(r->last.step)},        {"epochs", json_integer(r->epochs)},
+        {"examples", json_integer(r->last.examples)}, {"loss", json_real(r->last.loss)},
+        {"loss_main", json_real(r->last.loss_main)},  {"loss_self", json_real(r->last.loss_self)}};
+    dip_status status = DIP_OK;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const dip_status one = dip_json_set(state, rows[i].key, rows[i].value, err);
+        status = one != DIP_OK ? one : status;
+    }
+    if (status != DIP_OK || !r->validates || r->best_epoch < 0) {
+        return status;
+    }
     char name[DIP_VALUE_MAX];
     metric_name(&r->trainer.config, name);
-    json_t *state =
-        json_pack("{s:I, s:I, s:I, s:f, s:f, s:f}", "steps", (json_int_t)r->last.step, "epochs",
-                  (json_int_t)r->epochs, "examples", (json_int_t)r->last.examples, "loss",
-                  r->last.loss, "loss_main", r->last.loss_main, "loss_self", r->last.loss_self);
-    if (state != NULL && r->validates && r->best_epoch >= 0) {
-        json_object_set_new(state, "validation_metric", json_string(name));
-        json_object_set_new(state, "best_validation", json_real(r->best));
-        json_object_set_new(state, "best_epoch", json_integer(r->best_epoch + 1));
+    DIP_TRY(dip_json_set(state, "validation_metric", json_string(name), err));
+    DIP_TRY(dip_json_set(state, "best_validation", json_real(r->best), err));
+    return dip_json_set(state, "best_epoch", json_integer(r->best_epoch + 1), err);
+}
+
+/* How far training went, for the model and the report. */
+static dip_status training_state(const run *r, json_t **out, dip_error *err) {
+    json_t *state = NULL;
+    DIP_TRY(dip_json_new_object(&state, err));
+    const dip_status status = fill_state(r, state, err);
+    if (status != DIP_OK) {
+        json_decref(state);
+        return status;
     }
-    return state;
+    *out = state;
+    return DIP_OK;
 }
 
 /* The first save obeys the caller's replace flag; later ones replace our own. */
 static dip_status save(run *r, dip_error *err) {
-    json_t *state = training_state(r);
-    if (state == NULL) {
-        return dip_fail(err, DIP_ERR_MEMORY, "out of memory for the model's description");
-    }
+    json_t *state = NULL;
+    DIP_TRY(training_state(r, &state, err));
     const char *metrics = r->metrics.data != NULL ? r->metrics.data : "";
     const dip_status status =
         dip_trainer_write(&r->trainer, r->output, r->replace || r->is_saved, metrics, state, err);
@@ -169,6 +188,23 @@ static dip_status check_output(const run *r, dip_error *err) {
     return status;
 }
 
+static dip_status make_report(const run *r, json_t **report, dip_error *err) {
+    json_t *state = NULL;
+    const double seconds = now_seconds() - r->start;
+    DIP_TRY(training_state(r, &state, err));
+    dip_status status = dip_json_set(state, "seconds", json_real(seconds), err);
+    if (status == DIP_OK) {
+        status = dip_json_set(state, "examples_per_second",
+                              json_real((double)r->last.examples / seconds), err);
+    }
+    if (status != DIP_OK) {
+        json_decref(state);
+        return status;
+    }
+    *report = state;
+    return DIP_OK;
+}
+
 static dip_status train(run *r, const dip_dataset *dataset, const dip_config *config,
                         json_t **report, dip_error *err) {
     DIP_TRY(check_output(r, err));
@@ -185,18 +221,7 @@ static dip_status train(run *r, const dip_dataset *dataset, const dip_config *co
                                 r->output);
     }
     DIP_TRY(status);
-    if (report != NULL) {
-        json_t *state = training_state(r);
-        const double seconds = now_seconds() - r->start;
-        if (state == NULL || json_object_set_new(state, "seconds", json_real(seconds)) != 0 ||
-            json_object_set_new(state, "examples_per_second",
-                                json_real((double)r->last.examples / seconds)) != 0) {
-            json_decref(state);
-            return dip_fail(err, DIP_ERR_MEMORY, "out of memory for the report");
-        }
-        *report = state;
-    }
-    return DIP_OK;
+    return report != NULL ? make_report(r, report, err) : DIP_OK;
 }
 
 dip_status dip_train_run(const dip_dataset *dataset, const dip_config *config, const char *output,

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training: what it refuses, what it leaves when it fails, and that every method runs."""
+import json
+import os
+import resource
+import unittest
+
+import harness
+from harness import FAILED, MEMORY, NONFINITE, USAGE, run
+
+METHODS = ["none", "cfm", "cfm-no-complement", "cfm-no-dropout", "rfm", "rfm-no-complement",
+           "dropout", "feature-dropout", "spread-out", "spread-out-square", "spread-out-moments"]
+
+# Decay of 3 a step turns weights into twice their negatives: finite for some epochs, then not.
+GROWS = ["--train.rate", "3", "--train.decay", "1", "--train.optimizer", "sgd", "--train.epochs",
+         "1000", "--train.patience", "0"]
+
+
+class Refused(harness.Case):
+    """Datasets and settings that cannot be trained."""
+
+    def train(self, code, dataset, texts, *options):
+        """A run that must be refused."""
+        self.refused(code, ["train", dataset, "-o", self.path("m"), "-q", *options], *texts)
+
+    def test_split_leaves_nothing(self):
+        """prepare says so, with the number of pairs."""
+        rows = [[q, x, t, "test"] for q, x, t, _ in harness.pair_rows()]
+        project = self.project(pairs=rows, settings={"split": {"by": "column", "column": "part"}})
+        self.not_prepared(FAILED, project, "leaves none of the 300 pairs", "training")
+        project = self.project(settings={"split": {"train_fraction": 0.0001}})
+        self.not_prepared(FAILED, project, "leaves none", "split.train_fraction")
+
+    def test_one_pair_only(self):
+        """In-batch negatives need two."""
+        dataset = self.dataset(pairs=[["i0", "i1", 1, "train"]],
+                               settings={"split": {"test": 0, "validation": 0}})
+        self.train(FAILED, dataset, ["1 training pair", "need two"])
+
+    def test_two_pairs_are_enough(self):
+        """The smallest data that trains."""
+        dataset = self.dataset(pairs=[["i0", "i1", 1, "train"], ["i1", "i2", 1, "train"]],
+                               settings={"split": {"test": 0, "validation": 0}})
+        self.model(dataset)
+
+    def test_one_item_only(self):
+        """A catalogue of one."""
+        pairs = [["u%d" % i, "i0", 1, "train"] for i in range(9)]
+        dataset = self.dataset(items=harness.item_rows(1), pairs=pairs, queries="user",
+                               settings={"split": {"test": 0, "validation": 0}})
+        self.train(FAILED, dataset, ["1 items", "needs two"])
+
+    def test_masking_needs_two_features(self):
+        """One feature with cfm and rfm; dropout and none go."""
+        dataset = self.dataset(features={"tags": {"type": "bag"}})
+        for method in ("cfm", "cfm-no-complement", "cfm-no-dropout", "rfm", "rfm-no-complement"):
+            self.train(USAGE, dataset, ["masking needs at least two", "ssl.method"], "--ssl.method",
+                       method)
+        for method in ("dropout", "none", "spread-out"):
+            self.model(dataset, "--ssl.method", method, name=method)
+
+    def test_sharing_all_needs_one_kind(self):
+        """model.share: all with separate queries."""
+        dataset = self.dataset(queries="user")
+        self.train(USAGE, dataset, ["model.share: all"], "--model.share", "all")
+
+    def test_no_test_pairs(self):
+        """evaluate has nothing to measure; prepare warned of it."""
+        project = self.project(settings={"split": {"test": 0, "validation": 0}})
+        result = self.done(run("prepare", project, "-o", self.path("d")))
+        self.assertIn("no test pairs", result.err)
+        model = self.model(self.path("d"))
+        self.refused(FAILED, ["evaluate", model, "-q"], "test split has no pairs", "split.test")
+        self.refused(FAILED, ["evaluate", model, "-q", "--evaluate.split", "validation"],
+                     "validation split has no pairs")
+
+    def test_not_enough_memory(self):
+        """A model that does not fit: exit code 4 with bytes and purpose."""
+        if harness.is_sanitized():
+            self.skipTest("a sanitizer needs the address space")
+        dataset = self.dataset()
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+        self.refused(MEMORY, ["train", dataset, "-o", self.path("m"), "-q", "--model.hidden",
+                              "65536,65536"], "out of memory", "bytes for", preexec_fn=limit)
+
+
+class NotFinite(harness.Case):
+    """Divergence stops the run and never reaches a file."""
+
+    def test_nothing_is_left_without_an_epoch(self):
+        """The step and the loss or tensor are named."""
+        dataset = self.dataset()
+        for options in (["--train.batch", "16"], ["--train.batch", "16", "--ssl.method", "none"],
+                        ["--train.batch", "16", "--train.optimizer", "sgd"],
+                        ["--train.batch", "16", "--train.optimizer", "adam"]):
+            command = ["train", dataset, "-o", self.path("m"), "-q", "--train.rate", "1e38"]
+            result = self.refused(NONFINITE, command + options, "step ")
+            self.assertRegex(result.err, r'(main|self-supervised) loss|tensor "[a-z0-9.]+"')
+
+    def test_parameters_that_overflow_in_the_last_step(self):
+        """One step an epoch: what would be written is looked at."""
+        dataset = self.dataset()
+        for options in ([], ["--train.epochs", "1"]):
+            command = ["train", dataset, "-o", self.path("m"), "-q", "--train.rate", "1e38",
+                       "--train.batch", "65536", *options]
+            result = self.refused(NONFINITE, command)
+            self.assertRegex(result.err, r'(main|self-supervised) loss|tensor "[a-z0-9.]+"')
+
+    def test_old_output_is_untouched(self):
+        """--force replaces only by a finished epoch."""
+        dataset = self.dataset()
+        self.model(dataset)
+        self.refused(NONFINITE, ["train", dataset, "-o", self.path("m"), "-q", "--force",
+                                 "--train.rate", "1e38", "--train.batch", "16"], "step ")
+
+    def test_last_good_model_is_kept(self):
+        """After some good epochs: the message says which one, and it can be used."""
+        for name, split in (("v", {"test": 0.1, "validation": 0.1}),
+                            ("w", {"test": 0.2, "validation": 0})):
+            dataset = self.dataset(name + ".dip", settings={"split": split})
+            out = self.path(name)
+            result = run("train", dataset, "-o", out, "-q", *GROWS)
+            self.says(result, NONFINITE, "last good model (epoch ", out, "step ")
+            training = run("inspect", out, "--json").json()["training"]
+            self.assertIn("(epoch %d)" % training.get("best_epoch", training["epochs"]),
+                          result.err)
+            self.done(run("evaluate", out, "-q", "--json")).json()
+            found = self.done(run("recommend", out, "--query", "i1", "--json", "-k", "99")).json()
+            self.assertEqual(len(found["items"]), 39)
+        self.assertFalse([n for n in os.listdir(self.folder) if n.startswith(".")])
+
+
+class Runs(harness.Shared):
+    """Everything that can be chosen trains and leaves finite numbers."""
+
+    def check(self, *options):
+        """A run whose report and metrics are finite."""
+        report = self.done(run("train", self.shared_dataset, "-o", self.path("m"), "-f", "-q",
+                               "--json", *options)).json()
+        self.assertLessEqual({"steps", "epochs", "examples", "loss", "loss_main", "loss_self",
+                              "seconds", "examples_per_second", "best_validation", "best_epoch",
+                              "validation_metric"}, set(report))
+        return report
+
+    def test_every_method(self):
+        """The eleven choices of ssl.method."""
+        losses = {}
+        for method in METHODS:
+            report = self.check("--ssl.method", method)
+            losses[method] = report["loss_self"]
+        for method in ("none", "feature-dropout"):
+            self.assertEqual(losses.pop(method), 0)
+        self.assertNotIn(0, losses.values())
+
+    def test_every_method_is_listed_here(self):
+        """The list above is that of the help."""
+        text = " ".join(run("train", "--help").out.split())
+        self.assertIn("(choice: %s; default cfm)" % " | ".join(METHODS), text)
+
+    def test_optimizers_schedules_and_sharing(self):
+        """The other choices, and each metric."""
+        for key, values in {"train.optimizer": ["adagrad", "sgd", "adam"],
+                            "train.schedule": ["constant", "linear", "cosine"],
+                            "model.share": ["none", "tables", "all"],
+                            "train.logq": ["none", "exact"], "train.mask_hits": ["yes", "no"],
+                            "ssl.items": ["catalogue", "training"],
+                            "train.metric": ["recall", "map", "ndcg", "mrr", "hit_rate"]}.items():
+            for value in values:
+                self.check("--" + key, value)
+
+    def test_odd_sizes(self):
+        """Batches larger than the data, of two, one layer, eight layers, width one."""
+        for options in (["--train.batch", "65536"], ["--train.batch", "2", "--train.epochs", "1"],
+                        ["--ssl.batch", "2"], ["--ssl.batch", "65536"], ["--model.hidden", "5"],
+                        ["--model.hidden", "9,8,7,6,5,4,3,2"], ["--model.hidden", "1"],
+                        ["--model.dim", "1"], ["--train.rate", "0"], ["--ssl.alpha", "0"],
+                        ["--train.warmup", "1000000000"], ["--threads", "7"], ["--preset", "paper"],
+                        ["--train.temperature", "0.001"], ["--train.temperature", "100"]):
+            if options == ["--preset", "paper"]:
+                options += ["--model.hidden", "8,4"]
+            self.check(*options)
+
+    def test_metrics_file(self):
+        """One JSON object a line; steps and epochs."""
+        self.check("--train.epochs", "3", "--train.batch", "16", "--train.patience", "0")
+        lines = harness.read_bytes(self.path("m", "metrics.jsonl")).decode().splitlines()
+        found = [json.loads(line) for line in lines]
+        steps = [line for line in found if "step" in line]
+        epochs = [line for line in found if "validation_recall@50" in line]
+        self.assertEqual(steps[0]["step"], 1)
+        self.assertLessEqual({"epoch", "examples", "loss", "loss_main", "loss_self", "rate",
+                              "gradient_norm"}, set(steps[0]))
+        self.assertGreaterEqual(len(epochs), 1)
+
+    def test_stored_configuration(self):
+        """The model remembers every option as it was, and the dataset."""
+        self.check("--train.rate", "0.125", "--set", "ssl.alpha=0.7")
+        found = run("inspect", self.path("m"), "--json").json()
+        self.assertEqual(found["config"]["train.rate"], "0.125")
+        self.assertEqual(found["config"]["ssl.alpha"], "0.7")
+        self.assertEqual(found["dataset"]["path"], os.path.realpath(self.shared_dataset))
+
+    def test_quiet_and_loud(self):
+        """--quiet silences standard error; otherwise a first line says what is done."""
+        command = ["train", self.shared_dataset, "-o", self.path("m"), "-f"]
+        self.assertEqual(run(*command, "-q").err, "")
+        self.assertTrue(run(*command).err.startswith("training on "))
+
+    def test_low_supervision(self):
+        """split.train_fraction keeps the test set and a share of the training pairs."""
+        whole = run("inspect", self.shared_dataset, "--json").json()["counts"]
+        tenth = self.dataset(settings={"split": {"train_fraction": 0.3}})
+        counts = run("inspect", tenth, "--json").json()["counts"]
+        self.assertEqual(counts["test"], whole["test"])
+        self.assertEqual(counts["train"] + counts["unused"], whole["train"])
+        self.assertLess(abs(counts["train"] - 0.3 * whole["train"]), 30)
+        self.model(tenth)
+
+
+if __name__ == "__main__":
+    unittest.main()
