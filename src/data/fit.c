@@ -2,6 +2,7 @@
 #include "data/fit.h"
 
 #include "base/mem.h"
+#include "base/order.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -185,12 +186,6 @@ static dip_status fit_vocabulary(dip_fit *fit, dip_raw *raw, dip_schema *schema,
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
-static int by_value(const void *left, const void *right) {
-    const double a = *(const double *)left;
-    const double b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 /* The numbers of the training rows that have one, ascending. */
 static dip_status training_numbers(const dip_raw_column *column, size_t n_rows,
                                    const uint8_t *trains, double **sorted, size_t *n,
@@ -205,7 +200,7 @@ static dip_status training_numbers(const dip_raw_column *column, size_t n_rows,
             list[(*n)++] = column->numbers[row];
         }
     }
-    qsort(list, *n, sizeof *list, by_value);
+    qsort(list, *n, sizeof *list, dip_order_double);
     *sorted = list;
     return DIP_OK;
 }

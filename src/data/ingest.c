@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/order.h"
 #include "data/reader.h"
 
 #include <math.h>
@@ -95,19 +96,13 @@ static dip_status push_code(dip_raw_column *column, int32_t code, dip_error *err
     return DIP_OK;
 }
 
-static int by_code(const void *left, const void *right) {
-    const int32_t a = *(const int32_t *)left;
-    const int32_t b = *(const int32_t *)right;
-    return (a > b) - (a < b);
-}
-
 /* Codes of a row are distinct, though two texts can share a hash bucket. */
 static void drop_repeats(dip_raw_column *column, size_t from) {
     int32_t *codes = column->codes;
     if (column->n_codes == from) {
         return;
     }
-    qsort(codes + from, column->n_codes - from, sizeof *codes, by_code);
+    qsort(codes + from, column->n_codes - from, sizeof *codes, dip_order_i32);
     size_t kept = from + 1;
     for (size_t i = from + 1; i < column->n_codes; i++) {
         if (codes[i] != codes[kept - 1]) {

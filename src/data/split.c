@@ -2,6 +2,7 @@
 #include "data/split.h"
 
 #include "base/mem.h"
+#include "base/order.h"
 #include "base/rng.h"
 
 #include <math.h>
@@ -39,12 +40,6 @@ static void split_at_random(dip_pairs *pairs, const dip_config *config) {
     }
 }
 
-static int by_value(const void *left, const void *right) {
-    const double a = *(const double *)left;
-    const double b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 /* The time at or after which the last `share` of the pairs lies; +infinity for none. */
 static double cut_time(const double *sorted, size_t n, double share) {
     const size_t held_out = (size_t)((double)n * share + 0.5);
@@ -59,7 +54,7 @@ static dip_status split_by_time(dip_pairs *pairs, const dip_config *config, dip_
     for (size_t i = 0; i < pairs->n; i++) {
         sorted[i] = pairs->time[i];
     }
-    qsort(sorted, pairs->n, sizeof *sorted, by_value);
+    qsort(sorted, pairs->n, sizeof *sorted, dip_order_double);
     const double test = cut_time(sorted, pairs->n, config->split.test);
     const double held_out =
         cut_time(sorted, pairs->n, config->split.test + config->split.validation);
@@ -108,12 +103,6 @@ dip_status dip_split(dip_pairs *pairs, const dip_config *config, dip_error *err)
     return check_parts(pairs, err);
 }
 
-static int by_key(const void *left, const void *right) {
-    const uint64_t a = *(const uint64_t *)left;
-    const uint64_t b = *(const uint64_t *)right;
-    return (a > b) - (a < b);
-}
-
 static uint64_t pair_key(int32_t query, int32_t item) {
     return ((uint64_t)(uint32_t)query << 32) | (uint32_t)item;
 }
@@ -147,7 +136,7 @@ dip_status dip_split_leaks(const dip_pairs *pairs, bool queries_are_items, int64
             is_trained[pairs->query[i]] = 1;
         }
     }
-    qsort(train, n, sizeof *train, by_key);
+    qsort(train, n, sizeof *train, dip_order_u64);
     for (size_t i = 0; i < pairs->n; i++) {
         if (pairs->part[i] != DIP_PART_TEST) {
             continue;
@@ -155,7 +144,7 @@ dip_status dip_split_leaks(const dip_pairs *pairs, bool queries_are_items, int64
         const uint64_t reverse = pair_key(pairs->item[i], pairs->query[i]);
         leaks->test_pairs_of_trained_queries += is_trained[pairs->query[i]];
         leaks->reversed_test_pairs +=
-            queries_are_items && bsearch(&reverse, train, n, sizeof *train, by_key) != NULL;
+            queries_are_items && bsearch(&reverse, train, n, sizeof *train, dip_order_u64) != NULL;
     }
     dip_free(train);
     dip_free(is_trained);

@@ -7,20 +7,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-typedef struct counted {
-    int64_t count;
-    int64_t row;
-} counted;
-
-static int by_count(const void *left, const void *right) {
-    const counted *a = left;
-    const counted *b = right;
-    if (a->count != b->count) {
-        return a->count > b->count ? -1 : 1;
-    }
-    return (a->row > b->row) - (a->row < b->row);
-}
-
 static int by_row(const void *key, const void *element) {
     const int64_t a = *(const int64_t *)key;
     const int64_t b = *(const int32_t *)element;
@@ -42,25 +28,22 @@ static void fill_end(int64_t *items, size_t used, size_t k) {
 dip_status dip_rank_popular(const dip_questions *questions, const dip_dataset *dataset, size_t k,
                             int64_t *items, dip_error *err) {
     const size_t m = (size_t)dataset->items.n;
-    counted *order = dip_alloc(m, sizeof *order, "item popularity", err);
+    int64_t *order = dip_alloc(m, sizeof *order, "item popularity", err);
     if (order == NULL) {
         return DIP_ERR_MEMORY;
     }
-    for (size_t i = 0; i < m; i++) {
-        order[i] = (counted){dataset->item_count[i], (int64_t)i};
-    }
-    qsort(order, m, sizeof *order, by_count);
-    for (size_t i = 0; i < questions->n; i++) {
+    const dip_status status = dip_popularity_order(dataset, order, err);
+    for (size_t i = 0; i < questions->n && status == DIP_OK; i++) {
         size_t used = 0;
         for (size_t j = 0; j < m && used < k; j++) {
-            if (!is_excluded(questions, i, order[j].row)) {
-                items[i * k + used++] = order[j].row;
+            if (!is_excluded(questions, i, order[j])) {
+                items[i * k + used++] = order[j];
             }
         }
         fill_end(items + i * k, used, k);
     }
     dip_free(order);
-    return DIP_OK;
+    return status;
 }
 
 void dip_rank_random(const dip_questions *questions, const dip_dataset *dataset, size_t k,

@@ -17,9 +17,8 @@
 
 enum { COSINE_PAIRS = 20000 };
 
-/* Both thresholds are far from what working models show (distinct share over 0.1 and mean cosine
- * under 0.3 on the datasets in docs/results.md), and both are passed by a model whose vectors are
- * equal. */
+/* Far from what working models show: those of the demo have a mean cosine of 0.18 to 0.49 and a
+ * distinct share of 0.09 to 0.82. A model whose vectors are all equal passes both. */
 static const double COLLAPSED_COSINE = 0.9;
 static const double COLLAPSED_DISTINCT = 0.01;
 

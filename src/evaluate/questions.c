@@ -2,6 +2,7 @@
 #include "evaluate/questions.h"
 
 #include "base/mem.h"
+#include "base/order.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +14,6 @@ static uint64_t key_of(const int32_t *pair) {
     return ((uint64_t)(uint32_t)pair[0] << 32) | (uint32_t)pair[1];
 }
 
-static int by_key(const void *left, const void *right) {
-    const uint64_t a = *(const uint64_t *)left;
-    const uint64_t b = *(const uint64_t *)right;
-    return (a > b) - (a < b);
-}
-
 static uint64_t *sorted_pairs(const dip_dataset *dataset, size_t split, dip_error *err) {
     const size_t n = (size_t)dataset->n_pairs[split];
     uint64_t *keys = dip_alloc(n, sizeof *keys, "sorted pairs", err);
@@ -26,7 +21,7 @@ static uint64_t *sorted_pairs(const dip_dataset *dataset, size_t split, dip_erro
         keys[i] = key_of(dataset->pairs[split] + 2 * i);
     }
     if (keys != NULL) {
-        qsort(keys, n, sizeof *keys, by_key);
+        qsort(keys, n, sizeof *keys, dip_order_u64);
     }
     return keys;
 }
@@ -50,12 +45,6 @@ static dip_status group_by_query(dip_questions *q, const uint64_t *keys, size_t 
     return DIP_OK;
 }
 
-static int by_row(const void *left, const void *right) {
-    const int32_t a = *(const int32_t *)left;
-    const int32_t b = *(const int32_t *)right;
-    return (a > b) - (a < b);
-}
-
 /* Walks the sorted queries and the sorted training pairs side by side. */
 static void fill_excluded(dip_questions *q, const uint64_t *train, size_t n_train,
                           bool exclude_query) {
@@ -73,7 +62,8 @@ static void fill_excluded(dip_questions *q, const uint64_t *train, size_t n_trai
         if (exclude_query) {
             q->excluded_row[used++] = q->query[i];
         }
-        qsort(q->excluded_row + begin, (size_t)(used - begin), sizeof *q->excluded_row, by_row);
+        qsort(q->excluded_row + begin, (size_t)(used - begin), sizeof *q->excluded_row,
+              dip_order_i32);
         q->excluded_start[i + 1] = used;
     }
 }
@@ -95,45 +85,57 @@ static dip_status collect_excluded(dip_questions *q, const dip_dataset *dataset,
     return DIP_OK;
 }
 
-typedef struct popular {
+typedef struct counted {
     int64_t count;
     int64_t row;
-} popular;
+} counted;
 
 static int by_popularity(const void *left, const void *right) {
-    const popular *a = left;
-    const popular *b = right;
+    const counted *a = left;
+    const counted *b = right;
     if (a->count != b->count) {
         return a->count > b->count ? -1 : 1;
     }
     return (a->row > b->row) - (a->row < b->row);
 }
 
-static dip_status mark_slices(dip_questions *q, const dip_dataset *dataset, dip_error *err) {
+dip_status dip_popularity_order(const dip_dataset *dataset, int64_t *order, dip_error *err) {
     const size_t n = (size_t)dataset->items.n;
-    popular *list = dip_alloc(n, sizeof *list, "item popularity", err);
-    q->slices = dip_alloc(n, 1, "popularity slices", err);
-    if (list == NULL || q->slices == NULL) {
-        dip_free(list);
+    counted *list = dip_alloc(n, sizeof *list, "item popularity", err);
+    if (list == NULL) {
         return DIP_ERR_MEMORY;
     }
-    size_t seen = 0;
     for (size_t i = 0; i < n; i++) {
-        const int64_t count = dataset->item_count[i];
-        q->slices[i] = 1u << DIP_SLICE_ALL | 1u << DIP_SLICE_TAIL;
-        if (count > 0) {
-            list[seen++] = (popular){count, (int64_t)i};
-        } else {
-            q->slices[i] |= 1u << DIP_SLICE_COLD;
-        }
+        list[i] = (counted){dataset->item_count[i], (int64_t)i};
     }
-    qsort(list, seen, sizeof *list, by_popularity);
-    q->n_head = (int64_t)((seen + 9) / 10);
-    for (int64_t i = 0; i < q->n_head; i++) {
-        q->slices[list[i].row] = 1u << DIP_SLICE_ALL | 1u << DIP_SLICE_HEAD;
+    qsort(list, n, sizeof *list, by_popularity);
+    for (size_t i = 0; i < n; i++) {
+        order[i] = list[i].row;
     }
     dip_free(list);
     return DIP_OK;
+}
+
+static dip_status mark_slices(dip_questions *q, const dip_dataset *dataset, dip_error *err) {
+    const size_t n = (size_t)dataset->items.n;
+    int64_t seen = 0;
+    int64_t *order = dip_alloc(n, sizeof *order, "item popularity", err);
+    q->slices = dip_alloc(n, 1, "popularity slices", err);
+    dip_status status = order != NULL && q->slices != NULL
+                            ? dip_popularity_order(dataset, order, err)
+                            : DIP_ERR_MEMORY;
+    for (size_t i = 0; i < n && status == DIP_OK; i++) {
+        const bool is_cold = dataset->item_count[i] == 0;
+        q->slices[i] = (uint8_t)(1u << DIP_SLICE_ALL | 1u << DIP_SLICE_TAIL |
+                                 (unsigned)is_cold << DIP_SLICE_COLD);
+        seen += !is_cold;
+    }
+    q->n_head = (seen + 9) / 10;
+    for (int64_t i = 0; i < q->n_head && status == DIP_OK; i++) {
+        q->slices[order[i]] = 1u << DIP_SLICE_ALL | 1u << DIP_SLICE_HEAD;
+    }
+    dip_free(order);
+    return status;
 }
 
 dip_status dip_questions_create(dip_questions *questions, const dip_dataset *dataset, size_t split,

@@ -34,6 +34,9 @@ typedef struct dip_questions {
 dip_status dip_questions_create(dip_questions *questions, const dip_dataset *dataset, size_t split,
                                 bool exclude_training, bool exclude_query, dip_error *err);
 
+/* Item rows by falling training count, ties by row: order [items] out. */
+dip_status dip_popularity_order(const dip_dataset *dataset, int64_t *order, dip_error *err);
+
 void dip_questions_free(dip_questions *questions);
 
 #endif

@@ -2,6 +2,7 @@
 #include "evaluate/scores.h"
 
 #include "base/mem.h"
+#include "base/order.h"
 #include "base/rng.h"
 
 #include <stdlib.h>
@@ -192,18 +193,12 @@ static void resample(const groups *g, const dip_scores *scores, dip_rng rng, uin
     }
 }
 
-static int by_value(const void *left, const void *right) {
-    const double a = *(const double *)left;
-    const double b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 static void percentiles(const double *means, size_t width, size_t n, size_t column, double *list,
                         double *low, double *high) {
     for (size_t r = 0; r < n; r++) {
         list[r] = means[r * width + column];
     }
-    qsort(list, n, sizeof *list, by_value);
+    qsort(list, n, sizeof *list, dip_order_double);
     *low = list[(size_t)(0.025 * (double)(n - 1) + 0.5)];
     *high = list[(size_t)(0.975 * (double)(n - 1) + 0.5)];
 }

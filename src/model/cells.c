@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/order.h"
 #include "base/text.h"
 #include "data/values.h"
 #include "model/model.h"
@@ -30,12 +31,6 @@ static dip_status find_feature(const dip_entity *entity, const char *name, size_
                     nearest != NULL ? "?" : "");
 }
 
-static int by_code(const void *left, const void *right) {
-    const int32_t a = *(const int32_t *)left;
-    const int32_t b = *(const int32_t *)right;
-    return (a > b) - (a < b);
-}
-
 /* Rows of the known values of a cell, hashed ones ascending as prepare stores them. */
 static int64_t look_up(const dip_values *values, const dip_feature *feature, const dip_vocab *vocab,
                        int32_t *codes) {
@@ -56,7 +51,7 @@ static int64_t look_up(const dip_values *values, const dip_feature *feature, con
         }
     }
     if (feature->hash_buckets > 0) {
-        qsort(codes, (size_t)n, sizeof *codes, by_code);
+        qsort(codes, (size_t)n, sizeof *codes, dip_order_i32);
     }
     return n;
 }
