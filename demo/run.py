@@ -134,8 +134,8 @@ def parse():
     parser.add_argument(
         "--seeds",
         type=int,
-        default=3,
-        help="seeds of the methods that a claim is made about (default 3)",
+        default=5,
+        help="seeds of the methods that a claim is made about (default 5)",
     )
     parser.add_argument(
         "--fraction",
