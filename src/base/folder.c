@@ -459,6 +459,7 @@ dip_status dip_folder_map(const dip_folder *folder, const char *name, dip_map *m
                           dip_error *err) {
     const json_t *parts = json_object_get(folder->manifest, "parts");
     const json_t *part = json_object_get(parts, name);
+    *map = (dip_map){0};
     if (part == NULL || !name_is_safe(name)) {
         return dip_fail(err, DIP_ERR_FORMAT, "%s/%s names no part \"%s\"", folder->path, MANIFEST,
                         name);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 /* jansson reports some failed allocations as mistakes of the text; then the next one fails as
@@ -149,11 +150,10 @@ static dip_status dump(const json_t *json, size_t flags, const char *end, char *
         release(dumped);
         return no_memory(err);
     }
-    const size_t length = strlen(dumped);
-    char *copy = dip_alloc(length + strlen(end) + 1, 1, "a JSON text", err);
+    const size_t size = strlen(dumped) + strlen(end) + 1;
+    char *copy = dip_alloc(size, 1, "a JSON text", err);
     if (copy != NULL) {
-        memcpy(copy, dumped, length);
-        memcpy(copy + length, end, strlen(end));
+        snprintf(copy, size, "%s%s", dumped, end);
     }
     release(dumped);
     *text = copy;

@@ -49,10 +49,12 @@ static void format_rate(double rate, char *text, size_t size) {
     snprintf(text, size, "%.3g%s", rate, UNITS[unit]);
 }
 
-static void format_body(const dip_progress *p, double elapsed, char *text, size_t size) {
+static void format_body(const cli_bar *bar, const dip_progress *p, double elapsed, char *text,
+                        size_t size) {
     char rate[32];
     char left[32] = "?";
-    const double per_second = elapsed > 0 ? (double)p->done / elapsed : 0;
+    const double done = p->done > bar->phase_done ? (double)(p->done - bar->phase_done) : 0;
+    const double per_second = elapsed > 0 ? done / elapsed : 0;
     format_rate(per_second, rate, sizeof rate);
     if (p->total > p->done && per_second > 0) {
         format_time((double)(p->total - p->done) / per_second, left, sizeof left);
@@ -72,16 +74,16 @@ static void print_bar(cli_bar *bar, const dip_progress *p, double elapsed) {
         cells[i] = i < full ? '#' : '.';
     }
     cells[BAR_CELLS] = '\0';
-    format_body(p, elapsed, body, sizeof body);
+    format_body(bar, p, elapsed, body, sizeof body);
     fprintf(stderr, "\r\033[K%s [%s] %3.0f%%  %s", p->phase, cells, 100 * share, body);
     fflush(stderr);
     bar->is_open = true;
 }
 
-static void print_line(const dip_progress *p, double elapsed) {
+static void print_line(const cli_bar *bar, const dip_progress *p, double elapsed) {
     char body[400];
     const double share = p->total > 0 ? (double)p->done / (double)p->total : 0;
-    format_body(p, elapsed, body, sizeof body);
+    format_body(bar, p, elapsed, body, sizeof body);
     fprintf(stderr, "%s %3.0f%%  %s\n", p->phase, 100 * share, body);
 }
 
@@ -89,7 +91,10 @@ static void begin_phase(cli_bar *bar, const dip_progress *p, double now) {
     cli_bar_stop(bar);
     snprintf(bar->phase, sizeof bar->phase, "%s", p->phase);
     bar->phase_start = now;
-    bar->last_print = bar->is_terminal ? 0 : now;
+    bar->phase_done = p->done;
+    if (bar->is_terminal) {
+        bar->last_print = 0;
+    }
 }
 
 static int on_progress(void *context, const dip_progress *p) {
@@ -112,7 +117,7 @@ static int on_progress(void *context, const dip_progress *p) {
     if (bar->is_terminal) {
         print_bar(bar, p, now - bar->phase_start);
     } else {
-        print_line(p, now - bar->phase_start);
+        print_line(bar, p, now - bar->phase_start);
     }
     return 0;
 }
@@ -123,6 +128,7 @@ dip_watch cli_bar_start(cli_bar *bar, bool quiet) {
     memset(&action, 0, sizeof action);
     bar->is_terminal = isatty(STDERR_FILENO) != 0;
     bar->is_quiet = quiet;
+    bar->last_print = now_seconds();
     action.sa_handler = on_signal;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);

@@ -15,6 +15,7 @@ typedef struct cli_bar {
     bool is_quiet;
     char phase[160];
     double phase_start;
+    uint64_t phase_done; /* what was done when the phase began: it may have been interrupted */
     double last_print;
     bool is_open; /* a bar stands on the current line */
 } cli_bar;

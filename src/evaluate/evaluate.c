@@ -106,18 +106,18 @@ static dip_status metric_of(const int64_t *items, const dip_config *config,
 
 dip_status dip_evaluate_metric(const dip_towers *towers, const dip_dataset *dataset,
                                const dip_config *config, const dip_questions *questions,
-                               double *value, dip_error *err) {
+                               const dip_watch *watch, double *value, dip_error *err) {
     const int threads = dip_engine_threads(config);
     const size_t k = (size_t)config->train.metric_k;
     vectors v = {0};
     int64_t *items = dip_alloc(questions->n, k * sizeof *items, "ranked items", err);
     dip_status status = items != NULL ? DIP_OK : DIP_ERR_MEMORY;
     if (status == DIP_OK) {
-        status = encode_both(&v, towers, dataset, questions, threads, NULL, err);
+        status = encode_both(&v, towers, dataset, questions, threads, watch, err);
     }
     if (status == DIP_OK) {
         status = rank_model(&v, questions, (size_t)dataset->items.n, towers->item.output, k,
-                            threads, NULL, items, err);
+                            threads, watch, items, err);
     }
     if (status == DIP_OK) {
         status = metric_of(items, config, questions, value, err);

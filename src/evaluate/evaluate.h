@@ -20,6 +20,6 @@ dip_status dip_evaluate_report(const dip_towers *towers, const dip_dataset *data
  * protocol. Questions are made once by the caller and reused each epoch. */
 dip_status dip_evaluate_metric(const dip_towers *towers, const dip_dataset *dataset,
                                const dip_config *config, const dip_questions *questions,
-                               double *value, dip_error *err);
+                               const dip_watch *watch, double *value, dip_error *err);
 
 #endif

@@ -131,7 +131,7 @@ static dip_status validate(run *r, bool *is_better, dip_error *err) {
     double value = 0;
     const dip_config *config = &r->trainer.config;
     DIP_TRY(dip_evaluate_metric(dip_engine_towers(r->trainer.engine), r->trainer.dataset, config,
-                                &r->questions, &value, err));
+                                &r->questions, r->watch, &value, err));
     metric_name(config, name);
     DIP_TRY(dip_text_printf(&r->metrics, err, "{\"epoch\": %lld, \"validation_%s\": %.9g}\n",
                             (long long)r->epochs, name, value));

@@ -220,7 +220,7 @@ static void the_validation_metric_is_the_reports(void **state) {
     for (int metric = DIP_METRIC_RECALL; metric <= DIP_METRIC_HIT_RATE; metric++) {
         double value = 0;
         config.train.metric = metric;
-        check_ok(dip_evaluate_metric(&w->towers, &w->dataset, &config, &questions, &value,
+        check_ok(dip_evaluate_metric(&w->towers, &w->dataset, &config, &questions, NULL, &value,
                                      check_error()));
         check_near(value, number_at(report, "all", KEYS[metric]), 1e-9);
     }
