@@ -9,6 +9,7 @@
 #include <string.h>
 
 static const char *const SCHEMA_SECTIONS[] = {"items", "queries", "interactions"};
+#define PRESET "preset"
 
 static bool is_schema_section(const char *name) {
     for (size_t i = 0; i < sizeof SCHEMA_SECTIONS / sizeof SCHEMA_SECTIONS[0]; i++) {
@@ -55,44 +56,49 @@ static dip_status set_section(dip_project *project, dip_yaml *yaml, const char *
     return DIP_OK;
 }
 
-/* The nearest section, or option that stands at the top; NULL when none is near. */
-static const char *nearest_section(const char *name) {
-    static const char *const SECTIONS[] = {"items",    "queries", "interactions", "prepare",
-                                           "split",    "model",   "train",        "ssl",
-                                           "evaluate", "preset"};
-    const char *nearest = NULL;
-    unsigned best = UINT32_MAX;
+typedef struct nearest {
+    char name[DIP_TEXT_MAX];
+    unsigned distance;
+} nearest;
+
+/* Keeps a name when it is nearer to what was written than all before it. */
+static void offer(nearest *best, const char *written, const char *name) {
     unsigned distance = 0;
-    for (size_t i = 0; i < sizeof SECTIONS / sizeof SECTIONS[0]; i++) {
-        if (dip_spelling_is_near(name, SECTIONS[i], &distance) && distance < best) {
-            best = distance;
-            nearest = SECTIONS[i];
-        }
+    if (dip_spelling_is_near(written, name, &distance) && distance < best->distance) {
+        best->distance = distance;
+        snprintf(best->name, sizeof best->name, "%s", name);
     }
+}
+
+/* The nearest section, or option that stands at the top; "" when none is near. */
+static nearest nearest_section(const char *written) {
+    nearest best = {"", UINT32_MAX};
+    for (size_t i = 0; i < sizeof SCHEMA_SECTIONS / sizeof SCHEMA_SECTIONS[0]; i++) {
+        offer(&best, written, SCHEMA_SECTIONS[i]);
+    }
+    offer(&best, written, PRESET);
     for (size_t i = 0; i < dip_config_table.n; i++) {
+        char name[DIP_TEXT_MAX];
         const char *key = dip_config_table.row[i].key;
-        if (strchr(key, '.') == NULL && dip_spelling_is_near(name, key, &distance) &&
-            distance < best) {
-            best = distance;
-            nearest = key;
-        }
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(key, "."), key);
+        offer(&best, written, name);
     }
-    return nearest;
+    return best;
 }
 
 static dip_status unknown_section(dip_yaml *yaml, const dip_yaml_node *key, dip_error *err) {
     const char *name = dip_yaml_text(key);
-    const char *nearest = nearest_section(name);
-    if (nearest == NULL) {
+    const nearest best = nearest_section(name);
+    if (best.name[0] == '\0') {
         return dip_yaml_fail(yaml, key, err, "unknown section \"%s\"", name);
     }
     return dip_yaml_fail(yaml, key, err, "unknown section \"%s\"; did you mean \"%s\"?", name,
-                         nearest);
+                         best.name);
 }
 
 static dip_status read_options(dip_project *project, dip_yaml *yaml, dip_error *err) {
     const dip_yaml_node *root = dip_yaml_root(yaml);
-    const dip_yaml_node *preset = dip_yaml_get(yaml, root, "preset");
+    const dip_yaml_node *preset = dip_yaml_get(yaml, root, PRESET);
     dip_options_default(&dip_config_table, &project->config, sizeof project->config);
     if (preset != NULL) {
         char name[DIP_VALUE_MAX];
@@ -107,7 +113,7 @@ static dip_status read_options(dip_project *project, dip_yaml *yaml, dip_error *
         dip_yaml_node *value = NULL;
         dip_yaml_at(yaml, root, i, &key, &value);
         const char *name = dip_yaml_text(key);
-        if (is_schema_section(name) || strcmp(name, "preset") == 0) {
+        if (is_schema_section(name) || strcmp(name, PRESET) == 0) {
             continue;
         }
         if (is_option_section(name) && !dip_yaml_is_map(value)) {

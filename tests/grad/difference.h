@@ -16,7 +16,7 @@
 
 #define DIFFERENCE_STEP 5e-4
 
-/* The bar of the project (RELIABILITY, R31): 1e-6, relative to the larger of the two values. Values
+/* The bar that README.md states: 1e-6, relative to the larger of the two values. Values
  * below the floor are compared to 1e-6 * 1e-5 = 1e-11 absolutely, ten times the rounding error
  * above: so an element that should be 0 must be 0 to eleven places. */
 #define DIFFERENCE_TOLERANCE 1e-6
