@@ -60,6 +60,9 @@ static const dip_option ROWS[] = {
     NUMBER("train.rate", train.rate, "0.05", 0, 1e38, "learning rate"),
     CHOICE("train.schedule", train.schedule, "constant", "constant|linear|cosine",
            "how the rate falls to 0 over the run, after the warm-up"),
+    CHOICE("train.precision", train.precision, "auto", "auto|fp32|bf16",
+           "matrix products in bfloat16 with sums and parameters in fp32, or all in fp32; auto "
+           "takes bf16 where the processor has instructions for it"),
     INTEGER("train.warmup", train.warmup, "0", 0, 1000000000,
             "steps over which the rate rises linearly from 0"),
     NUMBER("train.decay", train.decay, "0", 0, 1,

@@ -34,6 +34,12 @@ typedef enum dip_schedule_kind {
     DIP_SCHEDULE_COSINE
 } dip_schedule_kind;
 
+typedef enum dip_precision {
+    DIP_PRECISION_AUTO,
+    DIP_PRECISION_FP32,
+    DIP_PRECISION_BF16
+} dip_precision;
+
 typedef enum dip_method {
     DIP_METHOD_NONE,
     DIP_METHOD_CFM,
@@ -91,7 +97,8 @@ struct dip_config {
         bool mask_hits;
         int optimizer; /* dip_optimizer_kind */
         double rate;
-        int schedule; /* dip_schedule_kind */
+        int schedule;  /* dip_schedule_kind */
+        int precision; /* dip_precision */
         int64_t warmup;
         double decay;
         double accumulator;

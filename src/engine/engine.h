@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "data/dataset.h"
+#include "engine/optimizer.h"
 #include "model/augment.h"
 #include "model/tower.h"
 
@@ -29,6 +30,20 @@ typedef struct dip_losses {
     double gradient_norm; /* of the dense tensors */
 } dip_losses;
 
+/* What the time of a step is spent on. */
+typedef enum dip_phase {
+    DIP_PHASE_LOAD,     /* features looked up, values dropped, embeddings pooled */
+    DIP_PHASE_FORWARD,  /* the towers' layers */
+    DIP_PHASE_LOSS,     /* the softmax losses with their gradients by the vectors */
+    DIP_PHASE_BACKWARD, /* gradients of layers and inputs */
+    DIP_PHASE_COLLECT,  /* occurrences of table rows found and sorted; finite checks */
+    DIP_PHASE_UPDATE,   /* the optimizer, on layers and on touched rows */
+    DIP_PHASES
+} dip_phase;
+
+/* "load", "forward", ... */
+const char *dip_phase_name(dip_phase phase);
+
 typedef struct dip_engine dip_engine;
 
 /* Allocates the model, its initial values, the optimizer and all buffers. Keeps dataset and
@@ -46,6 +61,12 @@ void dip_engine_update(dip_engine *engine, double rate);
 
 /* The model being trained. */
 dip_towers *dip_engine_towers(dip_engine *engine);
+
+/* The optimizer's state. A checkpoint holds it beside the model. */
+dip_optimizer *dip_engine_optimizer(dip_engine *engine);
+
+/* Seconds spent in each phase since the engine was made, [DIP_PHASES]. */
+const double *dip_engine_seconds(const dip_engine *engine);
 
 void dip_engine_free(dip_engine *engine);
 

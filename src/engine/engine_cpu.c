@@ -43,7 +43,22 @@ struct dip_engine {
     dip_rng rng_h;
     dip_rng rng_g;
     dip_rng rng_feature;
+    double seconds[DIP_PHASES];
+    double lap; /* when the current phase began */
 };
+
+const char *dip_phase_name(dip_phase phase) {
+    static const char *const NAMES[DIP_PHASES] = {"load",     "forward", "loss",
+                                                  "backward", "collect", "update"};
+    return NAMES[phase];
+}
+
+/* Ends a phase: the time since the last call belongs to it. */
+static void lap(dip_engine *engine, dip_phase phase) {
+    const double now = omp_get_wtime();
+    engine->seconds[phase] += now - engine->lap;
+    engine->lap = now;
+}
 
 int dip_engine_threads(const dip_config *config) {
     return config->threads > 0 ? (int)config->threads : omp_get_max_threads();
@@ -145,8 +160,10 @@ static dip_status run_main(dip_engine *engine, const dip_batch *batch, double *l
                           batch->n, NULL, err));
     DIP_TRY(dip_pass_load(&engine->item, &dataset->items, batch->item, batch->n,
                           drops_features ? &feature_dropout : NULL, err));
+    lap(engine, DIP_PHASE_LOAD);
     dip_pass_forward(&engine->query, params);
     dip_pass_forward(&engine->item, params);
+    lap(engine, DIP_PHASE_FORWARD);
     for (size_t i = 0; engine->item_log_p != NULL && i < batch->n; i++) {
         engine->batch_log_p[i] = engine->item_log_p[batch->item[i]];
     }
@@ -159,6 +176,7 @@ static dip_status run_main(dip_engine *engine, const dip_batch *batch, double *l
                                      .item = config->train.mask_hits ? batch->item : NULL,
                                      .weight = 1};
     *loss = dip_softmax_loss(&engine->softmax_main, &input, engine->query.du, engine->item.du);
+    lap(engine, DIP_PHASE_LOSS);
     return DIP_OK;
 }
 
@@ -186,8 +204,10 @@ static dip_status run_views(dip_engine *engine, const dip_batch *batch, double *
     const dip_rows *items = &engine->dataset->items;
     DIP_TRY(dip_pass_load(&engine->view_h, items, batch->self, batch->n_self, &h, err));
     DIP_TRY(dip_pass_load(&engine->view_g, items, batch->self, batch->n_self, &g, err));
+    lap(engine, DIP_PHASE_LOAD);
     dip_pass_forward(&engine->view_h, &engine->towers.params);
     dip_pass_forward(&engine->view_g, &engine->towers.params);
+    lap(engine, DIP_PHASE_FORWARD);
     const dip_softmax_input input = {.n = batch->n_self,
                                      .d = engine->view_h.tower->output,
                                      .u = engine->view_h.u,
@@ -219,7 +239,9 @@ static dip_status run_spread(dip_engine *engine, const dip_batch *batch, double 
     const size_t d = pass->tower->output;
     const dip_real alpha = (dip_real)engine->config.ssl.alpha;
     DIP_TRY(dip_pass_load(pass, &engine->dataset->items, batch->self, n, NULL, err));
+    lap(engine, DIP_PHASE_LOAD);
     dip_pass_forward(pass, &engine->towers.params);
+    lap(engine, DIP_PHASE_FORWARD);
     switch (engine->config.ssl.method) {
     case DIP_METHOD_SPREAD_OUT_SQUARE:
         *loss = dip_spread_square(&engine->softmax_self, pass->u, n, d, alpha, pass->du);
@@ -320,17 +342,21 @@ dip_status dip_engine_compute(dip_engine *engine, const dip_batch *batch, dip_lo
                               dip_error *err) {
     dip_losses losses = {0};
     dip_pass *passes[N_PASSES];
+    engine->lap = omp_get_wtime();
     DIP_TRY(run_losses(engine, batch, &losses, err));
+    lap(engine, DIP_PHASE_LOSS);
     const size_t n = active_passes(engine, passes);
     dip_params_zero_gradients(&engine->towers.params);
     for (size_t p = 0; p < n; p++) {
         dip_pass_backward(passes[p], &engine->towers.params);
     }
+    lap(engine, DIP_PHASE_BACKWARD);
     for (size_t p = 0; p < n; p++) {
         DIP_TRY(check_pass(engine, passes[p], err));
     }
     DIP_TRY(check_dense(engine, &losses.gradient_norm, err));
     DIP_TRY(dip_sparse_collect(&engine->sparse, (const dip_pass *const *)passes, n, err));
+    lap(engine, DIP_PHASE_COLLECT);
     *out = losses;
     return DIP_OK;
 }
@@ -349,6 +375,7 @@ static void update_dense(dip_engine *engine, const dip_update *update, size_t in
 }
 
 void dip_engine_update(dip_engine *engine, double rate) {
+    engine->lap = omp_get_wtime();
     const dip_update update = dip_optimizer_begin(&engine->optimizer, rate);
     for (size_t i = 0; i < engine->towers.params.n; i++) {
         if (engine->towers.params.list[i].gradient != NULL) {
@@ -356,10 +383,19 @@ void dip_engine_update(dip_engine *engine, double rate) {
         }
     }
     dip_sparse_update(&engine->sparse, &engine->towers.params, &engine->optimizer, &update);
+    lap(engine, DIP_PHASE_UPDATE);
 }
 
 dip_towers *dip_engine_towers(dip_engine *engine) {
     return &engine->towers;
+}
+
+dip_optimizer *dip_engine_optimizer(dip_engine *engine) {
+    return &engine->optimizer;
+}
+
+const double *dip_engine_seconds(const dip_engine *engine) {
+    return engine->seconds;
 }
 
 void dip_engine_free(dip_engine *engine) {

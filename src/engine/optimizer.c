@@ -53,6 +53,14 @@ dip_status dip_optimizer_create(dip_optimizer *optimizer, const dip_params *para
     return status;
 }
 
+size_t dip_optimizer_first_size(const dip_optimizer *optimizer, const dip_param *param) {
+    return optimizer->first != NULL ? dip_param_size(param) : 0;
+}
+
+size_t dip_optimizer_second_size(const dip_optimizer *optimizer, const dip_param *param) {
+    return optimizer->second != NULL ? dip_param_size(param) : 0;
+}
+
 dip_update dip_optimizer_begin(dip_optimizer *optimizer, double rate) {
     const double t = (double)++optimizer->t;
     return (dip_update){.kind = optimizer->kind,

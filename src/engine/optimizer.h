@@ -31,6 +31,10 @@ typedef struct dip_optimizer {
 dip_status dip_optimizer_create(dip_optimizer *optimizer, const dip_params *params,
                                 const dip_config *config, dip_error *err);
 
+/* Elements in first[i] and in second[i] of the tensor `param`; 0 when there is no such state. */
+size_t dip_optimizer_first_size(const dip_optimizer *optimizer, const dip_param *param);
+size_t dip_optimizer_second_size(const dip_optimizer *optimizer, const dip_param *param);
+
 /* What is common to all elements of one step. */
 typedef struct dip_update {
     int kind;
