@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The reference kernels: what bf16_avx512.c computes, element by element and in the same order of
+ * sums. VDPBF16PS adds the odd product of a pair first, then the even one, each with one rounding.
+ */
+#include "math/bf16.h"
+
+#include "math/exp.h"
+#include "math/isa.h"
+
+#include <math.h>
+
+static float dot_pairs(const dip_bf16 *a, size_t step, const dip_bf16 *b, size_t pairs, float sum) {
+    for (size_t p = 0; p < pairs; p++) {
+        const dip_bf16 *x = a + p * step;
+        const dip_bf16 *y = b + p * 2 * DIP_BLOCK;
+        sum = fmaf(dip_bf16_value(x[1]), dip_bf16_value(y[1]), sum);
+        sum = fmaf(dip_bf16_value(x[0]), dip_bf16_value(y[0]), sum);
+    }
+    return sum;
+}
+
+static void tile(size_t m, dip_left a, const dip_bf16 *b, size_t pairs, bool add, float *c,
+                 size_t ldc) {
+    for (size_t i = 0; i < m; i++) {
+        for (size_t j = 0; j < DIP_BLOCK; j++) {
+            float *at = &c[i * ldc + j];
+            *at = dot_pairs(a.data + i * a.row, a.pair, b + 2 * j, pairs, add ? *at : 0);
+        }
+    }
+}
+
+static void round_row(size_t n, const float *x, dip_bf16 *y) {
+    for (size_t i = 0; i < n; i++) {
+        y[i] = dip_bf16_round(x[i]);
+    }
+}
+
+static void interleave(size_t blocks, const dip_bf16 *even, const dip_bf16 *odd, size_t step,
+                       dip_bf16 *out) {
+    for (size_t j = 0; j < blocks * DIP_BLOCK; j++) {
+        dip_bf16 *at = out + j / DIP_BLOCK * step + j % DIP_BLOCK * 2;
+        at[0] = even[j];
+        at[1] = odd[j];
+    }
+}
+
+/* Packs 64 columns of m rows at stride ldx; the partner of a last odd row is 0. */
+static void pack_rows(size_t m, const dip_bf16 *x, size_t ldx, dip_bf16 *packed) {
+    for (size_t i = 0; i < m + m % 2; i++) {
+        for (size_t j = 0; j < DIP_BLOCK; j++) {
+            packed[i / 2 * 2 * DIP_BLOCK + 2 * j + i % 2] = i < m ? x[i * ldx + j] : 0;
+        }
+    }
+}
+
+static void relu(size_t m, const float *c, const float *bias, dip_bf16 *h, size_t ldh,
+                 dip_bf16 *packed) {
+    for (size_t i = 0; i < m; i++) {
+        for (size_t j = 0; j < DIP_BLOCK; j++) {
+            const float x = c[i * DIP_BLOCK + j] + bias[j];
+            h[i * ldh + j] = dip_bf16_round(x < 0 ? 0 : x);
+        }
+    }
+    pack_rows(m, h, ldh, packed);
+}
+
+/* As integers, the positive bfloat16 numbers are the positive ones. */
+static void relu_backward(size_t m, const float *c, const dip_bf16 *h, dip_bf16 *d, size_t ldd,
+                          dip_bf16 *packed, float *sum) {
+    for (size_t i = 0; i < m; i++) {
+        const dip_bf16 *pair = h + i / 2 * 2 * DIP_BLOCK + i % 2;
+        for (size_t j = 0; j < DIP_BLOCK; j++) {
+            const float x = (int16_t)pair[2 * j] > 0 ? c[i * DIP_BLOCK + j] : 0;
+            d[i * ldd + j] = dip_bf16_round(x);
+            sum[j] += x;
+        }
+    }
+    pack_rows(m, d, ldd, packed);
+}
+
+static bool is_left_out(const dip_exp_tile *t, size_t i, size_t j) {
+    return t->row_item != NULL && t->row_item[i] == t->column_item[j] &&
+           (ptrdiff_t)j != t->positive + (ptrdiff_t)i;
+}
+
+static void exp_tile(const dip_exp_tile *t) {
+    for (size_t i = 0; i < t->m; i++) {
+        for (size_t j = 0; j < DIP_BLOCK; j++) {
+            const float x = fmaf(t->c[i * DIP_BLOCK + j], t->scale, -t->offset[j]) - t->shift[i];
+            const float e = is_left_out(t, i, j) ? 0 : dip_exp(x);
+            t->e[i * t->lde + j] = dip_bf16_round(e);
+            t->sum[i * DIP_LANES + j % DIP_LANES] += e;
+        }
+    }
+}
+
+const dip_bf16_kernels dip_bf16_reference = {.tile = tile,
+                                             .round = round_row,
+                                             .interleave = interleave,
+                                             .relu = relu,
+                                             .relu_backward = relu_backward,
+                                             .exp = exp_tile};
+
+const dip_bf16_kernels *dip_bf16_get(void) {
+    const dip_bf16_kernels *fast = dip_bf16_avx512();
+    return dip_isa_get() >= DIP_ISA_AVX512_BF16 && fast != NULL ? fast : &dip_bf16_reference;
+}
+
+void dip_bf16_pack_transposed(size_t m, size_t columns, const dip_bf16 *x, size_t ldx,
+                              dip_bf16 *out) {
+    if (m < DIP_BLOCK || columns % 2 != 0) {
+        memset(out, 0, dip_packed_block(columns) * sizeof *out);
+    }
+    for (size_t i = 0; i < m; i++) {
+        const dip_bf16 *row = x + i * ldx;
+        dip_bf16 *to = out + 2 * i;
+        for (size_t p = 0; p < columns / 2; p++) {
+            memcpy(to + p * 2 * DIP_BLOCK, row + 2 * p, 2 * sizeof *to);
+        }
+        if (columns % 2 != 0) {
+            to[columns / 2 * 2 * DIP_BLOCK] = row[columns - 1];
+        }
+    }
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Matrix products of bfloat16 numbers with sums in float, and the packed layout they read.
+ *
+ * P(X), the packed form of X [rows x columns], interleaves pairs of rows within blocks of 64
+ * columns, [columns / 64][rows / 2][64][2]:
+ *
+ *   block 0   x(0,0) x(1,0)  x(0,1) x(1,1)  ...  x(0,63) x(1,63)
+ *             x(2,0) x(3,0)  x(2,1) x(3,1)  ...
+ *   block 1   x(0,64) x(1,64) ...
+ *
+ * It serves as the right operand of a product over its rows (a pair is what one lane of VDPBF16PS
+ * takes), and as the transposed left operand. Both places beyond the matrix hold zeros.
+ *
+ * Every element of a product is one chain of sums over ascending pairs, so its bits do not depend
+ * on which rows or columns are computed together, or by how many threads.
+ */
+#ifndef DIP_MATH_BF16_H
+#define DIP_MATH_BF16_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef uint16_t dip_bf16;
+
+enum { DIP_BLOCK = 64, DIP_LANES = 16 };
+
+static inline size_t dip_blocks(size_t columns) {
+    return (columns + DIP_BLOCK - 1) / DIP_BLOCK;
+}
+
+static inline size_t dip_pairs(size_t rows) {
+    return (rows + 1) / 2;
+}
+
+/* Elements of one block of P(X), and of all. */
+static inline size_t dip_packed_block(size_t rows) {
+    return dip_pairs(rows) * 2 * DIP_BLOCK;
+}
+
+static inline size_t dip_packed_size(size_t rows, size_t columns) {
+    return dip_blocks(columns) * dip_packed_block(rows);
+}
+
+/* Rounds to nearest, ties to even. As the processor's instruction does, denormal numbers become
+ * zeros and a NaN stays one. */
+static inline dip_bf16 dip_bf16_round(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const uint32_t exponent = bits & 0x7f800000u;
+    if (exponent == 0) {
+        return (dip_bf16)((bits >> 16) & 0x8000u);
+    }
+    if (exponent == 0x7f800000u && (bits & 0x007fffffu) != 0) {
+        return (dip_bf16)((bits >> 16) | 0x0040u);
+    }
+    return (dip_bf16)((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
+static inline float dip_bf16_value(dip_bf16 x) {
+    const uint32_t bits = (uint32_t)x << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* The left operand A [m x k] of a product: the pair (a(i, 2p), a(i, 2p + 1)) is at
+ * data[i * row + p * pair]. Row-major: row = the stride, pair = 2. A = X^T with X packed, within
+ * one block: row = 2, pair = 128. */
+typedef struct dip_left {
+    const dip_bf16 *data;
+    size_t row;
+    size_t pair;
+} dip_left;
+
+/* One tile of logits of a softmax: logit(i, j) = scale c(i, j) - offset(j) - shift(i). */
+typedef struct dip_exp_tile {
+    size_t m;                /* rows */
+    const float *c;          /* [m x 64] products */
+    float scale;             /* 1 / tau */
+    const float *offset;     /* [64] log p, +infinity in columns beyond the last */
+    const float *shift;      /* [m] */
+    const int32_t *row_item; /* [m] with column_item: a column of the row's own item is left out, */
+    const int32_t *column_item; /* [64] unless it is the positive; both NULL: none is left out */
+    ptrdiff_t positive;         /* row i has its positive in column positive + i of the tile */
+    dip_bf16 *e;                /* [m] rows of 64 out, exp(logit), at stride lde */
+    size_t lde;
+    float *sum; /* [m x 16] lanes to which the exponentials are added */
+} dip_exp_tile;
+
+typedef struct dip_bf16_kernels {
+    /* c [m x 64] at stride ldc = A B, or += A B. b is one block of P(B), `pairs` long. */
+    void (*tile)(size_t m, dip_left a, const dip_bf16 *b, size_t pairs, bool add, float *c,
+                 size_t ldc);
+    /* y = x rounded */
+    void (*round)(size_t n, const float *x, dip_bf16 *y);
+    /* Packs one pair of rows: `blocks` blocks of 64 columns, block j to out + j * step. */
+    void (*interleave)(size_t blocks, const dip_bf16 *even, const dip_bf16 *odd, size_t step,
+                       dip_bf16 *out);
+    /* h = max(c + bias, 0) rounded, for m rows of 64 at stride ldh, and the same packed by pairs of
+     * rows to `packed`. c [m x 64] */
+    void (*relu)(size_t m, const float *c, const float *bias, dip_bf16 *h, size_t ldh,
+                 dip_bf16 *packed);
+    /* d = c where the packed h > 0, else 0: rounded to rows and packed likewise; the unrounded
+     * columns are added to sum [64]. */
+    void (*relu_backward)(size_t m, const float *c, const dip_bf16 *h, dip_bf16 *d, size_t ldd,
+                          dip_bf16 *packed, float *sum);
+    void (*exp)(const dip_exp_tile *tile);
+} dip_bf16_kernels;
+
+/* The kernels for the tier in use: with instructions for bfloat16, or the reference in plain C,
+ * which gives the same bits slowly. */
+const dip_bf16_kernels *dip_bf16_get(void);
+
+extern const dip_bf16_kernels dip_bf16_reference;
+
+/* NULL where the compiler cannot make them; must not be called on a processor without them. */
+const dip_bf16_kernels *dip_bf16_avx512(void);
+
+/* P(X^T) from rows of X, for the block of 64 rows of X that begins at x: X [m x columns], m <= 64,
+ * row-major at stride ldx; out is block [ceil(columns / 2)][64][2]. Rows beyond m become zeros. */
+void dip_bf16_pack_transposed(size_t m, size_t columns, const dip_bf16 *x, size_t ldx,
+                              dip_bf16 *out);
+
+#endif

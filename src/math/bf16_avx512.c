@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The kernels of bf16.h with AVX-512 BF16.
+ *
+ * The product keeps 6 rows by 64 columns of sums in 24 registers: for each pair it loads four
+ * vectors of B and broadcasts six pairs of A, 10 loads for 24 multiplications, so that the two
+ * multipliers of a core stay busy while B streams from the second-level cache.
+ */
+#include "math/bf16.h"
+
+#if defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512DQ__)
+
+#include "math/exp.h"
+
+#include <immintrin.h>
+
+enum { ROWS = 6, VECTORS = DIP_BLOCK / DIP_LANES };
+
+static inline __m512bh load_pairs(const dip_bf16 *x) {
+    return (__m512bh)_mm512_loadu_si512(x);
+}
+
+static inline __m512bh broadcast_pair(const dip_bf16 *x) {
+    int32_t pair;
+    memcpy(&pair, x, sizeof pair);
+    return (__m512bh)_mm512_set1_epi32(pair);
+}
+
+/* m is a constant where this is inlined. */
+static inline __attribute__((always_inline)) void
+tile_rows(size_t m, dip_left a, const dip_bf16 *b, size_t pairs, bool add, float *c, size_t ldc) {
+    __m512 sum[ROWS][VECTORS];
+    for (size_t i = 0; i < m; i++) {
+        for (size_t v = 0; v < VECTORS; v++) {
+            sum[i][v] = add ? _mm512_loadu_ps(c + i * ldc + v * DIP_LANES) : _mm512_setzero_ps();
+        }
+    }
+    const dip_bf16 *at = a.data;
+    for (size_t p = 0; p < pairs; p++) {
+        __m512bh y[VECTORS];
+        for (size_t v = 0; v < VECTORS; v++) {
+            y[v] = load_pairs(b + v * 2 * DIP_LANES);
+        }
+        for (size_t i = 0; i < m; i++) {
+            const __m512bh x = broadcast_pair(at + i * a.row);
+            for (size_t v = 0; v < VECTORS; v++) {
+                sum[i][v] = _mm512_dpbf16_ps(sum[i][v], x, y[v]);
+            }
+        }
+        at += a.pair;
+        b += 2 * DIP_BLOCK;
+    }
+    for (size_t i = 0; i < m; i++) {
+        for (size_t v = 0; v < VECTORS; v++) {
+            _mm512_storeu_ps(c + i * ldc + v * DIP_LANES, sum[i][v]);
+        }
+    }
+}
+
+/* Rows of the next group: 6, except that the last 7 or 8 are cut as 4 + 3 or 4 + 4. */
+static inline size_t group(size_t left) {
+    return left == 7 || left == 8 ? 4 : (left < ROWS ? left : ROWS);
+}
+
+static void tile(size_t m, dip_left a, const dip_bf16 *b, size_t pairs, bool add, float *c,
+                 size_t ldc) {
+    for (size_t done = 0; done < m;) {
+        const size_t rows = group(m - done);
+        const dip_left from = {a.data + done * a.row, a.row, a.pair};
+        float *to = c + done * ldc;
+        switch (rows) {
+        case 6:
+            tile_rows(6, from, b, pairs, add, to, ldc);
+            break;
+        case 5:
+            tile_rows(5, from, b, pairs, add, to, ldc);
+            break;
+        case 4:
+            tile_rows(4, from, b, pairs, add, to, ldc);
+            break;
+        case 3:
+            tile_rows(3, from, b, pairs, add, to, ldc);
+            break;
+        case 2:
+            tile_rows(2, from, b, pairs, add, to, ldc);
+            break;
+        default:
+            tile_rows(1, from, b, pairs, add, to, ldc);
+            break;
+        }
+        done += rows;
+    }
+}
+
+static inline __m256i rounded(__m512 x) {
+    return (__m256i)_mm512_cvtneps_pbh(x);
+}
+
+static inline void store_rounded(dip_bf16 *y, __m512 x) {
+    _mm256_storeu_si256((__m256i *)y, rounded(x));
+}
+
+static void round_row(size_t n, const float *x, dip_bf16 *y) {
+    size_t i = 0;
+    for (; i + DIP_LANES <= n; i += DIP_LANES) {
+        store_rounded(y + i, _mm512_loadu_ps(x + i));
+    }
+    if (i < n) {
+        const __mmask16 rest = (__mmask16)((1u << (n - i)) - 1);
+        _mm256_mask_storeu_epi16(y + i, rest, rounded(_mm512_maskz_loadu_ps(rest, x + i)));
+    }
+}
+
+/* Element 2j of the result is even(j) and element 2j + 1 is odd(j), for j = 0 ... 15 or 16 ... 31:
+ * in the two-source permutation, index 32 + j means element j of the second source. */
+static inline __m512i pair_indices(int first) {
+    int16_t index[2 * DIP_LANES];
+    for (int j = 0; j < DIP_LANES; j++) {
+        index[2 * j] = (int16_t)(first + j);
+        index[2 * j + 1] = (int16_t)(2 * DIP_LANES + first + j);
+    }
+    return _mm512_loadu_si512(index);
+}
+
+static void interleave(size_t blocks, const dip_bf16 *even, const dip_bf16 *odd, size_t step,
+                       dip_bf16 *out) {
+    const __m512i low = pair_indices(0);
+    const __m512i high = pair_indices(DIP_LANES);
+    for (size_t j = 0; j < blocks; j++) {
+        for (size_t half = 0; half < 2; half++) {
+            const size_t column = j * DIP_BLOCK + half * 2 * DIP_LANES;
+            const __m512i x = _mm512_loadu_si512(even + column);
+            const __m512i y = _mm512_loadu_si512(odd + column);
+            dip_bf16 *to = out + j * step + half * 4 * DIP_LANES;
+            _mm512_storeu_si512(to, _mm512_permutex2var_epi16(x, low, y));
+            _mm512_storeu_si512(to + 2 * DIP_LANES, _mm512_permutex2var_epi16(x, high, y));
+        }
+    }
+}
+
+/* Sixteen columns of a pair of rows, in their packed order. */
+static inline __m512i packed_pair(__m256i even, __m256i odd) {
+    return _mm512_or_si512(_mm512_cvtepu16_epi32(even),
+                           _mm512_slli_epi32(_mm512_cvtepu16_epi32(odd), 16));
+}
+
+/* max takes its second operand when one is NaN, so a NaN stays. */
+static inline __m256i relu16(const float *c, __m512 bias) {
+    return rounded(_mm512_max_ps(_mm512_setzero_ps(), _mm512_add_ps(_mm512_loadu_ps(c), bias)));
+}
+
+static void relu(size_t m, const float *c, const float *bias, dip_bf16 *h, size_t ldh,
+                 dip_bf16 *packed) {
+    for (size_t i = 0; i < m; i += 2) {
+        for (size_t j = 0; j < DIP_BLOCK; j += DIP_LANES) {
+            const __m512 b = _mm512_loadu_ps(bias + j);
+            const __m256i even = relu16(c + i * DIP_BLOCK + j, b);
+            __m256i odd = _mm256_setzero_si256();
+            _mm256_storeu_si256((__m256i *)(h + i * ldh + j), even);
+            if (i + 1 < m) {
+                odd = relu16(c + (i + 1) * DIP_BLOCK + j, b);
+                _mm256_storeu_si256((__m256i *)(h + (i + 1) * ldh + j), odd);
+            }
+            _mm512_storeu_si512(packed + i * DIP_BLOCK + 2 * j, packed_pair(even, odd));
+        }
+    }
+}
+
+/* A packed pair of h as one 32-bit integer a column: the even row is its low half. As integers,
+ * the positive bfloat16 numbers are the positive ones. */
+static inline __mmask16 even_alive(__m512i h) {
+    return _mm512_cmpgt_epi32_mask(_mm512_slli_epi32(h, 16), _mm512_setzero_si512());
+}
+
+static inline __mmask16 odd_alive(__m512i h) {
+    return _mm512_cmpgt_epi32_mask(_mm512_srai_epi32(h, 16), _mm512_setzero_si512());
+}
+
+static void relu_backward(size_t m, const float *c, const dip_bf16 *h, dip_bf16 *d, size_t ldd,
+                          dip_bf16 *packed, float *sum) {
+    for (size_t j = 0; j < DIP_BLOCK; j += DIP_LANES) {
+        __m512 total = _mm512_loadu_ps(sum + j);
+        for (size_t i = 0; i < m; i += 2) {
+            const __m512i y = _mm512_loadu_si512(h + i * DIP_BLOCK + 2 * j);
+            const __m512 x = _mm512_maskz_loadu_ps(even_alive(y), c + i * DIP_BLOCK + j);
+            const __m256i even = rounded(x);
+            __m256i odd = _mm256_setzero_si256();
+            _mm256_storeu_si256((__m256i *)(d + i * ldd + j), even);
+            total = _mm512_add_ps(total, x);
+            if (i + 1 < m) {
+                const __m512 z = _mm512_maskz_loadu_ps(odd_alive(y), c + (i + 1) * DIP_BLOCK + j);
+                odd = rounded(z);
+                _mm256_storeu_si256((__m256i *)(d + (i + 1) * ldd + j), odd);
+                total = _mm512_add_ps(total, z);
+            }
+            _mm512_storeu_si512(packed + i * DIP_BLOCK + 2 * j, packed_pair(even, odd));
+        }
+        _mm512_storeu_ps(sum + j, total);
+    }
+}
+
+/* dip_exp of exp.h, sixteen at a time. max takes its second operand when one is NaN. */
+static inline __m512 exp16(__m512 x) {
+    x = _mm512_max_ps(_mm512_set1_ps(DIP_EXP_FLOOR), x);
+    const __m512 high = _mm512_set1_ps(DIP_LOG2E_HIGH);
+    const __m512 m =
+        _mm512_roundscale_ps(_mm512_mul_ps(x, high), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m512 r = _mm512_fmadd_ps(x, _mm512_set1_ps(DIP_LOG2E_LOW), _mm512_fmsub_ps(x, high, m));
+    __m512 p = _mm512_set1_ps(DIP_EXP_6);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(DIP_EXP_5));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(DIP_EXP_4));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(DIP_EXP_3));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(DIP_EXP_2));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(DIP_EXP_1));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+    return _mm512_scalef_ps(p, m);
+}
+
+/* Columns of the 16 from `first` on that count: not the row's own item, unless the positive. */
+static inline __mmask16 kept_columns(const dip_exp_tile *t, size_t i, size_t first) {
+    if (t->row_item == NULL) {
+        return 0xffff;
+    }
+    const __m512i items = _mm512_loadu_si512(t->column_item + first);
+    unsigned out = _mm512_cmpeq_epi32_mask(items, _mm512_set1_epi32(t->row_item[i]));
+    const ptrdiff_t own = t->positive + (ptrdiff_t)i - (ptrdiff_t)first;
+    if (own >= 0 && own < DIP_LANES) {
+        out &= ~(1u << own);
+    }
+    return (__mmask16)~out;
+}
+
+static void exp_tile(const dip_exp_tile *t) {
+    const __m512 scale = _mm512_set1_ps(t->scale);
+    for (size_t i = 0; i < t->m; i++) {
+        const __m512 shift = _mm512_set1_ps(t->shift[i]);
+        __m512 sum = _mm512_loadu_ps(t->sum + i * DIP_LANES);
+        for (size_t j = 0; j < DIP_BLOCK; j += DIP_LANES) {
+            const __m512 c = _mm512_loadu_ps(t->c + i * DIP_BLOCK + j);
+            const __m512 logit = _mm512_fmsub_ps(c, scale, _mm512_loadu_ps(t->offset + j));
+            const __m512 e =
+                _mm512_maskz_mov_ps(kept_columns(t, i, j), exp16(_mm512_sub_ps(logit, shift)));
+            store_rounded(t->e + i * t->lde + j, e);
+            sum = _mm512_add_ps(sum, e);
+        }
+        _mm512_storeu_ps(t->sum + i * DIP_LANES, sum);
+    }
+}
+
+static const dip_bf16_kernels kernels = {.tile = tile,
+                                         .round = round_row,
+                                         .interleave = interleave,
+                                         .relu = relu,
+                                         .relu_backward = relu_backward,
+                                         .exp = exp_tile};
+
+const dip_bf16_kernels *dip_bf16_avx512(void) {
+    return &kernels;
+}
+
+#else
+
+const dip_bf16_kernels *dip_bf16_avx512(void) {
+    return NULL;
+}
+
+#endif

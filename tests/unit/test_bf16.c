@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * bfloat16 kernels: the reference against definitions in double, and the kernels with processor
+ * instructions against the reference, bit by bit.
+ */
+#include "check.h"
+#include "math/bf16.h"
+#include "math/exp.h"
+#include "math/isa.h"
+
+enum { M = 24, PAIRS = 40, COLUMNS = 2 * DIP_BLOCK };
+
+/* Numbers of very different size, now and then a zero, a denormal, an infinity or a NaN. */
+static float hard_number(uint64_t *random, bool with_specials) {
+    const uint64_t kind = check_random_below(random, 40);
+    if (kind == 0) {
+        return check_random_below(random, 2) == 0 ? 0.0f : -0.0f;
+    }
+    if (with_specials && kind < 4) {
+        static const float SPECIALS[] = {1e-40f, -1e-42f, INFINITY, -INFINITY, NAN, 3.4e38f};
+        return SPECIALS[check_random_below(random, 6)];
+    }
+    const double size = exp(20 * check_random_unit(random) - 10);
+    return (float)(size * (check_random_below(random, 2) == 0 ? 1 : -1));
+}
+
+static void fill(dip_bf16 *x, size_t n, uint64_t *random, bool with_specials) {
+    for (size_t i = 0; i < n; i++) {
+        x[i] = dip_bf16_round(hard_number(random, with_specials));
+    }
+}
+
+/* Equal bits, or both NaN. */
+static void check_same(const float *a, const float *b, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (!(isnan(a[i]) && isnan(b[i])) && memcmp(&a[i], &b[i], sizeof a[i]) != 0) {
+            print_error("element %zu: %a against %a\n", i, (double)a[i], (double)b[i]);
+            fail();
+        }
+    }
+}
+
+/* The kernels under test; skips where the processor has none. */
+static const dip_bf16_kernels *fast(void) {
+    if (dip_isa_of_processor() < DIP_ISA_AVX512_BF16 || dip_bf16_avx512() == NULL) {
+        skip();
+    }
+    return dip_bf16_avx512();
+}
+
+static void rounding_takes_the_nearest_and_ties_to_even(void **state) {
+    (void)state;
+    const struct {
+        float x;
+        dip_bf16 rounded;
+    } rows[] = {{1.0f, 0x3f80},          {-2.0f, 0xc000},         {0x1.01p0f, 0x3f80},
+                {0x1.03p0f, 0x3f82},     {0x1.010002p0f, 0x3f81}, {INFINITY, 0x7f80},
+                {3.4028235e38f, 0x7f80}, {1e-40f, 0x0000},        {-1e-40f, 0x8000}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(dip_bf16_round(rows[i].x), rows[i].rounded);
+    }
+    assert_true(isnan(dip_bf16_value(dip_bf16_round(NAN))));
+}
+
+static void rounding_is_off_by_half_a_unit_at_most(void **state) {
+    (void)state;
+    uint64_t random = 1;
+    for (size_t i = 0; i < 100000; i++) {
+        const float x = hard_number(&random, false);
+        check_close(dip_bf16_value(dip_bf16_round(x)), x, 0x1p-8);
+    }
+}
+
+/* Row-major X [rows x COLUMNS] and its packed form. */
+static void pack(size_t rows, const dip_bf16 *x, dip_bf16 *packed) {
+    static const dip_bf16 zeros[COLUMNS];
+    for (size_t p = 0; p < dip_pairs(rows); p++) {
+        const dip_bf16 *odd = 2 * p + 1 < rows ? x + (2 * p + 1) * COLUMNS : zeros;
+        dip_bf16_reference.interleave(dip_blocks(COLUMNS), x + 2 * p * COLUMNS, odd,
+                                      dip_packed_block(rows), packed + p * 2 * DIP_BLOCK);
+    }
+}
+
+static void the_reference_tile_is_a_matrix_product(void **state) {
+    (void)state;
+    static dip_bf16 a[M * 2 * PAIRS];
+    static dip_bf16 b[2 * PAIRS * COLUMNS];
+    static dip_bf16 packed[2 * PAIRS * COLUMNS];
+    static float c[M * DIP_BLOCK];
+    uint64_t random = 2;
+    fill(a, sizeof a / sizeof *a, &random, false);
+    fill(b, sizeof b / sizeof *b, &random, false);
+    pack(2 * PAIRS, b, packed);
+    for (size_t block = 0; block < 2; block++) {
+        const dip_left left = {a, 2 * PAIRS, 2};
+        dip_bf16_reference.tile(M, left, packed + block * dip_packed_block(2 * PAIRS), PAIRS, false,
+                                c, DIP_BLOCK);
+        for (size_t e = 0; e < M * DIP_BLOCK; e++) {
+            double sum = 0;
+            double size = 0;
+            for (size_t k = 0; k < 2 * PAIRS; k++) {
+                const double product =
+                    (double)dip_bf16_value(a[e / DIP_BLOCK * 2 * PAIRS + k]) *
+                    (double)dip_bf16_value(b[k * COLUMNS + block * DIP_BLOCK + e % DIP_BLOCK]);
+                sum += product;
+                size += fabs(product);
+            }
+            check_near(c[e], sum, 2 * PAIRS * 0x1p-24 * size);
+        }
+    }
+}
+
+static void every_tile_has_the_bits_of_the_reference(void **state) {
+    (void)state;
+    const dip_bf16_kernels *kernels = fast();
+    static dip_bf16 a[M * 2 * PAIRS];
+    static dip_bf16 b[2 * PAIRS * DIP_BLOCK];
+    static float c[M * DIP_BLOCK];
+    static float expected[M * DIP_BLOCK];
+    uint64_t random = 3;
+    for (size_t m = 1; m <= M; m++) {
+        for (size_t pairs = 0; pairs <= PAIRS; pairs += 8) {
+            fill(a, sizeof a / sizeof *a, &random, m == 5);
+            fill(b, sizeof b / sizeof *b, &random, m == 5);
+            const bool add = m % 2 == 0;
+            for (size_t i = 0; i < M * DIP_BLOCK; i++) {
+                c[i] = expected[i] = hard_number(&random, false);
+            }
+            /* Row-major, and as the transpose of a packed matrix. */
+            const dip_left left =
+                m % 3 != 0 ? (dip_left){a, 2 * PAIRS, 2} : (dip_left){a, 2, 2 * M};
+            kernels->tile(m, left, b, pairs, add, c, DIP_BLOCK);
+            dip_bf16_reference.tile(m, left, b, pairs, add, expected, DIP_BLOCK);
+            check_same(c, expected, M * DIP_BLOCK);
+        }
+    }
+}
+
+static void small_kernels_have_the_bits_of_the_reference(void **state) {
+    (void)state;
+    const dip_bf16_kernels *kernels = fast();
+    uint64_t random = 4;
+    static float x[M * DIP_BLOCK];
+    static dip_bf16 h[M * DIP_BLOCK];
+    static dip_bf16 y[2][M * DIP_BLOCK];
+    static dip_bf16 packed[2][M * DIP_BLOCK];
+    float sum[2][DIP_BLOCK];
+    float bias[DIP_BLOCK];
+    for (size_t round = 0; round < 50; round++) {
+        const dip_bf16_kernels *both[2] = {kernels, &dip_bf16_reference};
+        for (size_t i = 0; i < M * DIP_BLOCK; i++) {
+            x[i] = hard_number(&random, round % 2 == 0);
+            h[i] = dip_bf16_round(hard_number(&random, round % 2 == 0));
+        }
+        for (size_t j = 0; j < DIP_BLOCK; j++) {
+            bias[j] = sum[0][j] = sum[1][j] = hard_number(&random, false);
+        }
+        memset(y, 0, sizeof y);
+        for (size_t k = 0; k < 2; k++) {
+            both[k]->round(round * 7, x, y[k]);
+        }
+        assert_memory_equal(y[0], y[1], sizeof y[0]);
+        const size_t m = M - round % 3;
+        for (size_t k = 0; k < 2; k++) {
+            both[k]->relu(m, x, bias, y[k], DIP_BLOCK, packed[k]);
+        }
+        assert_memory_equal(y[0], y[1], sizeof y[0]);
+        assert_memory_equal(packed[0], packed[1], sizeof packed[0]);
+        for (size_t k = 0; k < 2; k++) {
+            both[k]->relu_backward(m, x, h, y[k], DIP_BLOCK, packed[k], sum[k]);
+        }
+        assert_memory_equal(y[0], y[1], sizeof y[0]);
+        assert_memory_equal(packed[0], packed[1], sizeof packed[0]);
+        check_same(sum[0], sum[1], DIP_BLOCK);
+        for (size_t k = 0; k < 2; k++) {
+            both[k]->interleave(2, h, h + 5 * DIP_BLOCK, 4 * DIP_BLOCK, y[k]);
+        }
+        assert_memory_equal(y[0], y[1], sizeof y[0]);
+    }
+}
+
+static void packing_the_transpose_is_packing_after_transposing(void **state) {
+    (void)state;
+    uint64_t random = 5;
+    enum { ROWS = DIP_BLOCK, WIDTH = 37 };
+    static dip_bf16 x[ROWS * WIDTH];
+    static dip_bf16 packed[DIP_BLOCK * 2 * ((WIDTH + 1) / 2)];
+    fill(x, ROWS * WIDTH, &random, false);
+    for (size_t m = 1; m <= ROWS; m += 9) {
+        memset(packed, 0xff, sizeof packed);
+        dip_bf16_pack_transposed(m, WIDTH, x, WIDTH, packed);
+        for (size_t k = 0; k < WIDTH + 1; k++) {
+            for (size_t i = 0; i < ROWS; i++) {
+                const dip_bf16 expected = k < WIDTH && i < m ? x[i * WIDTH + k] : 0;
+                assert_int_equal(packed[k / 2 * 2 * DIP_BLOCK + 2 * i + k % 2], expected);
+            }
+        }
+    }
+}
+
+/* ---- exp ------------------------------------------------------------------------------------- */
+
+static void exp_is_right_to_two_units(void **state) {
+    (void)state;
+    for (double x = -87; x <= 88; x += 0.0007) {
+        const float rounded = (float)x;
+        check_close(dip_exp(rounded), exp((double)rounded), 2.4e-7);
+    }
+    assert_true(dip_exp(0) == 1);
+    assert_true(dip_exp(-INFINITY) == 0);
+    assert_true(dip_exp(-150) == 0);
+    assert_true(isinf(dip_exp(100)));
+    assert_true(isinf(dip_exp(INFINITY)));
+    assert_true(isnan(dip_exp(NAN)));
+}
+
+static void exponentials_have_the_bits_of_the_reference(void **state) {
+    (void)state;
+    const dip_bf16_kernels *both[2] = {fast(), &dip_bf16_reference};
+    uint64_t random = 6;
+    static float c[M * DIP_BLOCK];
+    static dip_bf16 e[2][M * DIP_BLOCK];
+    static float sum[2][M * DIP_LANES];
+    float offset[DIP_BLOCK];
+    float shift[M];
+    int32_t items[DIP_BLOCK + M];
+    for (size_t round = 0; round < 60; round++) {
+        for (size_t i = 0; i < M * DIP_BLOCK; i++) {
+            c[i] = round == 7 ? hard_number(&random, true) : (float)check_random_unit(&random);
+        }
+        for (size_t i = 0; i < DIP_BLOCK + M; i++) {
+            items[i] = (int32_t)check_random_below(&random, 20);
+        }
+        for (size_t j = 0; j < DIP_BLOCK; j++) {
+            offset[j] = j < 50 ? -5 * (float)check_random_unit(&random) : INFINITY;
+        }
+        for (size_t i = 0; i < M; i++) {
+            shift[i] = 20 * (float)check_random_unit(&random);
+        }
+        memset(sum, 0, sizeof sum);
+        for (size_t k = 0; k < 2; k++) {
+            const dip_exp_tile tile = {.m = M,
+                                       .c = c,
+                                       .scale = 14,
+                                       .offset = offset,
+                                       .shift = shift,
+                                       .row_item = round % 3 == 0 ? NULL : items + DIP_BLOCK,
+                                       .column_item = round % 3 == 0 ? NULL : items,
+                                       .positive = (ptrdiff_t)round - 20,
+                                       .e = e[k],
+                                       .lde = DIP_BLOCK,
+                                       .sum = sum[k]};
+            both[k]->exp(&tile);
+        }
+        assert_memory_equal(e[0], e[1], sizeof e[0]);
+        check_same(sum[0], sum[1], M * DIP_LANES);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rounding_takes_the_nearest_and_ties_to_even),
+        cmocka_unit_test(rounding_is_off_by_half_a_unit_at_most),
+        cmocka_unit_test(the_reference_tile_is_a_matrix_product),
+        cmocka_unit_test(every_tile_has_the_bits_of_the_reference),
+        cmocka_unit_test(small_kernels_have_the_bits_of_the_reference),
+        cmocka_unit_test(packing_the_transpose_is_packing_after_transposing),
+        cmocka_unit_test(exp_is_right_to_two_units),
+        cmocka_unit_test(exponentials_have_the_bits_of_the_reference),
+    };
+    return cmocka_run_group_tests_name("bf16", tests, NULL, NULL);
+}
