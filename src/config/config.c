@@ -55,8 +55,13 @@ static const dip_option ROWS[] = {
            "sampling-bias correction: -log p_j with p_j from the training counts"),
     SWITCH("train.mask_hits", train.mask_hits, "yes",
            "leave out negatives of the batch that are the positive's own item"),
-    CHOICE("train.optimizer", train.optimizer, "adagrad", "adagrad|sgd|adam",
-           "update rule; rows of embedding tables are updated only when touched"),
+    CHOICE("train.extra_negatives", train.extra_negatives, "none", "none|items|views",
+           "further negatives for every query, beside the batch's own: the uniform items of the "
+           "self-supervised batch, encoded whole, or their first views, which are there anyway; "
+           "with logq = exact, p_j is then the share in the mixture"),
+    CHOICE("train.optimizer", train.optimizer, "adagrad", "adagrad|sgd|adam|rowwise-adagrad",
+           "update rule; rows of embedding tables are updated only when touched; rowwise-adagrad "
+           "keeps one sum of squares a row of a table, and adagrad's for the layers"),
     NUMBER("train.rate", train.rate, "0.05", 0, 1e38, "learning rate"),
     CHOICE("train.schedule", train.schedule, "constant", "constant|linear|cosine",
            "how the rate falls to 0 over the run, after the warm-up"),

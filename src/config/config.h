@@ -22,10 +22,13 @@ typedef enum dip_share { DIP_SHARE_NONE, DIP_SHARE_TABLES, DIP_SHARE_ALL } dip_s
 
 typedef enum dip_logq { DIP_LOGQ_NONE, DIP_LOGQ_EXACT } dip_logq;
 
+typedef enum dip_extra { DIP_EXTRA_NONE, DIP_EXTRA_ITEMS, DIP_EXTRA_VIEWS } dip_extra;
+
 typedef enum dip_optimizer_kind {
     DIP_OPTIMIZER_ADAGRAD,
     DIP_OPTIMIZER_SGD,
-    DIP_OPTIMIZER_ADAM
+    DIP_OPTIMIZER_ADAM,
+    DIP_OPTIMIZER_ROWWISE_ADAGRAD
 } dip_optimizer_kind;
 
 typedef enum dip_schedule_kind {
@@ -95,7 +98,8 @@ struct dip_config {
         double temperature;
         int logq; /* dip_logq */
         bool mask_hits;
-        int optimizer; /* dip_optimizer_kind */
+        int extra_negatives; /* dip_extra */
+        int optimizer;       /* dip_optimizer_kind */
         double rate;
         int schedule;  /* dip_schedule_kind */
         int precision; /* dip_precision */

@@ -18,7 +18,8 @@ typedef struct dip_batch {
     const int32_t *query; /* [n] query rows */
     const int32_t *item;  /* [n] item rows */
     size_t n_self;
-    const int32_t *self; /* [n_self] distinct item rows of the second loss */
+    const int32_t *self; /* [n_self] distinct item rows of the second loss and extra negatives */
+    size_t self_items;   /* how many these are drawn from, uniformly */
     dip_masks masks;
     uint64_t step; /* counter of the value draws */
 } dip_batch;
@@ -69,6 +70,9 @@ dip_optimizer *dip_engine_optimizer(dip_engine *engine);
 const double *dip_engine_seconds(const dip_engine *engine);
 
 void dip_engine_free(dip_engine *engine);
+
+/* "fp32" or "bf16": what train.precision comes to on this processor. */
+const char *dip_engine_precision(const dip_config *config);
 
 /* Threads that a configuration asks for: 0 means all that OpenMP would use. */
 int dip_engine_threads(const dip_config *config);

@@ -4,25 +4,25 @@
  *
  *   load and forward    query, item, and the views h and g of the self-supervised items
  *   losses              batch softmax; contrast or spread-out: these fill du of the passes
- *   backward            each pass adds to the gradients of layers and defaults; dx stays in the
- *                       pass
+ *   backward            gradients of layers and defaults; dx stays in the passes
  *   check               a loss or gradient that is not finite stops here, before anything is
  *                       changed
  *   update              dense tensors; then the touched rows of the tables
  */
 #include "base/mem.h"
+#include "engine/arithmetic.h"
+#include "engine/check.h"
 #include "engine/engine.h"
 #include "engine/sparse.h"
+#include "math/isa.h"
 #include "math/vec.h"
-#include "model/loss_softmax.h"
 #include "model/loss_spread.h"
-#include "model/pass.h"
 
 #include <math.h>
 #include <omp.h>
 #include <string.h>
 
-enum { N_PASSES = 4 };
+enum { N_PASSES = 5 };
 
 struct dip_engine {
     const dip_dataset *dataset;
@@ -31,15 +31,22 @@ struct dip_engine {
     dip_towers towers;
     dip_optimizer optimizer;
     dip_sparse sparse;
-    dip_pass query;
-    dip_pass item;
-    dip_pass view_h; /* also the unaugmented items of the spread-out baselines */
-    dip_pass view_g;
-    dip_softmax softmax_main;
-    dip_softmax softmax_self;
-    dip_real *item_log_p; /* [items] log of the share of training pairs; NULL without correction */
-    dip_real *batch_log_p;
-    dip_real *spare; /* [B x D] second gradient of a loss whose sides are one */
+    const dip_arithmetic *arithmetic;
+    dip_workspace *space;
+    dip_pass *query;
+    dip_pass *item;
+    dip_pass *view_h; /* also the unaugmented items of the spread-out baselines */
+    dip_pass *view_g;
+    dip_pass *extra; /* unaugmented items that are further negatives */
+    dip_loss_space *loss_main;
+    dip_loss_space *loss_self;
+    dip_softmax spread;  /* of the spread-out forms that are not a softmax */
+    dip_real *log_p;     /* [items] log of the share of training pairs; NULL without correction */
+    dip_real *batch_log; /* [columns] log p of the candidates of a batch */
+    int32_t *candidate;  /* [columns] their items, with extra negatives */
+    dip_real *v;         /* [columns x D] their vectors, with extra negatives */
+    dip_real *dv;        /* [columns x D] */
+    dip_real *spare;     /* [B x D] second gradient of a loss whose sides are one */
     dip_rng rng_h;
     dip_rng rng_g;
     dip_rng rng_feature;
@@ -60,6 +67,8 @@ static void lap(dip_engine *engine, dip_phase phase) {
     engine->lap = now;
 }
 
+/* ---- what a configuration asks for ----------------------------------------------------------- */
+
 int dip_engine_threads(const dip_config *config) {
     return config->threads > 0 ? (int)config->threads : omp_get_max_threads();
 }
@@ -70,45 +79,123 @@ static bool has_second_loss(const dip_config *config) {
            method != DIP_METHOD_FEATURE_DROPOUT;
 }
 
-static dip_status fill_log_p(dip_engine *engine, dip_error *err) {
+static bool has_views(const dip_config *config) {
+    return has_second_loss(config) && dip_method_has_views(config->ssl.method);
+}
+
+/* Eq. 3 on views, or its spread-out form on the items themselves. */
+static bool has_self_softmax(const dip_config *config) {
+    return has_views(config) ||
+           (has_second_loss(config) && config->ssl.method == DIP_METHOD_SPREAD_OUT);
+}
+
+static size_t self_batch(const dip_config *config) {
+    return (size_t)(config->ssl.batch > 0 ? config->ssl.batch : config->train.batch);
+}
+
+static size_t n_extra(const dip_config *config) {
+    return config->train.extra_negatives != DIP_EXTRA_NONE ? self_batch(config) : 0;
+}
+
+static const dip_arithmetic *choose_arithmetic(int precision) {
+#ifdef DIP_REAL_IS_DOUBLE
+    (void)precision;
+    return &dip_arithmetic_fp32;
+#else
+    const bool is_fast = dip_isa_get() >= DIP_ISA_AVX512_BF16;
+    const bool wants_bf16 =
+        precision == DIP_PRECISION_BF16 || (precision == DIP_PRECISION_AUTO && is_fast);
+    return wants_bf16 ? &dip_arithmetic_bf16 : &dip_arithmetic_fp32;
+#endif
+}
+
+const char *dip_engine_precision(const dip_config *config) {
+    return choose_arithmetic(config->train.precision)->name;
+}
+
+/* ---- creation -------------------------------------------------------------------------------- */
+
+static dip_status fill_log_p(dip_engine *engine, size_t columns, dip_error *err) {
     if (engine->config.train.logq == DIP_LOGQ_NONE) {
         return DIP_OK;
     }
     const dip_dataset *dataset = engine->dataset;
     const size_t n = (size_t)dataset->items.n;
-    engine->item_log_p = dip_alloc(n, sizeof *engine->item_log_p, "item frequencies", err);
-    engine->batch_log_p = dip_alloc((size_t)engine->config.train.batch, sizeof *engine->batch_log_p,
-                                    "item frequencies", err);
-    if (engine->item_log_p == NULL || engine->batch_log_p == NULL) {
+    engine->log_p = dip_alloc(n, sizeof *engine->log_p, "item frequencies", err);
+    engine->batch_log = dip_alloc(columns, sizeof *engine->batch_log, "item frequencies", err);
+    if (engine->log_p == NULL || engine->batch_log == NULL) {
         return DIP_ERR_MEMORY;
     }
     const double total = (double)dataset->n_pairs[0];
     for (size_t i = 0; i < n; i++) {
         const int64_t count = dataset->item_count[i];
-        engine->item_log_p[i] = count > 0 ? (dip_real)log((double)count / total) : 0;
+        engine->log_p[i] = count > 0 ? (dip_real)log((double)count / total) : -(dip_real)INFINITY;
     }
     return DIP_OK;
 }
 
+static dip_status create_pass(dip_engine *engine, dip_pass **pass, const dip_tower *tower,
+                              size_t batch, dip_error *err) {
+    return engine->arithmetic->pass_create(pass, tower, batch, engine->threads, err);
+}
+
 static dip_status create_self(dip_engine *engine, dip_error *err) {
     const dip_config *config = &engine->config;
-    const size_t batch = (size_t)(config->ssl.batch > 0 ? config->ssl.batch : config->train.batch);
+    const size_t batch = self_batch(config);
     const dip_tower *tower = &engine->towers.item;
     if (!has_second_loss(config)) {
         return DIP_OK;
     }
-    DIP_TRY(dip_pass_create(&engine->view_h, tower, batch, engine->threads, true, err));
-    DIP_TRY(dip_softmax_create(&engine->softmax_self, batch, engine->threads, err));
-    if (dip_method_has_views(config->ssl.method)) {
-        return dip_pass_create(&engine->view_g, tower, batch, engine->threads, true, err);
+    DIP_TRY(create_pass(engine, &engine->view_h, tower, batch, err));
+    if (has_views(config)) {
+        DIP_TRY(create_pass(engine, &engine->view_g, tower, batch, err));
+    }
+    if (!has_self_softmax(config)) {
+        return dip_softmax_create(&engine->spread, batch, batch, engine->threads, err);
     }
     engine->spare = dip_alloc(batch, tower->output * sizeof *engine->spare, "gradients", err);
-    return engine->spare != NULL ? DIP_OK : DIP_ERR_MEMORY;
+    return engine->spare != NULL
+               ? engine->arithmetic->loss_create(&engine->loss_self, batch, batch, tower->output,
+                                                 engine->threads, err)
+               : DIP_ERR_MEMORY;
+}
+
+static dip_status create_extra(dip_engine *engine, size_t columns, dip_error *err) {
+    const dip_config *config = &engine->config;
+    const size_t d = engine->towers.item.output;
+    if (config->train.extra_negatives == DIP_EXTRA_NONE) {
+        return DIP_OK;
+    }
+    if (config->train.extra_negatives == DIP_EXTRA_VIEWS && !has_views(config)) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "train.extra_negatives: views needs an ssl.method with views, such as cfm, "
+                        "and ssl.alpha above 0; use items or none");
+    }
+    if (config->train.extra_negatives == DIP_EXTRA_ITEMS) {
+        DIP_TRY(create_pass(engine, &engine->extra, &engine->towers.item, self_batch(config), err));
+    }
+    engine->candidate = dip_alloc(columns, sizeof *engine->candidate, "extra negatives", err);
+    engine->v = dip_alloc(columns, d * sizeof *engine->v, "extra negatives", err);
+    engine->dv = dip_alloc(columns, d * sizeof *engine->dv, "extra negatives", err);
+    const bool is_whole = engine->candidate != NULL && engine->v != NULL && engine->dv != NULL;
+    return is_whole ? DIP_OK : DIP_ERR_MEMORY;
+}
+
+static dip_status create_losses(dip_engine *engine, dip_error *err) {
+    const dip_config *config = &engine->config;
+    const size_t batch = (size_t)config->train.batch;
+    const size_t columns = batch + n_extra(config);
+    DIP_TRY(create_pass(engine, &engine->query, &engine->towers.query, batch, err));
+    DIP_TRY(create_pass(engine, &engine->item, &engine->towers.item, batch, err));
+    DIP_TRY(engine->arithmetic->loss_create(&engine->loss_main, batch, columns,
+                                            engine->towers.item.output, engine->threads, err));
+    DIP_TRY(fill_log_p(engine, columns, err));
+    DIP_TRY(create_extra(engine, columns, err));
+    return create_self(engine, err);
 }
 
 static dip_status create_parts(dip_engine *engine, dip_error *err) {
     const dip_config *config = &engine->config;
-    const size_t batch = (size_t)config->train.batch;
     const uint64_t seed = (uint64_t)config->seed;
     DIP_TRY(dip_towers_create(&engine->towers, &engine->dataset->schema, config, err));
     dip_params *params = &engine->towers.params;
@@ -116,16 +203,11 @@ static dip_status create_parts(dip_engine *engine, dip_error *err) {
     dip_params_init(params, seed);
     DIP_TRY(dip_optimizer_create(&engine->optimizer, params, config, err));
     DIP_TRY(dip_sparse_create(&engine->sparse, params, engine->threads, err));
-    DIP_TRY(
-        dip_pass_create(&engine->query, &engine->towers.query, batch, engine->threads, true, err));
-    DIP_TRY(
-        dip_pass_create(&engine->item, &engine->towers.item, batch, engine->threads, true, err));
-    DIP_TRY(dip_softmax_create(&engine->softmax_main, batch, engine->threads, err));
-    DIP_TRY(fill_log_p(engine, err));
+    DIP_TRY(engine->arithmetic->create(&engine->space, &engine->towers, engine->threads, err));
     engine->rng_h = dip_rng_make(seed, DIP_DRAW_VIEW_H);
     engine->rng_g = dip_rng_make(seed, DIP_DRAW_VIEW_G);
     engine->rng_feature = dip_rng_make(seed, DIP_DRAW_FEATURE);
-    return create_self(engine, err);
+    return create_losses(engine, err);
 }
 
 dip_status dip_engine_create(dip_engine **out, const dip_dataset *dataset, const dip_config *config,
@@ -137,6 +219,7 @@ dip_status dip_engine_create(dip_engine **out, const dip_dataset *dataset, const
     engine->dataset = dataset;
     engine->config = *config;
     engine->threads = dip_engine_threads(config);
+    engine->arithmetic = choose_arithmetic(config->train.precision);
     const dip_status status = create_parts(engine, err);
     if (status != DIP_OK) {
         dip_engine_free(engine);
@@ -146,46 +229,7 @@ dip_status dip_engine_create(dip_engine **out, const dip_dataset *dataset, const
     return DIP_OK;
 }
 
-/* ---- main loss ------------------------------------------------------------------------------- */
-
-static dip_status run_main(dip_engine *engine, const dip_batch *batch, double *loss,
-                           dip_error *err) {
-    const dip_config *config = &engine->config;
-    const dip_dataset *dataset = engine->dataset;
-    const dip_params *params = &engine->towers.params;
-    const dip_view feature_dropout = {
-        .feature_dropout = config->ssl.dropout, .rng = engine->rng_feature, .step = batch->step};
-    const bool drops_features = config->ssl.method == DIP_METHOD_FEATURE_DROPOUT;
-    DIP_TRY(dip_pass_load(&engine->query, dip_dataset_rows(dataset, DIP_SIDE_QUERY), batch->query,
-                          batch->n, NULL, err));
-    DIP_TRY(dip_pass_load(&engine->item, &dataset->items, batch->item, batch->n,
-                          drops_features ? &feature_dropout : NULL, err));
-    lap(engine, DIP_PHASE_LOAD);
-    dip_pass_forward(&engine->query, params);
-    dip_pass_forward(&engine->item, params);
-    lap(engine, DIP_PHASE_FORWARD);
-    for (size_t i = 0; engine->item_log_p != NULL && i < batch->n; i++) {
-        engine->batch_log_p[i] = engine->item_log_p[batch->item[i]];
-    }
-    const dip_softmax_input input = {.n = batch->n,
-                                     .d = engine->item.tower->output,
-                                     .u = engine->query.u,
-                                     .v = engine->item.u,
-                                     .temperature = (dip_real)config->train.temperature,
-                                     .log_p = engine->batch_log_p,
-                                     .item = config->train.mask_hits ? batch->item : NULL,
-                                     .weight = 1};
-    *loss = dip_softmax_loss(&engine->softmax_main, &input, engine->query.du, engine->item.du);
-    lap(engine, DIP_PHASE_LOSS);
-    return DIP_OK;
-}
-
-/* ---- second loss ----------------------------------------------------------------------------- */
-
-static dip_real self_temperature(const dip_config *config) {
-    return (dip_real)(config->ssl.temperature > 0 ? config->ssl.temperature
-                                                  : config->train.temperature);
-}
+/* ---- passes ---------------------------------------------------------------------------------- */
 
 static dip_view view_of(const dip_engine *engine, const dip_batch *batch, bool is_h) {
     const dip_config *config = &engine->config;
@@ -196,165 +240,180 @@ static dip_view view_of(const dip_engine *engine, const dip_batch *batch, bool i
                       .step = batch->step};
 }
 
-/* Eq. 3 on two augmented views. */
-static dip_status run_views(dip_engine *engine, const dip_batch *batch, double *loss,
-                            dip_error *err) {
+static dip_status load_all(dip_engine *engine, const dip_batch *batch, dip_error *err) {
+    const dip_dataset *dataset = engine->dataset;
+    const dip_rows *items = &dataset->items;
+    const dip_view feature_dropout = {.feature_dropout = engine->config.ssl.dropout,
+                                      .rng = engine->rng_feature,
+                                      .step = batch->step};
+    const bool drops_features = engine->config.ssl.method == DIP_METHOD_FEATURE_DROPOUT;
     const dip_view h = view_of(engine, batch, true);
     const dip_view g = view_of(engine, batch, false);
-    const dip_rows *items = &engine->dataset->items;
-    DIP_TRY(dip_pass_load(&engine->view_h, items, batch->self, batch->n_self, &h, err));
-    DIP_TRY(dip_pass_load(&engine->view_g, items, batch->self, batch->n_self, &g, err));
-    lap(engine, DIP_PHASE_LOAD);
-    dip_pass_forward(&engine->view_h, &engine->towers.params);
-    dip_pass_forward(&engine->view_g, &engine->towers.params);
-    lap(engine, DIP_PHASE_FORWARD);
-    const dip_softmax_input input = {.n = batch->n_self,
-                                     .d = engine->view_h.tower->output,
-                                     .u = engine->view_h.u,
-                                     .v = engine->view_g.u,
-                                     .temperature = self_temperature(&engine->config),
-                                     .weight = (dip_real)engine->config.ssl.alpha};
-    *loss = dip_softmax_loss(&engine->softmax_self, &input, engine->view_h.du, engine->view_g.du);
-    return DIP_OK;
-}
-
-/* Both sides of the softmax are z, so its two gradients are added. */
-static double contrast_spread(dip_engine *engine, size_t n, size_t d, dip_real alpha) {
-    dip_pass *pass = &engine->view_h;
-    const dip_softmax_input input = {.n = n,
-                                     .d = d,
-                                     .u = pass->u,
-                                     .v = pass->u,
-                                     .temperature = self_temperature(&engine->config),
-                                     .weight = alpha};
-    const double loss = dip_softmax_loss(&engine->softmax_self, &input, pass->du, engine->spare);
-    dip_vec_axpy(n * d, 1, engine->spare, pass->du);
-    return loss;
-}
-
-static dip_status run_spread(dip_engine *engine, const dip_batch *batch, double *loss,
-                             dip_error *err) {
-    dip_pass *pass = &engine->view_h;
-    const size_t n = batch->n_self;
-    const size_t d = pass->tower->output;
-    const dip_real alpha = (dip_real)engine->config.ssl.alpha;
-    DIP_TRY(dip_pass_load(pass, &engine->dataset->items, batch->self, n, NULL, err));
-    lap(engine, DIP_PHASE_LOAD);
-    dip_pass_forward(pass, &engine->towers.params);
-    lap(engine, DIP_PHASE_FORWARD);
-    switch (engine->config.ssl.method) {
-    case DIP_METHOD_SPREAD_OUT_SQUARE:
-        *loss = dip_spread_square(&engine->softmax_self, pass->u, n, d, alpha, pass->du);
-        break;
-    case DIP_METHOD_SPREAD_OUT_MOMENTS:
-        *loss = dip_spread_moments(&engine->softmax_self, pass->u, n, d, alpha, pass->du);
-        break;
-    default:
-        *loss = contrast_spread(engine, n, d, alpha);
-        break;
+    DIP_TRY(dip_pass_load(engine->query, dip_dataset_rows(dataset, DIP_SIDE_QUERY), batch->query,
+                          batch->n, NULL, err));
+    DIP_TRY(dip_pass_load(engine->item, items, batch->item, batch->n,
+                          drops_features ? &feature_dropout : NULL, err));
+    if (engine->view_h != NULL) {
+        DIP_TRY(dip_pass_load(engine->view_h, items, batch->self, batch->n_self,
+                              engine->view_g != NULL ? &h : NULL, err));
     }
-    return DIP_OK;
+    if (engine->view_g != NULL) {
+        DIP_TRY(dip_pass_load(engine->view_g, items, batch->self, batch->n_self, &g, err));
+    }
+    return engine->extra == NULL
+               ? DIP_OK
+               : dip_pass_load(engine->extra, items, batch->self, batch->n_self, NULL, err);
 }
 
 static size_t active_passes(dip_engine *engine, dip_pass *passes[N_PASSES]) {
+    dip_pass *const all[N_PASSES] = {engine->query, engine->item, engine->view_h, engine->view_g,
+                                     engine->extra};
     size_t n = 0;
-    passes[n++] = &engine->query;
-    passes[n++] = &engine->item;
-    if (has_second_loss(&engine->config)) {
-        passes[n++] = &engine->view_h;
-    }
-    if (engine->view_g.x != NULL) {
-        passes[n++] = &engine->view_g;
+    for (size_t p = 0; p < N_PASSES; p++) {
+        if (all[p] != NULL) {
+            passes[n++] = all[p];
+        }
     }
     return n;
 }
 
-/* ---- checks ---------------------------------------------------------------------------------- */
+/* ---- main loss ------------------------------------------------------------------------------- */
 
-static dip_status check_loss(const char *part, double loss, dip_error *err) {
-    if (isfinite(loss)) {
-        return DIP_OK;
+/* The share of a candidate's item among those that were drawn: n of them by frequency, and with
+ * extra negatives m uniformly out of N:  q = (n p + m / N) / (n + m). */
+static void fill_logs(dip_engine *engine, const dip_batch *batch, size_t m, const int32_t *item) {
+    const double extra = (double)(m - batch->n);
+    const double uniform = extra / (double)batch->self_items;
+    for (size_t j = 0; j < m; j++) {
+        const dip_real log_p = engine->log_p[item[j]];
+        engine->batch_log[j] =
+            m == batch->n ? log_p
+                          : (dip_real)log(((double)batch->n * exp((double)log_p) + uniform) /
+                                          ((double)batch->n + extra));
     }
-    return dip_fail(err, DIP_ERR_NONFINITE,
-                    "the %s loss is %s; a lower train.rate or a higher temperature may help", part,
-                    isnan(loss) ? "not a number" : "infinite");
 }
 
-static dip_status bad_gradient(const char *tensor, dip_error *err) {
-    return dip_fail(err, DIP_ERR_NONFINITE,
-                    "the gradient of tensor \"%s\" is not finite; a lower train.rate may help",
-                    tensor);
+/* The vectors of the batch's items, and behind them those of the uniform items. */
+static void gather_candidates(dip_engine *engine, const dip_batch *batch) {
+    const dip_pass *extra = engine->extra != NULL ? engine->extra : engine->view_h;
+    const size_t d = engine->item->tower->output;
+    memcpy(engine->v, engine->item->u, batch->n * d * sizeof *engine->v);
+    memcpy(engine->v + batch->n * d, extra->u, batch->n_self * d * sizeof *engine->v);
+    memcpy(engine->candidate, batch->item, batch->n * sizeof *engine->candidate);
+    memcpy(engine->candidate + batch->n, batch->self, batch->n_self * sizeof *engine->candidate);
 }
 
-/* Table gradients are sums of blocks of dx: these are checked in their place. */
-static dip_status check_pass(const dip_engine *engine, const dip_pass *pass, dip_error *err) {
-    const dip_tower *tower = pass->tower;
-    if (dip_vec_is_finite(pass->n * tower->input, pass->dx)) {
-        return DIP_OK;
+static void scatter_gradients(dip_engine *engine, const dip_batch *batch) {
+    const size_t d = engine->item->tower->output;
+    dip_real *rest = engine->dv + batch->n * d;
+    memcpy(engine->item->du, engine->dv, batch->n * d * sizeof *engine->dv);
+    if (engine->extra != NULL) {
+        memcpy(engine->extra->du, rest, batch->n_self * d * sizeof *rest);
+    } else {
+        dip_vec_axpy(batch->n_self * d, 1, rest, engine->view_h->du);
     }
-    for (size_t f = 0; f < tower->n_blocks; f++) {
-        const dip_block *block = &tower->block[f];
-        const int tensor = block->table >= 0 ? block->table : tower->fallback;
-        for (size_t i = 0; i < pass->n; i++) {
-            if (!dip_vec_is_finite(block->width, pass->dx + i * tower->input + block->offset)) {
-                return bad_gradient(engine->towers.params.list[tensor].name, err);
-            }
-        }
-    }
-    return DIP_OK;
 }
 
-static dip_status check_dense(const dip_engine *engine, double *norm, dip_error *err) {
-    double squares = 0;
-    for (size_t i = 0; i < engine->towers.params.n; i++) {
-        const dip_param *param = &engine->towers.params.list[i];
-        if (param->gradient == NULL) {
-            continue;
-        }
-        const double sum = dip_vec_square_sum(dip_param_size(param), param->gradient);
-        if (!isfinite(sum)) {
-            return bad_gradient(param->name, err);
-        }
-        squares += sum;
+static double run_main(dip_engine *engine, const dip_batch *batch) {
+    const dip_config *config = &engine->config;
+    const bool has_extra = engine->candidate != NULL;
+    const size_t m = batch->n + (has_extra ? batch->n_self : 0);
+    if (has_extra) {
+        gather_candidates(engine, batch);
     }
-    *norm = sqrt(squares);
-    return DIP_OK;
+    const int32_t *item = has_extra ? engine->candidate : batch->item;
+    if (engine->log_p != NULL) {
+        fill_logs(engine, batch, m, item);
+    }
+    const dip_softmax_input input = {.n = batch->n,
+                                     .m = m,
+                                     .d = engine->item->tower->output,
+                                     .u = engine->query->u,
+                                     .v = has_extra ? engine->v : engine->item->u,
+                                     .temperature = (dip_real)config->train.temperature,
+                                     .log_p = engine->batch_log,
+                                     .item = config->train.mask_hits ? item : NULL,
+                                     .weight = 1};
+    const double loss = engine->arithmetic->softmax(engine->loss_main, &input, engine->query->du,
+                                                    has_extra ? engine->dv : engine->item->du);
+    if (has_extra) {
+        scatter_gradients(engine, batch);
+    }
+    return loss;
+}
+
+/* ---- second loss ----------------------------------------------------------------------------- */
+
+/* Eq. 3. In the spread-out form both sides of the softmax are z, so its two gradients are added. */
+static double run_contrast(dip_engine *engine, size_t n) {
+    const dip_config *config = &engine->config;
+    dip_pass *h = engine->view_h;
+    const bool is_one = engine->view_g == NULL;
+    const double temperature =
+        config->ssl.temperature > 0 ? config->ssl.temperature : config->train.temperature;
+    const dip_softmax_input input = {.n = n,
+                                     .d = h->tower->output,
+                                     .u = h->u,
+                                     .v = is_one ? h->u : engine->view_g->u,
+                                     .temperature = (dip_real)temperature,
+                                     .weight = (dip_real)config->ssl.alpha};
+    const double loss = engine->arithmetic->softmax(engine->loss_self, &input, h->du,
+                                                    is_one ? engine->spare : engine->view_g->du);
+    if (is_one) {
+        dip_vec_axpy(n * h->tower->output, 1, engine->spare, h->du);
+    }
+    return loss;
+}
+
+static double run_self(dip_engine *engine, size_t n) {
+    dip_pass *h = engine->view_h;
+    const size_t d = h->tower->output;
+    const dip_real alpha = (dip_real)engine->config.ssl.alpha;
+    switch (engine->config.ssl.method) {
+    case DIP_METHOD_SPREAD_OUT_SQUARE:
+        return dip_spread_square(&engine->spread, h->u, n, d, alpha, h->du);
+    case DIP_METHOD_SPREAD_OUT_MOMENTS:
+        return dip_spread_moments(&engine->spread, h->u, n, d, alpha, h->du);
+    default:
+        return run_contrast(engine, n);
+    }
 }
 
 /* ---- the step -------------------------------------------------------------------------------- */
 
+/* The second loss comes first: gradients of extra negatives are added to those of its view. */
 static dip_status run_losses(dip_engine *engine, const dip_batch *batch, dip_losses *losses,
                              dip_error *err) {
     const bool has_self = has_second_loss(&engine->config);
-    DIP_TRY(run_main(engine, batch, &losses->main, err));
-    DIP_TRY(check_loss("main", losses->main, err));
-    if (has_self) {
-        DIP_TRY(dip_method_has_views(engine->config.ssl.method)
-                    ? run_views(engine, batch, &losses->self, err)
-                    : run_spread(engine, batch, &losses->self, err));
-        DIP_TRY(check_loss("self-supervised", losses->self, err));
-    }
+    losses->self = has_self ? run_self(engine, batch->n_self) : 0;
+    losses->main = run_main(engine, batch);
     losses->total = losses->main + (has_self ? engine->config.ssl.alpha * losses->self : 0);
-    return DIP_OK;
+    lap(engine, DIP_PHASE_LOSS);
+    DIP_TRY(dip_check_loss("main", losses->main, err));
+    return dip_check_loss("self-supervised", losses->self, err);
 }
 
 dip_status dip_engine_compute(dip_engine *engine, const dip_batch *batch, dip_losses *out,
                               dip_error *err) {
     dip_losses losses = {0};
     dip_pass *passes[N_PASSES];
-    engine->lap = omp_get_wtime();
-    DIP_TRY(run_losses(engine, batch, &losses, err));
-    lap(engine, DIP_PHASE_LOSS);
+    dip_params *params = &engine->towers.params;
     const size_t n = active_passes(engine, passes);
-    dip_params_zero_gradients(&engine->towers.params);
+    engine->lap = omp_get_wtime();
+    DIP_TRY(load_all(engine, batch, err));
+    lap(engine, DIP_PHASE_LOAD);
+    engine->arithmetic->begin(engine->space, params);
     for (size_t p = 0; p < n; p++) {
-        dip_pass_backward(passes[p], &engine->towers.params);
+        engine->arithmetic->forward(engine->space, passes[p], params);
     }
+    lap(engine, DIP_PHASE_FORWARD);
+    DIP_TRY(run_losses(engine, batch, &losses, err));
+    engine->arithmetic->backward(engine->space, passes, n, params);
     lap(engine, DIP_PHASE_BACKWARD);
     for (size_t p = 0; p < n; p++) {
-        DIP_TRY(check_pass(engine, passes[p], err));
+        DIP_TRY(dip_check_pass(passes[p], params, err));
     }
-    DIP_TRY(check_dense(engine, &losses.gradient_norm, err));
+    DIP_TRY(dip_check_dense(params, engine->threads, &losses.gradient_norm, err));
     DIP_TRY(dip_sparse_collect(&engine->sparse, (const dip_pass *const *)passes, n, err));
     lap(engine, DIP_PHASE_COLLECT);
     *out = losses;
@@ -402,17 +461,23 @@ void dip_engine_free(dip_engine *engine) {
     if (engine == NULL) {
         return;
     }
-    dip_pass_free(&engine->query);
-    dip_pass_free(&engine->item);
-    dip_pass_free(&engine->view_h);
-    dip_pass_free(&engine->view_g);
-    dip_softmax_free(&engine->softmax_main);
-    dip_softmax_free(&engine->softmax_self);
+    dip_pass *passes[N_PASSES];
+    const size_t n = active_passes(engine, passes);
+    for (size_t p = 0; p < n; p++) {
+        engine->arithmetic->pass_free(passes[p]);
+    }
+    engine->arithmetic->loss_free(engine->loss_main);
+    engine->arithmetic->loss_free(engine->loss_self);
+    engine->arithmetic->free(engine->space);
+    dip_softmax_free(&engine->spread);
     dip_sparse_free(&engine->sparse);
     dip_optimizer_free(&engine->optimizer);
     dip_towers_free(&engine->towers);
-    dip_free(engine->item_log_p);
-    dip_free(engine->batch_log_p);
+    dip_free(engine->log_p);
+    dip_free(engine->batch_log);
+    dip_free(engine->candidate);
+    dip_free(engine->v);
+    dip_free(engine->dv);
     dip_free(engine->spare);
     dip_free(engine);
 }

@@ -2,6 +2,7 @@
 #include "engine/optimizer.h"
 
 #include "base/mem.h"
+#include "math/vec.h"
 
 #include <math.h>
 #include <string.h>
@@ -9,14 +10,23 @@
 #define ADAGRAD_FLOOR ((dip_real)1e-10)
 #define ADAM_FLOOR ((dip_real)1e-8)
 
-static dip_status alloc_states(dip_real ***states, const dip_params *params, double start,
-                               dip_error *err) {
+/* Whether the tensor has one sum of squares a row. */
+static bool is_rowwise(const dip_optimizer *optimizer, const dip_param *param) {
+    return optimizer->kind == DIP_OPTIMIZER_ROWWISE_ADAGRAD && param->kind == DIP_PARAM_TABLE;
+}
+
+static size_t state_size(const dip_optimizer *optimizer, const dip_param *param) {
+    return is_rowwise(optimizer, param) ? param->rows : dip_param_size(param);
+}
+
+static dip_status alloc_states(const dip_optimizer *optimizer, dip_real ***states,
+                               const dip_params *params, double start, dip_error *err) {
     *states = dip_alloc(params->n, sizeof **states, "optimizer state", err);
     if (*states == NULL) {
         return DIP_ERR_MEMORY;
     }
     for (size_t i = 0; i < params->n; i++) {
-        const size_t size = dip_param_size(&params->list[i]);
+        const size_t size = state_size(optimizer, &params->list[i]);
         (*states)[i] = dip_alloc(size, sizeof ***states, "optimizer state", err);
         if ((*states)[i] == NULL) {
             return DIP_ERR_MEMORY;
@@ -34,8 +44,9 @@ static dip_status alloc_all(dip_optimizer *optimizer, const dip_params *params,
         return DIP_OK;
     }
     const bool is_adam = optimizer->kind == DIP_OPTIMIZER_ADAM;
-    DIP_TRY(alloc_states(&optimizer->first, params, is_adam ? 0 : config->train.accumulator, err));
-    return is_adam ? alloc_states(&optimizer->second, params, 0, err) : DIP_OK;
+    DIP_TRY(alloc_states(optimizer, &optimizer->first, params,
+                         is_adam ? 0 : config->train.accumulator, err));
+    return is_adam ? alloc_states(optimizer, &optimizer->second, params, 0, err) : DIP_OK;
 }
 
 dip_status dip_optimizer_create(dip_optimizer *optimizer, const dip_params *params,
@@ -54,7 +65,7 @@ dip_status dip_optimizer_create(dip_optimizer *optimizer, const dip_params *para
 }
 
 size_t dip_optimizer_first_size(const dip_optimizer *optimizer, const dip_param *param) {
-    return optimizer->first != NULL ? dip_param_size(param) : 0;
+    return optimizer->first != NULL ? state_size(optimizer, param) : 0;
 }
 
 size_t dip_optimizer_second_size(const dip_optimizer *optimizer, const dip_param *param) {
@@ -97,6 +108,15 @@ static void adam(size_t n, const dip_update *u, dip_real *restrict w, const dip_
     }
 }
 
+static void rowwise_adagrad(size_t n, const dip_update *u, dip_real *restrict w,
+                            const dip_real *restrict g, dip_real *s) {
+    *s += dip_vec_dot(n, g, g) / (dip_real)n;
+    const dip_real step = u->rate / (dip_sqrt(*s) + ADAGRAD_FLOOR);
+    for (size_t i = 0; i < n; i++) {
+        w[i] -= step * g[i];
+    }
+}
+
 void dip_optimizer_apply(const dip_optimizer *optimizer, const dip_update *update, dip_param *param,
                          size_t index, size_t at, size_t n, const dip_real *gradient) {
     dip_real *w = param->value + at;
@@ -109,6 +129,13 @@ void dip_optimizer_apply(const dip_optimizer *optimizer, const dip_update *updat
         break;
     case DIP_OPTIMIZER_ADAM:
         adam(n, update, w, gradient, optimizer->first[index] + at, optimizer->second[index] + at);
+        break;
+    case DIP_OPTIMIZER_ROWWISE_ADAGRAD:
+        if (is_rowwise(optimizer, param)) {
+            rowwise_adagrad(n, update, w, gradient, optimizer->first[index] + at / n);
+            break;
+        }
+        adagrad(n, update, w, gradient, optimizer->first[index] + at);
         break;
     default:
         adagrad(n, update, w, gradient, optimizer->first[index] + at);

@@ -4,6 +4,8 @@
  *
  *   SGD       w -= r g
  *   Adagrad   s += g^2;  w -= r g / (sqrt(s) + 1e-10)                    [Duchi et al., 2011]
+ *   row-wise  s_row += mean(g_row^2);  w -= r g / (sqrt(s_row) + 1e-10)     for tables; TorchRec's
+ *             EXACT_ROWWISE_ADAGRAD; layers take Adagrad
  *   Adam      m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
  *             w -= r (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + 1e-8)    [Kingma and Ba, 2015]
  *
@@ -24,7 +26,8 @@ typedef struct dip_optimizer {
     double beta2;
     int64_t t; /* steps made */
     size_t n;
-    dip_real **first;  /* [n] s of Adagrad or m of Adam, shaped like the tensor; NULL for SGD */
+    dip_real **first;  /* [n] s of Adagrad or m of Adam, shaped like the tensor, or [rows]; NULL for
+                          SGD */
     dip_real **second; /* [n] v of Adam */
 } dip_optimizer;
 
@@ -51,7 +54,8 @@ typedef struct dip_update {
 /* Counts a step and returns its constants. */
 dip_update dip_optimizer_begin(dip_optimizer *optimizer, double rate);
 
-/* Updates n elements of tensor `param` from element `at` on with gradient [n]. */
+/* Updates n elements of tensor `param` from element `at` on with gradient [n]; of a table, one
+ * row. */
 void dip_optimizer_apply(const dip_optimizer *optimizer, const dip_update *update, dip_param *param,
                          size_t index, size_t at, size_t n, const dip_real *gradient);
 

@@ -1,4 +1,10 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The rows are taken in strips of DIP_SOFTMAX_ROWS. In a strip each thread makes the logits of a
+ * unit of rows, turns them into the gradient by the products, and multiplies them with v; then the
+ * threads share the candidates and add the strip's part of dv. So three products a strip, and the
+ * n x m matrix never exists.
+ */
 #include "model/loss_softmax.h"
 
 #include "base/mem.h"
@@ -8,83 +14,93 @@
 #include <math.h>
 #include <string.h>
 
-dip_status dip_softmax_create(dip_softmax *softmax, size_t capacity, int threads, dip_error *err) {
+dip_status dip_softmax_create(dip_softmax *softmax, size_t rows, size_t columns, int threads,
+                              dip_error *err) {
+    const size_t strip = rows < DIP_SOFTMAX_ROWS ? rows : DIP_SOFTMAX_ROWS;
     memset(softmax, 0, sizeof *softmax);
-    softmax->capacity = capacity;
     softmax->threads = threads;
     softmax->logits =
-        dip_alloc(capacity, capacity * sizeof *softmax->logits, "the logits of a batch", err);
-    softmax->row_loss = dip_alloc(capacity, sizeof *softmax->row_loss, "losses of a batch", err);
-    if (softmax->logits == NULL || softmax->row_loss == NULL) {
+        dip_alloc(strip, columns * sizeof *softmax->logits, "the logits of a batch", err);
+    softmax->row_loss = dip_alloc(rows, sizeof *softmax->row_loss, "losses of a batch", err);
+    softmax->row_sum = dip_alloc(rows, sizeof *softmax->row_sum, "losses of a batch", err);
+    if (softmax->logits == NULL || softmax->row_loss == NULL || softmax->row_sum == NULL) {
         dip_softmax_free(softmax);
         return DIP_ERR_MEMORY;
     }
     return DIP_OK;
 }
 
-static void adjust_row(dip_real *row, size_t i, const dip_softmax_input *in) {
-    for (size_t j = 0; in->log_p != NULL && j < in->n; j++) {
+static void adjust_row(dip_real *row, size_t i, size_t m, const dip_softmax_input *in) {
+    for (size_t j = 0; in->log_p != NULL && j < m; j++) {
         row[j] -= in->log_p[j];
     }
-    for (size_t j = 0; in->item != NULL && j < in->n; j++) {
+    for (size_t j = 0; in->item != NULL && j < m; j++) {
         row[j] = in->item[j] == in->item[i] && j != i ? -(dip_real)INFINITY : row[j];
     }
 }
 
 /* Turns a row of logits into the gradient by its products: weight / (n tau) (softmax_ij - [i = j]).
  * Returns -log softmax_ii. */
-static double softmax_row(dip_real *row, size_t i, const dip_softmax_input *in) {
-    adjust_row(row, i, in);
+static double softmax_row(dip_real *row, size_t i, size_t m, const dip_softmax_input *in) {
+    adjust_row(row, i, m, in);
     const dip_real positive = row[i];
-    const dip_real largest = dip_vec_max(in->n, row);
-    const dip_real sum = dip_vec_exp_sum(in->n, largest, row);
+    const dip_real largest = dip_vec_max(m, row);
+    const dip_real sum = dip_vec_exp_sum(m, largest, row);
     const dip_real scale = in->weight / ((dip_real)in->n * in->temperature);
     const dip_real factor = scale / sum;
-    for (size_t j = 0; j < in->n; j++) {
+    for (size_t j = 0; j < m; j++) {
         row[j] *= factor;
     }
     row[i] -= scale;
     return log((double)sum) - ((double)positive - (double)largest);
 }
 
-static void row_panel(dip_softmax *softmax, const dip_softmax_input *in, dip_real *du,
-                      size_t panel) {
-    const size_t first = panel * DIP_PANEL;
-    const size_t rows = dip_panel_rows(in->n, panel);
-    dip_real *logits = softmax->logits + first * in->n;
-    dip_gemm(rows, in->n, in->d, 1 / in->temperature,
+/* A unit of `rows` rows from row `first` of the batch; logits is their place in the strip. */
+static void row_unit(dip_softmax *softmax, const dip_softmax_input *in, dip_real *du, size_t first,
+                     size_t rows, dip_real *logits) {
+    const size_t m = dip_softmax_columns(in);
+    dip_gemm(rows, m, in->d, 1 / in->temperature,
              (dip_operand){in->u + first * in->d, in->d, false}, (dip_operand){in->v, in->d, true},
-             0, logits, in->n);
+             0, logits, m);
     for (size_t i = 0; i < rows; i++) {
-        softmax->row_loss[first + i] = softmax_row(logits + i * in->n, first + i, in);
+        softmax->row_loss[first + i] = softmax_row(logits + i * m, first + i, m, in);
     }
     /* s = u v^T, so du = ds v */
-    dip_gemm(rows, in->d, in->n, 1, (dip_operand){logits, in->n, false},
-             (dip_operand){in->v, in->d, false}, 0, du + first * in->d, in->d);
+    dip_gemm(rows, in->d, m, 1, (dip_operand){logits, m, false}, (dip_operand){in->v, in->d, false},
+             0, du + first * in->d, in->d);
 }
 
-/* dv = ds^T u, for the items of one panel. */
+/* dv += ds^T u over the strip of `rows` rows from row `first`, for the candidates of one panel. */
 static void column_panel(const dip_softmax *softmax, const dip_softmax_input *in, dip_real *dv,
-                         size_t panel) {
-    const size_t first = panel * DIP_PANEL;
-    dip_gemm(dip_panel_rows(in->n, panel), in->d, in->n, 1,
-             (dip_operand){softmax->logits + first, in->n, true},
-             (dip_operand){in->u, in->d, false}, 0, dv + first * in->d, in->d);
+                         size_t first, size_t rows, size_t panel) {
+    const size_t m = dip_softmax_columns(in);
+    const size_t column = panel * DIP_PANEL;
+    dip_gemm(dip_panel_rows(m, panel), in->d, rows, 1,
+             (dip_operand){softmax->logits + column, m, true},
+             (dip_operand){in->u + first * in->d, in->d, false}, first > 0 ? 1 : 0,
+             dv + column * in->d, in->d);
+}
+
+static void strip(dip_softmax *softmax, const dip_softmax_input *in, dip_real *du, dip_real *dv,
+                  size_t first) {
+    const size_t m = dip_softmax_columns(in);
+    const size_t rows = in->n - first < DIP_SOFTMAX_ROWS ? in->n - first : DIP_SOFTMAX_ROWS;
+#pragma omp for schedule(static, 1)
+    for (size_t at = 0; at < rows; at += DIP_SOFTMAX_UNIT) {
+        const size_t unit = rows - at < DIP_SOFTMAX_UNIT ? rows - at : DIP_SOFTMAX_UNIT;
+        row_unit(softmax, in, du, first + at, unit, softmax->logits + at * m);
+    }
+#pragma omp for schedule(static, 1)
+    for (size_t panel = 0; panel < dip_panel_count(m); panel++) {
+        column_panel(softmax, in, dv, first, rows, panel);
+    }
 }
 
 double dip_softmax_loss(dip_softmax *softmax, const dip_softmax_input *in, dip_real *du,
                         dip_real *dv) {
-    const size_t panels = dip_panel_count(in->n);
 #pragma omp parallel num_threads(softmax->threads)
-    {
-#pragma omp for schedule(static, 1)
-        for (size_t panel = 0; panel < panels; panel++) {
-            row_panel(softmax, in, du, panel);
-        }
-#pragma omp for schedule(static, 1)
-        for (size_t panel = 0; panel < panels; panel++) {
-            column_panel(softmax, in, dv, panel);
-        }
+    for (size_t first = 0; first < in->n; first += DIP_SOFTMAX_ROWS) {
+        strip(softmax, in, du, dv, first);
     }
     double sum = 0;
     for (size_t i = 0; i < in->n; i++) {
@@ -96,5 +112,6 @@ double dip_softmax_loss(dip_softmax *softmax, const dip_softmax_input *in, dip_r
 void dip_softmax_free(dip_softmax *softmax) {
     dip_free(softmax->logits);
     dip_free(softmax->row_loss);
+    dip_free(softmax->row_sum);
     memset(softmax, 0, sizeof *softmax);
 }

@@ -18,28 +18,40 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Rows of logits that exist at a time, and rows that one thread takes of them. Fixed, so that
+ * results have the same bits for any number of threads. */
+enum { DIP_SOFTMAX_ROWS = 512, DIP_SOFTMAX_UNIT = 64 };
+
 typedef struct dip_softmax {
-    size_t capacity;
     int threads;
-    dip_real *logits; /* [B x B] */
-    double *row_loss; /* [B] */
+    dip_real *logits; /* [DIP_SOFTMAX_ROWS x columns], never the whole [n x m] */
+    double *row_loss; /* [rows] */
+    double *row_sum;  /* [rows] for the spread-out losses */
 } dip_softmax;
 
+/* Row i of u is a query and row i of v its positive; all rows of v are candidates. */
 typedef struct dip_softmax_input {
-    size_t n;
-    size_t d;
+    size_t n;          /* rows of u */
+    size_t m;          /* rows of v: n, or more when there are extra negatives; 0 means n */
+    size_t d;          /* width */
     const dip_real *u; /* [n x d] */
-    const dip_real *v; /* [n x d] */
+    const dip_real *v; /* [m x d] */
     dip_real temperature;
-    const dip_real *log_p; /* [n], or NULL */
-    const int32_t *item;   /* [n], or NULL: j is no negative of i when item[j] == item[i], j != i */
+    const dip_real *log_p; /* [m], or NULL */
+    const int32_t *item;   /* [m], or NULL: j is no negative of i when item[j] == item[i], j != i */
     dip_real weight;       /* of this loss in the total */
 } dip_softmax_input;
 
-dip_status dip_softmax_create(dip_softmax *softmax, size_t capacity, int threads, dip_error *err);
+static inline size_t dip_softmax_columns(const dip_softmax_input *input) {
+    return input->m > 0 ? input->m : input->n;
+}
 
-/* Returns L without the weight; du and dv [n x d] are overwritten with the weighted gradients. They
- * must not overlap each other, u or v. */
+/* For at most `rows` queries and `columns` candidates. */
+dip_status dip_softmax_create(dip_softmax *softmax, size_t rows, size_t columns, int threads,
+                              dip_error *err);
+
+/* Returns L without the weight; du [n x d] and dv [m x d] are overwritten with the weighted
+ * gradients. They must not overlap each other, u or v. */
 double dip_softmax_loss(dip_softmax *softmax, const dip_softmax_input *input, dip_real *du,
                         dip_real *dv);
 

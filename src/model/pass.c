@@ -2,57 +2,73 @@
 #include "model/pass.h"
 
 #include "base/mem.h"
-#include "math/gemm.h"
 #include "math/vec.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Blocks of a weight gradient: rows x columns small enough to balance two threads and more, large
- * enough for the matrix product. */
-enum { WEIGHT_ROWS = 64, WEIGHT_COLUMNS = 512, BIAS_COLUMNS = 64 };
-
-static dip_real *alloc_matrix(size_t rows, size_t columns, dip_error *err) {
-    return dip_alloc(rows, columns * sizeof(dip_real), "activations of a batch", err);
+static dip_real *alloc_matrix(size_t rows, size_t columns, bool *is_whole, dip_error *err) {
+    dip_real *matrix =
+        *is_whole ? dip_alloc(rows, columns * sizeof(dip_real), "activations of a batch", err)
+                  : NULL;
+    *is_whole = matrix != NULL;
+    return matrix;
 }
 
-static dip_status alloc_backward(dip_pass *pass, dip_error *err) {
+static dip_status alloc_layers(dip_pass *pass, bool with_backward, dip_error *err) {
     const dip_tower *tower = pass->tower;
-    pass->du = alloc_matrix(pass->capacity, tower->output, err);
-    pass->dx = alloc_matrix(pass->capacity, tower->input, err);
-    bool is_whole = pass->du != NULL && pass->dx != NULL;
-    for (size_t l = 0; l < tower->n_layers && is_whole; l++) {
-        pass->dlayer[l] = alloc_matrix(pass->capacity, tower->layer[l].out, err);
-        is_whole = pass->dlayer[l] != NULL;
+    bool is_whole = true;
+    pass->x = alloc_matrix(pass->capacity, tower->input, &is_whole, err);
+    for (size_t l = 0; l < tower->n_layers; l++) {
+        pass->layer[l] = alloc_matrix(pass->capacity, tower->layer[l].out, &is_whole, err);
+        pass->dlayer[l] = with_backward
+                              ? alloc_matrix(pass->capacity, tower->layer[l].out, &is_whole, err)
+                              : NULL;
     }
     return is_whole ? DIP_OK : DIP_ERR_MEMORY;
 }
 
-static dip_status alloc_forward(dip_pass *pass, dip_error *err) {
+static dip_status alloc_ends(dip_pass *pass, bool with_backward, dip_error *err) {
     const dip_tower *tower = pass->tower;
-    pass->x = alloc_matrix(pass->capacity, tower->input, err);
-    pass->u = alloc_matrix(pass->capacity, tower->output, err);
-    pass->norm = alloc_matrix(pass->capacity, 1, err);
+    bool is_whole = true;
+    pass->u = alloc_matrix(pass->capacity, tower->output, &is_whole, err);
+    pass->norm = alloc_matrix(pass->capacity, 1, &is_whole, err);
+    if (with_backward) {
+        pass->du = alloc_matrix(pass->capacity, tower->output, &is_whole, err);
+        pass->dx = alloc_matrix(pass->capacity, tower->input, &is_whole, err);
+    }
+    if (!is_whole) {
+        return DIP_ERR_MEMORY;
+    }
     pass->span =
         dip_alloc(pass->capacity, tower->n_blocks * sizeof *pass->span, "features of a batch", err);
-    bool is_whole = pass->x != NULL && pass->u != NULL && pass->norm != NULL && pass->span != NULL;
-    for (size_t l = 0; l < tower->n_layers && is_whole; l++) {
-        pass->layer[l] = alloc_matrix(pass->capacity, tower->layer[l].out, err);
-        is_whole = pass->layer[l] != NULL;
-    }
-    return is_whole ? DIP_OK : DIP_ERR_MEMORY;
+    return pass->span != NULL ? DIP_OK : DIP_ERR_MEMORY;
 }
 
-dip_status dip_pass_create(dip_pass *pass, const dip_tower *tower, size_t capacity, int threads,
-                           bool with_backward, dip_error *err) {
+static dip_status create(dip_pass *pass, const dip_tower *tower, size_t capacity, int threads,
+                         bool with_backward, dip_error *err) {
     memset(pass, 0, sizeof *pass);
     pass->tower = tower;
     pass->capacity = capacity;
     pass->threads = threads;
-    dip_status status = alloc_forward(pass, err);
-    if (status == DIP_OK && with_backward) {
-        status = alloc_backward(pass, err);
+    return alloc_ends(pass, with_backward, err);
+}
+
+dip_status dip_pass_create(dip_pass *pass, const dip_tower *tower, size_t capacity, int threads,
+                           bool with_backward, dip_error *err) {
+    dip_status status = create(pass, tower, capacity, threads, with_backward, err);
+    if (status == DIP_OK) {
+        status = alloc_layers(pass, with_backward, err);
     }
+    if (status != DIP_OK) {
+        dip_pass_free(pass);
+    }
+    return status;
+}
+
+dip_status dip_pass_create_ends(dip_pass *pass, const dip_tower *tower, size_t capacity,
+                                int threads, dip_error *err) {
+    const dip_status status = create(pass, tower, capacity, threads, true, err);
     if (status != DIP_OK) {
         dip_pass_free(pass);
     }
@@ -65,15 +81,23 @@ static size_t bag_length(const dip_column *column, int32_t row) {
     return column->offsets != NULL ? (size_t)(column->offsets[row + 1] - column->offsets[row]) : 1;
 }
 
-/* Where the values of each span may begin: room for all of them, dropped or not. */
+/* Where the values of each span may begin: room for all of them, dropped or not. The lengths are
+ * looked up side by side, for they are scattered in memory; then they are summed. */
 static size_t place_spans(dip_pass *pass, const dip_rows *rows, const int32_t *row) {
     const size_t n_blocks = pass->tower->n_blocks;
     size_t total = 0;
+#pragma omp parallel for schedule(static) num_threads(pass->threads)
     for (size_t i = 0; i < pass->n; i++) {
         for (size_t f = 0; f < n_blocks; f++) {
-            pass->span[i * n_blocks + f].start = total;
-            total += bag_length(&rows->columns[f], row[i]);
+            const bool is_masked = (pass->mask >> f) & 1;
+            pass->span[i * n_blocks + f].start =
+                is_masked ? 0 : bag_length(&rows->columns[f], row[i]);
         }
+    }
+    for (size_t s = 0; s < pass->n * n_blocks; s++) {
+        const size_t length = pass->span[s].start;
+        pass->span[s].start = total;
+        total += length;
     }
     return total;
 }
@@ -106,7 +130,7 @@ static void load_span(dip_pass *pass, const dip_column *column, int32_t row, siz
     dip_span *span = &pass->span[i * pass->tower->n_blocks + f];
     int32_t *kept = pass->kept + span->start;
     span->n = 0;
-    span->has_number = column->numbers != NULL && !isnan(column->numbers[row]);
+    span->number = column->numbers != NULL ? column->numbers[row] : NAN;
     if (column->numbers != NULL) {
         return;
     }
@@ -150,19 +174,9 @@ static void load_example(dip_pass *pass, const dip_rows *rows, int32_t row, size
     for (size_t f = 0; f < n_blocks; f++) {
         if ((mask >> f) & 1) {
             pass->span[i * n_blocks + f].n = 0;
-            pass->span[i * n_blocks + f].has_number = false;
+            pass->span[i * n_blocks + f].number = NAN;
         } else {
             load_span(pass, &rows->columns[f], row, i, f, view);
-        }
-    }
-}
-
-/* Numbers are put into x at once: their blocks have no table to pool from. */
-static void load_numbers(dip_pass *pass, const dip_rows *rows, int32_t row, size_t i) {
-    const dip_tower *tower = pass->tower;
-    for (size_t f = 0; f < tower->n_blocks; f++) {
-        if (pass->span[i * tower->n_blocks + f].has_number) {
-            pass->x[i * tower->input + tower->block[f].offset] = rows->columns[f].numbers[row];
         }
     }
 }
@@ -170,17 +184,17 @@ static void load_numbers(dip_pass *pass, const dip_rows *rows, int32_t row, size
 dip_status dip_pass_load(dip_pass *pass, const dip_rows *rows, const int32_t *row, size_t n,
                          const dip_view *view, dip_error *err) {
     pass->n = n;
+    pass->mask = view != NULL ? view->mask : 0;
     DIP_TRY(dip_grow((void **)&pass->kept, &pass->kept_capacity, place_spans(pass, rows, row),
                      sizeof *pass->kept, "bag values of a batch", err));
 #pragma omp parallel for schedule(static) num_threads(pass->threads)
     for (size_t i = 0; i < n; i++) {
         load_example(pass, rows, row[i], i, view);
-        load_numbers(pass, rows, row[i], i);
     }
     return DIP_OK;
 }
 
-/* ---- forward --------------------------------------------------------------------------------- */
+/* ---- pooling --------------------------------------------------------------------------------- */
 
 dip_real dip_pool_factor(int pool, uint32_t n) {
     switch (pool) {
@@ -193,13 +207,14 @@ dip_real dip_pool_factor(int pool, uint32_t n) {
     }
 }
 
-/* x_f = factor * sum of the kept embeddings, or the default. */
-static void pool_block(const dip_pass *pass, const dip_params *params, size_t i, size_t f) {
+/* x_f = factor * sum of the kept embeddings, or the number, or the default. */
+void dip_pass_pool(const dip_pass *pass, const dip_params *params, size_t i, size_t f,
+                   dip_real *x) {
     const dip_tower *tower = pass->tower;
     const dip_block *block = &tower->block[f];
     const dip_span *span = &pass->span[i * tower->n_blocks + f];
-    dip_real *x = pass->x + i * tower->input + block->offset;
-    if (span->has_number) {
+    if (dip_span_has_number(span)) {
+        x[0] = span->number;
         return;
     }
     if (span->n == 0) {
@@ -220,134 +235,6 @@ static void pool_block(const dip_pass *pass, const dip_params *params, size_t i,
     for (size_t c = 0; c < block->width; c++) {
         x[c] *= factor;
     }
-}
-
-static void forward_panel(dip_pass *pass, const dip_params *params, size_t panel) {
-    const dip_tower *tower = pass->tower;
-    const size_t first = panel * DIP_PANEL;
-    const size_t rows = dip_panel_rows(pass->n, panel);
-    for (size_t i = first; i < first + rows; i++) {
-        for (size_t f = 0; f < tower->n_blocks; f++) {
-            pool_block(pass, params, i, f);
-        }
-    }
-    const dip_real *in = pass->x;
-    for (size_t l = 0; l < tower->n_layers; l++) {
-        const dip_layer *layer = &tower->layer[l];
-        dip_real *out = pass->layer[l] + first * layer->out;
-        dip_gemm(rows, layer->out, layer->in, 1,
-                 (dip_operand){in + first * layer->in, layer->in, false},
-                 (dip_operand){params->list[layer->weight].value, layer->out, false}, 0, out,
-                 layer->out);
-        dip_vec_bias(rows, layer->out, params->list[layer->bias].value, l + 1 < tower->n_layers,
-                     out);
-        in = pass->layer[l];
-    }
-    for (size_t i = first; i < first + rows; i++) {
-        pass->norm[i] =
-            dip_vec_normalise(tower->output, in + i * tower->output, pass->u + i * tower->output);
-    }
-}
-
-void dip_pass_forward(dip_pass *pass, const dip_params *params) {
-    const size_t panels = dip_panel_count(pass->n);
-#pragma omp parallel for schedule(static, 1) num_threads(pass->threads)
-    for (size_t panel = 0; panel < panels; panel++) {
-        forward_panel(pass, params, panel);
-    }
-}
-
-/* ---- backward -------------------------------------------------------------------------------- */
-
-static void backward_panel(dip_pass *pass, const dip_params *params, size_t panel) {
-    const dip_tower *tower = pass->tower;
-    const size_t first = panel * DIP_PANEL;
-    const size_t rows = dip_panel_rows(pass->n, panel);
-    const size_t last = tower->n_layers - 1;
-    const size_t d = tower->output;
-    for (size_t i = first; i < first + rows; i++) {
-        /* u = z / |z| */
-        dip_vec_normalise_backward(d, pass->u + i * d, pass->norm[i], pass->du + i * d,
-                                   pass->dlayer[last] + i * d);
-    }
-    for (size_t l = last + 1; l-- > 0;) {
-        const dip_layer *layer = &tower->layer[l];
-        dip_real *dout = pass->dlayer[l] + first * layer->out;
-        dip_real *din = (l > 0 ? pass->dlayer[l - 1] : pass->dx) + first * layer->in;
-        /* out = in W + b, so din = dout W^T */
-        dip_gemm(rows, layer->in, layer->out, 1, (dip_operand){dout, layer->out, false},
-                 (dip_operand){params->list[layer->weight].value, layer->out, true}, 0, din,
-                 layer->in);
-        if (l > 0) {
-            dip_vec_relu_backward(rows * layer->in, pass->layer[l - 1] + first * layer->in, din);
-        }
-    }
-}
-
-/* dW += in^T dout, one block of W at a time. */
-static void weight_gradient(const dip_pass *pass, dip_params *params, size_t l) {
-    const dip_layer *layer = &pass->tower->layer[l];
-    const dip_real *in = l > 0 ? pass->layer[l - 1] : pass->x;
-    dip_real *dw = params->list[layer->weight].gradient;
-    const size_t across = (layer->out + WEIGHT_COLUMNS - 1) / WEIGHT_COLUMNS;
-    const size_t down = (layer->in + WEIGHT_ROWS - 1) / WEIGHT_ROWS;
-#pragma omp parallel for schedule(static, 1) num_threads(pass->threads)
-    for (size_t b = 0; b < down * across; b++) {
-        const size_t row = b / across * WEIGHT_ROWS;
-        const size_t column = b % across * WEIGHT_COLUMNS;
-        const size_t rows = layer->in - row < WEIGHT_ROWS ? layer->in - row : WEIGHT_ROWS;
-        const size_t columns =
-            layer->out - column < WEIGHT_COLUMNS ? layer->out - column : WEIGHT_COLUMNS;
-        dip_gemm(rows, columns, pass->n, 1, (dip_operand){in + row, layer->in, true},
-                 (dip_operand){pass->dlayer[l] + column, layer->out, false}, 1,
-                 dw + row * layer->out + column, layer->out);
-    }
-}
-
-/* db += sum over the batch of dout, columns on different threads, rows always in order. */
-static void bias_gradient(const dip_pass *pass, dip_params *params, size_t l) {
-    const dip_layer *layer = &pass->tower->layer[l];
-    dip_real *db = params->list[layer->bias].gradient;
-    const size_t blocks = (layer->out + BIAS_COLUMNS - 1) / BIAS_COLUMNS;
-#pragma omp parallel for schedule(static) num_threads(pass->threads)
-    for (size_t b = 0; b < blocks; b++) {
-        const size_t column = b * BIAS_COLUMNS;
-        const size_t width =
-            layer->out - column < BIAS_COLUMNS ? layer->out - column : BIAS_COLUMNS;
-        for (size_t i = 0; i < pass->n; i++) {
-            dip_vec_axpy(width, 1, pass->dlayer[l] + i * layer->out + column, db + column);
-        }
-    }
-}
-
-/* ddefault_f += sum of dx_f over the examples that took the default. */
-static void default_gradient(const dip_pass *pass, dip_params *params) {
-    const dip_tower *tower = pass->tower;
-    dip_real *gradient = params->list[tower->fallback].gradient;
-#pragma omp parallel for schedule(static) num_threads(pass->threads)
-    for (size_t f = 0; f < tower->n_blocks; f++) {
-        const dip_block *block = &tower->block[f];
-        for (size_t i = 0; i < pass->n; i++) {
-            const dip_span *span = &pass->span[i * tower->n_blocks + f];
-            if (span->n == 0 && !span->has_number) {
-                dip_vec_axpy(block->width, 1, pass->dx + i * tower->input + block->offset,
-                             gradient + block->offset);
-            }
-        }
-    }
-}
-
-void dip_pass_backward(dip_pass *pass, dip_params *params) {
-    const size_t panels = dip_panel_count(pass->n);
-#pragma omp parallel for schedule(static, 1) num_threads(pass->threads)
-    for (size_t panel = 0; panel < panels; panel++) {
-        backward_panel(pass, params, panel);
-    }
-    for (size_t l = 0; l < pass->tower->n_layers; l++) {
-        weight_gradient(pass, params, l);
-        bias_gradient(pass, params, l);
-    }
-    default_gradient(pass, params);
 }
 
 void dip_pass_free(dip_pass *pass) {

@@ -29,26 +29,31 @@ typedef struct dip_view {
     uint64_t step;
 } dip_view;
 
-/* Values of block f of example i that are pooled: kept[start .. start + n). n = 0 means the
- * default. */
+/* Values of block f of example i that are pooled: kept[start .. start + n). With n = 0 the block is
+ * the number, or the default when that is NaN. */
 typedef struct dip_span {
     size_t start;
     uint32_t n;
-    bool has_number; /* a plain number is present */
+    float number;
 } dip_span;
+
+static inline bool dip_span_has_number(const dip_span *span) {
+    return span->number == span->number;
+}
 
 typedef struct dip_pass {
     const dip_tower *tower;
     size_t capacity; /* largest batch */
     size_t n;        /* examples in the current batch */
+    uint64_t mask;   /* features masked in all of them */
     int threads;
     dip_real *x;                   /* [B x I] */
     dip_real *layer[DIP_LIST_MAX]; /* [B x out] outputs of the layers; the last one is z */
-    dip_real *u;                   /* [B x D] */
-    dip_real *norm;                /* [B] |z| */
-    dip_real *du;                  /* [B x D] gradient of the loss by u, filled by the losses */
-    dip_real *dx;                  /* [B x I]; NULL in a pass without backward */
     dip_real *dlayer[DIP_LIST_MAX];
+    dip_real *u;    /* [B x D] */
+    dip_real *norm; /* [B] |z| */
+    dip_real *du;   /* [B x D] gradient of the loss by u, filled by the losses */
+    dip_real *dx;   /* [B x I]; NULL in a pass without backward */
     dip_span *span; /* [B x F] */
     int32_t *kept;  /* table rows of pooled values */
     size_t kept_capacity;
@@ -56,6 +61,10 @@ typedef struct dip_pass {
 
 dip_status dip_pass_create(dip_pass *pass, const dip_tower *tower, size_t capacity, int threads,
                            bool with_backward, dip_error *err);
+
+/* Without x and the layers: for arithmetics that keep their own. With backward. */
+dip_status dip_pass_create_ends(dip_pass *pass, const dip_tower *tower, size_t capacity,
+                                int threads, dip_error *err);
 
 /* Resolves the features of n rows of an entity into pass->span and pass->kept.
  * DIP_ERR_MEMORY is the only failure. */
@@ -68,6 +77,9 @@ void dip_pass_forward(dip_pass *pass, const dip_params *params);
 /* From pass->du: dx, and gradients of layers and defaults added to params. Table gradients are left
  * in dx for the sparse update. */
 void dip_pass_backward(dip_pass *pass, dip_params *params);
+
+/* Block f of example i, [width of the block]. */
+void dip_pass_pool(const dip_pass *pass, const dip_params *params, size_t i, size_t f, dip_real *x);
 
 /* The factor of each pooled value: 1/n (mean), 1 (sum) or 1/sqrt(n). */
 dip_real dip_pool_factor(int pool, uint32_t n);

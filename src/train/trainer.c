@@ -124,6 +124,7 @@ void dip_trainer_fill(dip_trainer *trainer, dip_batch *batch) {
                          .item = trainer->item,
                          .n_self = trainer->n_self,
                          .self = trainer->self,
+                         .self_items = trainer->n_pool,
                          .masks = dip_augmenter_draw(&trainer->augmenter, (uint64_t)trainer->step),
                          .step = (uint64_t)trainer->step};
 }

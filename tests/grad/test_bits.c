@@ -6,6 +6,7 @@
  * gradients, so that all cuts of the work are in play.
  */
 #include "engine/engine.h"
+#include "grad/plenty.h"
 #include "grad/tiny.h"
 
 #include <omp.h>
@@ -17,73 +18,7 @@
 
 #include <cmocka.h>
 
-enum {
-    ITEMS = 3000,
-    FEATURES = 3,
-    TAGS = 60,
-    LONGEST_BAG = 9,
-    PAIRS = 300,
-    SELF = 200,
-    STEPS = 20,
-    BIG_PAIRS = 1024,
-    BIG_STEPS = 3
-};
-
-/* Items with an id, a bag and a number; queries are items. */
-typedef struct world {
-    dip_dataset dataset;
-    dip_table tables[2];
-    dip_feature features[FEATURES];
-    dip_column columns[FEATURES];
-    int32_t id[ITEMS];
-    int64_t offsets[ITEMS + 1];
-    int32_t tags[ITEMS * LONGEST_BAG];
-    float price[ITEMS];
-    int64_t item_count[ITEMS];
-} world;
-
-static int32_t draw_below(uint64_t *state, int32_t n) {
-    return (int32_t)((tiny_noise(state) + 1) / 2 * n);
-}
-
-static void fill_columns(world *w) {
-    uint64_t state = 99;
-    for (int32_t i = 0; i < ITEMS; i++) {
-        w->id[i] = i % 50 == 49 ? -1 : i;
-        w->price[i] = (float)tiny_noise(&state);
-        w->item_count[i] = 1 + draw_below(&state, 100);
-        w->dataset.n_pairs[0] += w->item_count[i];
-        w->offsets[i + 1] = w->offsets[i];
-        for (int32_t left = draw_below(&state, LONGEST_BAG + 1); left > 0; left--) {
-            w->tags[w->offsets[i + 1]++] = draw_below(&state, TAGS);
-        }
-    }
-    w->columns[0] = (dip_column){.codes = w->id};
-    w->columns[1] = (dip_column){.offsets = w->offsets, .codes = w->tags};
-    w->columns[2] = (dip_column){.numbers = w->price};
-}
-
-static world *make_world(void) {
-    world *w = calloc(1, sizeof *w);
-    assert_non_null(w);
-    fill_columns(w);
-    snprintf(w->tables[0].name, sizeof w->tables[0].name, "id");
-    snprintf(w->tables[1].name, sizeof w->tables[1].name, "tags");
-    w->tables[0].rows = ITEMS;
-    w->tables[1].rows = TAGS;
-    w->features[0] = (dip_feature){.type = DIP_FEATURE_ID, .table = 0, .deviation = 1};
-    w->features[1] = (dip_feature){.type = DIP_FEATURE_BAG, .table = 1, .deviation = 1};
-    w->features[2] = (dip_feature){.type = DIP_FEATURE_NUMERIC, .table = -1, .deviation = 1};
-    w->dataset.schema.tables = w->tables;
-    w->dataset.schema.n_tables = 2;
-    w->dataset.schema.queries_are_items = true;
-    w->dataset.schema.items.n_features = FEATURES;
-    w->dataset.schema.items.features = w->features;
-    w->dataset.items.n = ITEMS;
-    w->dataset.items.columns = w->columns;
-    w->dataset.item_count = w->item_count;
-    return w;
-}
+enum { ITEMS = PLENTY_ITEMS, PAIRS = 300, SELF = 200, STEPS = 20, BIG_PAIRS = 1024, BIG_STEPS = 3 };
 
 /* ---- one run --------------------------------------------------------------------------------- */
 
@@ -92,6 +27,7 @@ typedef struct run {
     const char *optimizer;
     const char *hidden;
     const char *dim;
+    const char *precision;
     size_t pairs;
     size_t steps;
     const char *threads;
@@ -106,6 +42,7 @@ static void configure(dip_config *config, const run *r) {
     tiny_set(config, "ssl.batch", "0");
     tiny_set(config, "model.hidden", r->hidden);
     tiny_set(config, "model.dim", r->dim);
+    tiny_set(config, "train.precision", r->precision);
     tiny_set(config, "train.optimizer", r->optimizer);
     tiny_set(config, "train.logq", "exact");
     tiny_set(config, "train.mask_hits", "yes");
@@ -121,8 +58,8 @@ static void make_step(dip_engine *engine, const run *r, size_t step) {
     dip_losses losses;
     dip_error err = {0};
     for (size_t i = 0; i < r->pairs; i++) {
-        query[i] = draw_below(&state, ITEMS);
-        item[i] = draw_below(&state, ITEMS / 4);
+        query[i] = plenty_below(&state, ITEMS);
+        item[i] = plenty_below(&state, ITEMS / 4);
     }
     for (size_t i = 0; i < SELF; i++) {
         self[i] = (int32_t)((i * 7 + step) % ITEMS);
@@ -140,7 +77,7 @@ static void make_step(dip_engine *engine, const run *r, size_t step) {
     dip_engine_update(engine, 0.05);
 }
 
-static dip_engine *train(const world *w, const run *r) {
+static dip_engine *train(const plenty *w, const run *r) {
     dip_config config;
     dip_engine *engine = NULL;
     dip_error err = {0};
@@ -161,13 +98,13 @@ static void assert_same_bits(dip_engine *a, dip_engine *b, const run *r) {
     for (size_t t = 0; t < left->n; t++) {
         const size_t bytes = dip_param_size(&left->list[t]) * sizeof(dip_real);
         if (memcmp(left->list[t].value, right->list[t].value, bytes) != 0) {
-            fail_msg("%s, %s: tensor %s differs between 1 and %s threads", r->method, r->optimizer,
-                     left->list[t].name, r->threads);
+            fail_msg("%s, %s, %s: tensor %s differs between 1 and %s threads", r->method,
+                     r->optimizer, r->precision, left->list[t].name, r->threads);
         }
     }
 }
 
-static void assert_moved(dip_engine *trained, const world *w, const run *r) {
+static void assert_moved(dip_engine *trained, const plenty *w, const run *r) {
     run start = *r;
     start.steps = 0;
     dip_engine *engine = train(w, &start);
@@ -181,7 +118,7 @@ static void assert_moved(dip_engine *trained, const world *w, const run *r) {
 }
 
 /* Threads 1 (twice), 2 and 3 against the first run. */
-static void compare_threads(const world *w, run r) {
+static void compare_threads(const plenty *w, run r) {
     const char *const threads[] = {"1", "2", "3"};
     r.threads = "1";
     dip_engine *first = train(w, &r);
@@ -199,16 +136,22 @@ static void compare_threads(const world *w, run r) {
 
 static void twenty_steps_have_the_same_bits_for_1_2_and_3_threads(void **state) {
     (void)state;
-    const char *const methods[][2] = {{"cfm", "adagrad"},
-                                      {"dropout", "adam"},
-                                      {"feature-dropout", "sgd"},
-                                      {"spread-out", "adagrad"},
-                                      {"spread-out-square", "adagrad"},
-                                      {"spread-out-moments", "adam"}};
-    world *w = make_world();
+    const char *const methods[][3] = {{"cfm", "adagrad", "fp32"},
+                                      {"dropout", "adam", "fp32"},
+                                      {"feature-dropout", "sgd", "fp32"},
+                                      {"spread-out", "rowwise-adagrad", "fp32"},
+                                      {"spread-out-square", "adagrad", "fp32"},
+                                      {"spread-out-moments", "adam", "fp32"},
+                                      {"cfm", "adagrad", "bf16"},
+                                      {"dropout", "rowwise-adagrad", "bf16"},
+                                      {"feature-dropout", "sgd", "bf16"},
+                                      {"spread-out", "adam", "bf16"},
+                                      {"spread-out-square", "adagrad", "bf16"}};
+    plenty *w = plenty_make();
     for (size_t m = 0; m < sizeof methods / sizeof methods[0]; m++) {
         const run r = {.method = methods[m][0],
                        .optimizer = methods[m][1],
+                       .precision = methods[m][2],
                        .hidden = "70,20",
                        .dim = "8",
                        .pairs = PAIRS,
@@ -221,13 +164,16 @@ static void twenty_steps_have_the_same_bits_for_1_2_and_3_threads(void **state) 
 /* Products large enough that a matrix library may want to share them out over its own threads. */
 static void large_products_have_the_same_bits_for_1_2_and_3_threads(void **state) {
     (void)state;
-    const run r = {.method = "cfm",
-                   .optimizer = "adagrad",
-                   .hidden = "600,128",
-                   .dim = "64",
-                   .pairs = BIG_PAIRS,
-                   .steps = BIG_STEPS};
-    world *w = make_world();
+    run r = {.method = "cfm",
+             .optimizer = "adagrad",
+             .precision = "fp32",
+             .hidden = "600,128",
+             .dim = "64",
+             .pairs = BIG_PAIRS,
+             .steps = BIG_STEPS};
+    plenty *w = plenty_make();
+    compare_threads(w, r);
+    r.precision = "bf16";
     compare_threads(w, r);
     free(w);
 }
@@ -238,11 +184,12 @@ static void the_openmp_default_does_not_change_the_bits(void **state) {
     const int before = omp_get_max_threads();
     run r = {.method = "cfm",
              .optimizer = "adagrad",
+             .precision = "fp32",
              .hidden = "600,128",
              .dim = "64",
              .pairs = BIG_PAIRS,
              .steps = BIG_STEPS};
-    world *w = make_world();
+    plenty *w = plenty_make();
     r.threads = "1";
     omp_set_num_threads(1);
     dip_engine *one = train(w, &r);

@@ -47,7 +47,7 @@ static softmax_case *make_case(void) {
     dip_error err = {0};
     uint64_t state = 12;
     assert_non_null(c);
-    assert_int_equal(dip_softmax_create(&c->softmax, PAIRS, 1, &err), DIP_OK);
+    assert_int_equal(dip_softmax_create(&c->softmax, PAIRS, PAIRS, 1, &err), DIP_OK);
     for (size_t i = 0; i < MANY; i++) {
         c->u[i] = tiny_noise(&state);
         c->v[i] = tiny_noise(&state);
@@ -256,7 +256,14 @@ static void a_step_does_not_depend_on_the_order_of_the_batch(void **state) {
     for (size_t m = 0; m < sizeof methods / sizeof methods[0]; m++) {
         dip_engine *a = create_engine(&world, methods[m]);
         dip_engine *b = create_engine(&world, methods[m]);
-        dip_batch batch = {TINY_BATCH, QUERY, ITEM, TINY_BATCH, SELF, {.h = 0x25, .g = 0x1a}, 4};
+        dip_batch batch = {.n = TINY_BATCH,
+                           .query = QUERY,
+                           .item = ITEM,
+                           .n_self = TINY_BATCH,
+                           .self = SELF,
+                           .self_items = TINY_ITEMS,
+                           .masks = {.h = 0x25, .g = 0x1a},
+                           .step = 4};
         const dip_losses first = step_of(a, &batch);
         batch.query = query;
         batch.item = item;
@@ -288,7 +295,14 @@ static void outputs_under(dip_engine *engine, const tiny_world *world, uint64_t 
 static double self_loss(dip_engine *engine, uint64_t h, uint64_t g) {
     dip_losses losses = {0};
     dip_error err = {0};
-    const dip_batch batch = {TINY_BATCH, QUERY, ITEM, TINY_BATCH, SELF, {.h = h, .g = g}, 4};
+    const dip_batch batch = {.n = TINY_BATCH,
+                             .query = QUERY,
+                             .item = ITEM,
+                             .n_self = TINY_BATCH,
+                             .self = SELF,
+                             .self_items = TINY_ITEMS,
+                             .masks = {.h = h, .g = g},
+                             .step = 4};
     assert_int_equal(dip_engine_compute(engine, &batch, &losses, &err), DIP_OK);
     return losses.self;
 }

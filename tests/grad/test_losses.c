@@ -37,7 +37,7 @@ static void fill_units(dip_real *rows, size_t n, size_t d, uint64_t state) {
 
 static void create_softmax(dip_softmax *softmax, size_t n) {
     dip_error err = {0};
-    assert_int_equal(dip_softmax_create(softmax, n, 1, &err), DIP_OK);
+    assert_int_equal(dip_softmax_create(softmax, n, n, 1, &err), DIP_OK);
 }
 
 /* ---- softmax --------------------------------------------------------------------------------- */

@@ -258,7 +258,7 @@ static void count_spans(const pass_case *k, size_t *values, size_t *defaults) {
     *defaults = 0;
     for (size_t s = 0; s < k->pass.n * k->pass.tower->n_blocks; s++) {
         *values += k->pass.span[s].n;
-        *defaults += k->pass.span[s].n == 0 && !k->pass.span[s].has_number;
+        *defaults += k->pass.span[s].n == 0 && !dip_span_has_number(&k->pass.span[s]);
     }
 }
 
@@ -324,7 +324,7 @@ static void feature_dropout_keeps_masks_and_one_feature(void **state) {
             const dip_span *span = &k->pass.span[i * TINY_ITEM_FEATURES];
             size_t alive = 0;
             for (size_t f = 0; f < TINY_ITEM_FEATURES; f++) {
-                alive += span[f].n > 0 || span[f].has_number;
+                alive += span[f].n > 0 || dip_span_has_number(&span[f]);
             }
             assert_true(setting.view.mask == 0 ? alive > 0 : span[1].n == 0);
         }

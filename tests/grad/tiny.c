@@ -150,20 +150,12 @@ void tiny_set(dip_config *config, const char *key, const char *text) {
 }
 
 void tiny_config_make(dip_config *config) {
-    static const char *const SETTINGS[][2] = {{"threads", "1"},
-                                              {"model.dim", "3"},
-                                              {"model.hidden", "5,4"},
-                                              {"train.batch", "8"},
-                                              {"train.optimizer", "sgd"},
-                                              {"train.rate", "1"},
-                                              {"train.temperature", "0.4"},
-                                              {"train.logq", "none"},
-                                              {"train.mask_hits", "no"},
-                                              {"ssl.method", "none"},
-                                              {"ssl.alpha", "0.7"},
-                                              {"ssl.dropout", "0.4"},
-                                              {"ssl.temperature", "0.3"},
-                                              {"ssl.batch", "7"}};
+    static const char *const SETTINGS[][2] = {
+        {"threads", "1"},          {"model.dim", "3"},           {"model.hidden", "5,4"},
+        {"train.batch", "8"},      {"train.precision", "fp32"},  {"train.optimizer", "sgd"},
+        {"train.rate", "1"},       {"train.temperature", "0.4"}, {"train.logq", "none"},
+        {"train.mask_hits", "no"}, {"ssl.method", "none"},       {"ssl.alpha", "0.7"},
+        {"ssl.dropout", "0.4"},    {"ssl.temperature", "0.3"},   {"ssl.batch", "7"}};
     dip_options_default(&dip_config_table, config, sizeof *config);
     for (size_t i = 0; i < sizeof SETTINGS / sizeof SETTINGS[0]; i++) {
         tiny_set(config, SETTINGS[i][0], SETTINGS[i][1]);
@@ -182,6 +174,7 @@ dip_batch tiny_batch_make(const tiny_world *world, const dip_config *config, uin
                        .query = is_same ? BATCH_QUERY_ITEMS : BATCH_QUERY_OWN,
                        .item = BATCH_ITEM,
                        .n_self = TINY_BATCH,
+                       .self_items = TINY_ITEMS,
                        .self = BATCH_SELF,
                        .masks = dip_augmenter_draw(&augmenter, step),
                        .step = step};

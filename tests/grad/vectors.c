@@ -63,6 +63,7 @@ vector_file *vector_read(const char *name) {
     snprintf(file->name, sizeof file->name, "%s.txt", name);
     snprintf(path, sizeof path, "%s/tests/vectors/%s", DIP_SOURCE_DIR, file->name);
     dip_options_default(&dip_config_table, &file->config, sizeof file->config);
+    tiny_set(&file->config, "train.precision", "fp32");
     FILE *stream = fopen(path, "r");
     if (stream == NULL) {
         fail_msg("cannot open %s", path);

@@ -128,7 +128,7 @@ static void without_a_view_everything_is_kept(void **state) {
             assert_int_equal(w->pass.kept[span_of(w, i, ID)->start], (int32_t)i);
             assert_int_equal(kept_of(w, i, SHORT_BAG), (1 << SHORT) - 1);
             assert_int_equal(kept_of(w, i, LONG_BAG), (1 << LONG) - 1);
-            assert_true(span_of(w, i, NUMBER)->has_number);
+            assert_true(dip_span_has_number(span_of(w, i, NUMBER)));
             assert_int_equal(span_of(w, i, NUMBER)->n, 0);
         }
         free_world(w);
@@ -153,7 +153,7 @@ static void values_are_dropped_at_their_rate(void **state) {
                 dropped[j] += ((kept >> j) & 1) == 0;
             }
             assert_int_equal(span_of(w, i, ID)->n, 1); /* no bag, so nothing is dropped */
-            assert_true(span_of(w, i, NUMBER)->has_number);
+            assert_true(dip_span_has_number(span_of(w, i, NUMBER)));
         }
         int64_t sum = 0;
         for (size_t j = 0; j < LONG; j++) {
@@ -349,7 +349,7 @@ static void kept_values_are_pooled(void **state) {
 /* ---- feature dropout ------------------------------------------------------------------------- */
 
 static bool is_masked(const world *w, size_t i, size_t f) {
-    return span_of(w, i, f)->n == 0 && !span_of(w, i, f)->has_number;
+    return span_of(w, i, f)->n == 0 && !dip_span_has_number(span_of(w, i, f));
 }
 
 /* When all would be masked one stays, so a feature is masked with p - p^F / F. */

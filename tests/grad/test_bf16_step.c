@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One step with products in bfloat16 against the same step in float: losses, and the gradient of
+ * every tensor, tables included. With plain SGD at rate 1 the change of a parameter is its gradient.
+ *
+ * A product rounds its operands to 8 bits of mantissa, which moves a gradient by about a percent of
+ * its norm where there is no hidden layer. A hidden unit whose input is within the rounding of 0
+ * changes its side, and about one in 500 does: this adds noise of sqrt(1/500) = 4.5% a layer, but
+ * it has no direction. So two things are checked: the error, and the length of the gradient along
+ * the exact one, where a wrong or missing term would show.
+ */
+#include "check.h"
+#include "engine/engine.h"
+#include "grad/plenty.h"
+#include "grad/tiny.h"
+
+enum { PAIRS = 300, SELF = 205, MAX_TENSORS = 64 };
+
+#define LINEAR_TOLERANCE 0.02 /* measured: 0.009 without a hidden layer */
+#define HIDDEN_TOLERANCE 0.15 /* measured: 0.076 with one, 0.093 with two */
+#define LENGTH_TOLERANCE 0.03 /* measured: 0.016 */
+
+typedef struct setting {
+    const char *name;
+    const char *keys[6][2];
+    dip_masks masks;
+} setting;
+
+static void configure(dip_config *config, const setting *s, const char *precision) {
+    tiny_config_make(config);
+    tiny_set(config, "train.batch", "300");
+    tiny_set(config, "ssl.batch", "205");
+    tiny_set(config, "threads", "2");
+    tiny_set(config, "train.optimizer", "sgd");
+    tiny_set(config, "model.dim", "24");
+    tiny_set(config, "model.hidden", "70,40");
+    tiny_set(config, "train.precision", precision);
+    for (size_t k = 0; k < 6 && s->keys[k][0] != NULL; k++) {
+        tiny_set(config, s->keys[k][0], s->keys[k][1]);
+    }
+}
+
+static dip_batch make_batch(const setting *s) {
+    static int32_t query[PAIRS];
+    static int32_t item[PAIRS];
+    static int32_t self[SELF];
+    uint64_t random = 11;
+    for (size_t i = 0; i < PAIRS; i++) {
+        query[i] = plenty_below(&random, PLENTY_ITEMS);
+        item[i] = plenty_below(&random, 600);
+    }
+    for (size_t i = 0; i < SELF; i++) {
+        self[i] = (int32_t)i * 7;
+    }
+    return (dip_batch){.n = PAIRS,
+                       .query = query,
+                       .item = item,
+                       .n_self = SELF,
+                       .self = self,
+                       .self_items = PLENTY_ITEMS,
+                       .masks = s->masks,
+                       .step = 3};
+}
+
+/* The step's gradients, tensor by tensor; the caller frees them. */
+static dip_losses step_of(const plenty *world, const setting *s, const char *precision,
+                          float *gradient[MAX_TENSORS], size_t size[MAX_TENSORS], size_t *n) {
+    dip_config config;
+    dip_engine *engine = NULL;
+    dip_losses losses;
+    configure(&config, s, precision);
+    check_ok(dip_engine_create(&engine, &world->dataset, &config, check_error()));
+    const dip_params *params = &dip_engine_towers(engine)->params;
+    const dip_batch batch = make_batch(s);
+    *n = params->n;
+    for (size_t t = 0; t < params->n; t++) {
+        size[t] = dip_param_size(&params->list[t]);
+        gradient[t] = malloc(size[t] * sizeof(float));
+        assert_non_null(gradient[t]);
+        memcpy(gradient[t], params->list[t].value, size[t] * sizeof(float));
+    }
+    check_ok(dip_engine_compute(engine, &batch, &losses, check_error()));
+    dip_engine_update(engine, 1);
+    for (size_t t = 0; t < params->n; t++) {
+        for (size_t e = 0; e < size[t]; e++) {
+            gradient[t][e] -= params->list[t].value[e];
+        }
+    }
+    dip_engine_free(engine);
+    return losses;
+}
+
+static void compare(const setting *s) {
+    plenty *world = plenty_make();
+    float *exact[MAX_TENSORS];
+    float *fast[MAX_TENSORS];
+    size_t size[MAX_TENSORS];
+    size_t n = 0;
+    double worst = 0;
+    double worst_length = 0;
+    const bool is_linear = strcmp(s->name, "one layer") == 0;
+    const dip_losses a = step_of(world, s, "fp32", exact, size, &n);
+    const dip_losses b = step_of(world, s, "bf16", fast, size, &n);
+    check_close(b.main, a.main, 2e-3);
+    check_close(b.self, a.self, 2e-3);
+    for (size_t t = 0; t < n; t++) {
+        double difference = 0;
+        double norm = 0;
+        double along = 0;
+        for (size_t e = 0; e < size[t]; e++) {
+            difference += pow((double)fast[t][e] - (double)exact[t][e], 2);
+            norm += pow((double)exact[t][e], 2);
+            along += (double)exact[t][e] * (double)fast[t][e];
+        }
+        const double error = norm > 0 ? sqrt(difference / norm) : sqrt(difference);
+        const double length = norm > 0 ? fabs(along / norm - 1) : 0;
+        if (!(error <= (is_linear ? LINEAR_TOLERANCE : HIDDEN_TOLERANCE)) ||
+            !(length <= LENGTH_TOLERANCE)) {
+            fail_msg("%s: tensor %zu of %zu elements is off by %.3g of its norm %.3g, and its "
+                     "length by %.3g",
+                     s->name, t, size[t], error, sqrt(norm), length);
+        }
+        worst_length = length > worst_length ? length : worst_length;
+        worst = error > worst ? error : worst;
+        free(exact[t]);
+        free(fast[t]);
+    }
+    free(world);
+    print_message("%-30s losses %.5f %.5f, gradients within %.4f, length %.4f\n", s->name, b.main,
+                  b.self, worst, worst_length);
+}
+
+static void every_setting_agrees_with_float(void **state) {
+    (void)state;
+    const setting settings[] = {
+        {"supervised",
+         {{"ssl.method", "none"}, {"train.logq", "exact"}, {"train.mask_hits", "yes"}},
+         {0, 0}},
+        {"items as queries, all shared", {{"ssl.method", "none"}, {"model.share", "all"}}, {0, 0}},
+        {"complementary masks", {{"ssl.method", "cfm"}}, {0x5, 0x2}},
+        {"overlapping masks", {{"ssl.method", "rfm-no-complement"}}, {0x3, 0x6}},
+        {"one feature left", {{"ssl.method", "rfm"}}, {0x6, 0x1}},
+        {"features of 64 columns", {{"ssl.method", "cfm"}, {"model.dim", "64"}}, {0x5, 0x2}},
+        {"one layer", {{"ssl.method", "cfm"}, {"model.hidden", "33"}}, {0x5, 0x2}},
+        {"three layers, wide output",
+         {{"ssl.method", "cfm"}, {"model.hidden", "70,65,130"}},
+         {0x5, 0x2}},
+        {"values dropped", {{"ssl.method", "dropout"}}, {0, 0}},
+        {"features dropped", {{"ssl.method", "feature-dropout"}}, {0, 0}},
+        {"spread-out", {{"ssl.method", "spread-out"}}, {0, 0}},
+        {"spread-out, squares", {{"ssl.method", "spread-out-square"}}, {0, 0}},
+        {"hits and logQ off", {{"ssl.method", "none"}}, {0, 0}},
+        {"extra items", {{"ssl.method", "cfm"}, {"train.extra_negatives", "items"}}, {0x5, 0x2}},
+        {"extra views", {{"ssl.method", "cfm"}, {"train.extra_negatives", "views"}}, {0x5, 0x2}},
+        {"low temperature", {{"ssl.method", "none"}, {"train.temperature", "0.02"}}, {0, 0}},
+    };
+    for (size_t s = 0; s < sizeof settings / sizeof settings[0]; s++) {
+        compare(&settings[s]);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_setting_agrees_with_float),
+    };
+    return cmocka_run_group_tests_name("bf16 step", tests, NULL, NULL);
+}
