@@ -90,7 +90,7 @@ static void exp_tile(const dip_exp_tile *t) {
             const float x = fmaf(t->c[i * DIP_BLOCK + j], t->scale, -t->offset[j]) - t->shift[i];
             const float e = is_left_out(t, i, j) ? 0 : dip_exp(x);
             t->e[i * t->lde + j] = dip_bf16_round(e);
-            t->sum[i * DIP_LANES + j % DIP_LANES] += e;
+            t->sum[i * DIP_BF16_LANES + j % DIP_BF16_LANES] += e;
         }
     }
 }

@@ -25,7 +25,7 @@
 
 typedef uint16_t dip_bf16;
 
-enum { DIP_BLOCK = 64, DIP_LANES = 16 };
+enum { DIP_BLOCK = 64, DIP_BF16_LANES = 16 };
 
 static inline size_t dip_blocks(size_t columns) {
     return (columns + DIP_BLOCK - 1) / DIP_BLOCK;

@@ -14,7 +14,7 @@
 
 #include <immintrin.h>
 
-enum { ROWS = 6, VECTORS = DIP_BLOCK / DIP_LANES };
+enum { ROWS = 6, VECTORS = DIP_BLOCK / DIP_BF16_LANES };
 
 static inline __m512bh load_pairs(const dip_bf16 *x) {
     return (__m512bh)_mm512_loadu_si512(x);
@@ -32,14 +32,15 @@ tile_rows(size_t m, dip_left a, const dip_bf16 *b, size_t pairs, bool add, float
     __m512 sum[ROWS][VECTORS];
     for (size_t i = 0; i < m; i++) {
         for (size_t v = 0; v < VECTORS; v++) {
-            sum[i][v] = add ? _mm512_loadu_ps(c + i * ldc + v * DIP_LANES) : _mm512_setzero_ps();
+            sum[i][v] =
+                add ? _mm512_loadu_ps(c + i * ldc + v * DIP_BF16_LANES) : _mm512_setzero_ps();
         }
     }
     const dip_bf16 *at = a.data;
     for (size_t p = 0; p < pairs; p++) {
         __m512bh y[VECTORS];
         for (size_t v = 0; v < VECTORS; v++) {
-            y[v] = load_pairs(b + v * 2 * DIP_LANES);
+            y[v] = load_pairs(b + v * 2 * DIP_BF16_LANES);
         }
         for (size_t i = 0; i < m; i++) {
             const __m512bh x = broadcast_pair(at + i * a.row);
@@ -52,7 +53,7 @@ tile_rows(size_t m, dip_left a, const dip_bf16 *b, size_t pairs, bool add, float
     }
     for (size_t i = 0; i < m; i++) {
         for (size_t v = 0; v < VECTORS; v++) {
-            _mm512_storeu_ps(c + i * ldc + v * DIP_LANES, sum[i][v]);
+            _mm512_storeu_ps(c + i * ldc + v * DIP_BF16_LANES, sum[i][v]);
         }
     }
 }
@@ -102,7 +103,7 @@ static inline void store_rounded(dip_bf16 *y, __m512 x) {
 
 static void round_row(size_t n, const float *x, dip_bf16 *y) {
     size_t i = 0;
-    for (; i + DIP_LANES <= n; i += DIP_LANES) {
+    for (; i + DIP_BF16_LANES <= n; i += DIP_BF16_LANES) {
         store_rounded(y + i, _mm512_loadu_ps(x + i));
     }
     if (i < n) {
@@ -114,10 +115,10 @@ static void round_row(size_t n, const float *x, dip_bf16 *y) {
 /* Element 2j of the result is even(j) and element 2j + 1 is odd(j), for j = 0 ... 15 or 16 ... 31:
  * in the two-source permutation, index 32 + j means element j of the second source. */
 static inline __m512i pair_indices(int first) {
-    int16_t index[2 * DIP_LANES];
-    for (int j = 0; j < DIP_LANES; j++) {
+    int16_t index[2 * DIP_BF16_LANES];
+    for (int j = 0; j < DIP_BF16_LANES; j++) {
         index[2 * j] = (int16_t)(first + j);
-        index[2 * j + 1] = (int16_t)(2 * DIP_LANES + first + j);
+        index[2 * j + 1] = (int16_t)(2 * DIP_BF16_LANES + first + j);
     }
     return _mm512_loadu_si512(index);
 }
@@ -125,15 +126,15 @@ static inline __m512i pair_indices(int first) {
 static void interleave(size_t blocks, const dip_bf16 *even, const dip_bf16 *odd, size_t step,
                        dip_bf16 *out) {
     const __m512i low = pair_indices(0);
-    const __m512i high = pair_indices(DIP_LANES);
+    const __m512i high = pair_indices(DIP_BF16_LANES);
     for (size_t j = 0; j < blocks; j++) {
         for (size_t half = 0; half < 2; half++) {
-            const size_t column = j * DIP_BLOCK + half * 2 * DIP_LANES;
+            const size_t column = j * DIP_BLOCK + half * 2 * DIP_BF16_LANES;
             const __m512i x = _mm512_loadu_si512(even + column);
             const __m512i y = _mm512_loadu_si512(odd + column);
-            dip_bf16 *to = out + j * step + half * 4 * DIP_LANES;
+            dip_bf16 *to = out + j * step + half * 4 * DIP_BF16_LANES;
             _mm512_storeu_si512(to, _mm512_permutex2var_epi16(x, low, y));
-            _mm512_storeu_si512(to + 2 * DIP_LANES, _mm512_permutex2var_epi16(x, high, y));
+            _mm512_storeu_si512(to + 2 * DIP_BF16_LANES, _mm512_permutex2var_epi16(x, high, y));
         }
     }
 }
@@ -152,7 +153,7 @@ static inline __m256i relu16(const float *c, __m512 bias) {
 static void relu(size_t m, const float *c, const float *bias, dip_bf16 *h, size_t ldh,
                  dip_bf16 *packed) {
     for (size_t i = 0; i < m; i += 2) {
-        for (size_t j = 0; j < DIP_BLOCK; j += DIP_LANES) {
+        for (size_t j = 0; j < DIP_BLOCK; j += DIP_BF16_LANES) {
             const __m512 b = _mm512_loadu_ps(bias + j);
             const __m256i even = relu16(c + i * DIP_BLOCK + j, b);
             __m256i odd = _mm256_setzero_si256();
@@ -178,7 +179,7 @@ static inline __mmask16 odd_alive(__m512i h) {
 
 static void relu_backward(size_t m, const float *c, const dip_bf16 *h, dip_bf16 *d, size_t ldd,
                           dip_bf16 *packed, float *sum) {
-    for (size_t j = 0; j < DIP_BLOCK; j += DIP_LANES) {
+    for (size_t j = 0; j < DIP_BLOCK; j += DIP_BF16_LANES) {
         __m512 total = _mm512_loadu_ps(sum + j);
         for (size_t i = 0; i < m; i += 2) {
             const __m512i y = _mm512_loadu_si512(h + i * DIP_BLOCK + 2 * j);
@@ -224,7 +225,7 @@ static inline __mmask16 kept_columns(const dip_exp_tile *t, size_t i, size_t fir
     const __m512i items = _mm512_loadu_si512(t->column_item + first);
     unsigned out = _mm512_cmpeq_epi32_mask(items, _mm512_set1_epi32(t->row_item[i]));
     const ptrdiff_t own = t->positive + (ptrdiff_t)i - (ptrdiff_t)first;
-    if (own >= 0 && own < DIP_LANES) {
+    if (own >= 0 && own < DIP_BF16_LANES) {
         out &= ~(1u << own);
     }
     return (__mmask16)~out;
@@ -234,8 +235,8 @@ static void exp_tile(const dip_exp_tile *t) {
     const __m512 scale = _mm512_set1_ps(t->scale);
     for (size_t i = 0; i < t->m; i++) {
         const __m512 shift = _mm512_set1_ps(t->shift[i]);
-        __m512 sum = _mm512_loadu_ps(t->sum + i * DIP_LANES);
-        for (size_t j = 0; j < DIP_BLOCK; j += DIP_LANES) {
+        __m512 sum = _mm512_loadu_ps(t->sum + i * DIP_BF16_LANES);
+        for (size_t j = 0; j < DIP_BLOCK; j += DIP_BF16_LANES) {
             const __m512 c = _mm512_loadu_ps(t->c + i * DIP_BLOCK + j);
             const __m512 logit = _mm512_fmsub_ps(c, scale, _mm512_loadu_ps(t->offset + j));
             const __m512 e =
@@ -243,7 +244,7 @@ static void exp_tile(const dip_exp_tile *t) {
             store_rounded(t->e + i * t->lde + j, e);
             sum = _mm512_add_ps(sum, e);
         }
-        _mm512_storeu_ps(t->sum + i * DIP_LANES, sum);
+        _mm512_storeu_ps(t->sum + i * DIP_BF16_LANES, sum);
     }
 }
 

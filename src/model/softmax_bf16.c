@@ -15,12 +15,12 @@
 
 /* What one thread needs for a unit of rows. */
 struct dip_softmax_bf16_unit {
-    float c[DIP_SOFTMAX_UNIT * DIP_BLOCK];   /* a tile of products */
-    float sum[DIP_SOFTMAX_UNIT * DIP_LANES]; /* exponentials by row and lane */
-    float factor[DIP_SOFTMAX_UNIT];          /* w/(n tau) / Z */
-    float positive[DIP_SOFTMAX_UNIT];        /* u_i . v_i */
-    dip_bf16 *e;                             /* [unit x columns] */
-    dip_bf16 *rows;                          /* [unit x d] */
+    float c[DIP_SOFTMAX_UNIT * DIP_BLOCK];        /* a tile of products */
+    float sum[DIP_SOFTMAX_UNIT * DIP_BF16_LANES]; /* exponentials by row and lane */
+    float factor[DIP_SOFTMAX_UNIT];               /* w/(n tau) / Z */
+    float positive[DIP_SOFTMAX_UNIT];             /* u_i . v_i */
+    dip_bf16 *e;                                  /* [unit x columns] */
+    dip_bf16 *rows;                               /* [unit x d] */
 };
 
 typedef struct job {
@@ -216,10 +216,10 @@ static void exponentials(const job *j, dip_softmax_bf16_unit *unit, size_t first
 }
 
 /* Sums the lanes pairwise, always in the same tree. */
-static float fold(const float lanes[DIP_LANES]) {
-    float sum[DIP_LANES];
+static float fold(const float lanes[DIP_BF16_LANES]) {
+    float sum[DIP_BF16_LANES];
     memcpy(sum, lanes, sizeof sum);
-    for (size_t width = DIP_LANES / 2; width > 0; width /= 2) {
+    for (size_t width = DIP_BF16_LANES / 2; width > 0; width /= 2) {
         for (size_t l = 0; l < width; l++) {
             sum[l] += sum[l + width];
         }
@@ -230,7 +230,7 @@ static float fold(const float lanes[DIP_LANES]) {
 static void finish_rows(const job *j, dip_softmax_bf16_unit *unit, size_t first, size_t rows) {
     const dip_softmax_bf16 *s = j->softmax;
     for (size_t i = 0; i < rows; i++) {
-        const float z = fold(unit->sum + i * DIP_LANES);
+        const float z = fold(unit->sum + i * DIP_BF16_LANES);
         const float logit = fmaf(unit->positive[i], 1 / j->in->temperature, -s->offset[first + i]);
         unit->factor[i] = j->scale / z;
         s->row_loss[first + i] = log((double)z) + (double)s->shift[first + i] - (double)logit;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One step with products in bfloat16 against the same step in float: losses, and the gradient of
- * every tensor, tables included. With plain SGD at rate 1 the change of a parameter is its gradient.
+ * every tensor, tables included. With plain SGD at rate 1 the change of a parameter is its
+ * gradient.
  *
  * A product rounds its operands to 8 bits of mantissa, which moves a gradient by about a percent of
  * its norm where there is no hidden layer. A hidden unit whose input is within the rounding of 0

@@ -220,7 +220,7 @@ static void exponentials_have_the_bits_of_the_reference(void **state) {
     uint64_t random = 6;
     static float c[M * DIP_BLOCK];
     static dip_bf16 e[2][M * DIP_BLOCK];
-    static float sum[2][M * DIP_LANES];
+    static float sum[2][M * DIP_BF16_LANES];
     float offset[DIP_BLOCK];
     float shift[M];
     int32_t items[DIP_BLOCK + M];
@@ -253,7 +253,7 @@ static void exponentials_have_the_bits_of_the_reference(void **state) {
             both[k]->exp(&tile);
         }
         assert_memory_equal(e[0], e[1], sizeof e[0]);
-        check_same(sum[0], sum[1], M * DIP_LANES);
+        check_same(sum[0], sum[1], M * DIP_BF16_LANES);
     }
 }
 
