@@ -351,9 +351,9 @@ static size_t find_above(size_t n, const float *x, float bound) {
     }
     for (; i < n; i += LANES) {
         const size_t left = n - i < LANES ? n - i : LANES;
-        const lanes part = first_of(load(x + i, left), bounds, left);
-        const uint64_t bits = bits_above(part, bounds);
+        const uint64_t bits = bits_above(load(x + i, left), bounds);
         if (bits != 0) {
+            /* Lanes from `left` on hold 0, which may be above: the first of them stands for n. */
             return i + (size_t)__builtin_ctzll(bits);
         }
     }

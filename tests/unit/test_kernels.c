@@ -303,6 +303,12 @@ static void what_is_above_is_found_wherever_it_stands(void **state) {
             assert_int_equal(k->find_above(N, x, 1), at);
             assert_int_equal(k->find_above(at, x, 1), at);
             assert_int_equal(k->find_above(N, x, 2), N);
+            x[at] = -3;
+            for (size_t i = 0; i < N; i++) {
+                x[i] -= 5;
+            }
+            assert_int_equal(k->find_above(at, x, -4),
+                             at); /* what lies behind counts for nothing */
         }
     }
 }
