@@ -3,7 +3,7 @@
  * The time of a call of each vector kernel on each tier that the processor has, for a vector that
  * stays in the first-level cache and for one that does not, and the traffic that this makes:
  *
- *   kernels [n in cache] [n beyond]
+ *   bench_kernels [n in cache] [n beyond]
  *
  * Times are the shortest of several rounds, for the machine may be shared.
  */
@@ -185,16 +185,19 @@ static void fill(bench *b, size_t n, bool in_cache) {
     }
 }
 
+/* The best tier with a table of its own. */
+static int last_tier(void) {
+    const dip_isa best = dip_isa_of_processor();
+    return best < DIP_ISA_AVX512 ? (int)best : DIP_ISA_AVX512;
+}
+
 static void print_row(size_t kernel, bench *b) {
     const double bytes = KERNELS[kernel].traffic > 0 ? 4 * KERNELS[kernel].traffic * (double)b->n
                                                      : 4.0 * TABLE_WIDTH * (BAG + 1);
     printf("%-20s %9zu", KERNELS[kernel].name, KERNELS[kernel].traffic > 0 ? b->n : TABLE_WIDTH);
     double slowest = 0;
     double seconds = 0;
-    for (int isa = DIP_ISA_REFERENCE; isa <= (int)dip_isa_of_processor(); isa++) {
-        if (isa > DIP_ISA_AVX512) {
-            break; /* the same table */
-        }
+    for (int isa = DIP_ISA_REFERENCE; isa <= last_tier(); isa++) {
         seconds = time_call(KERNELS[kernel].run, dip_kernels_of((dip_isa)isa), b);
         slowest = isa == DIP_ISA_REFERENCE ? seconds : slowest;
         printf(" %11.1f ns %6.1f GB/s", 1e9 * seconds, 1e-9 * bytes / seconds);
@@ -203,7 +206,7 @@ static void print_row(size_t kernel, bench *b) {
 }
 
 static void *make(size_t n, size_t size) {
-    void *x = malloc(n * size);
+    void *x = aligned_alloc(64, (n * size + 63) / 64 * 64); /* as the library's own memory */
     if (x == NULL) {
         fprintf(stderr, "no memory for %zu bytes\n", n * size);
         exit(EXIT_FAILURE);
@@ -239,8 +242,8 @@ int main(int argc, char **argv) {
     static bench b;
     make_all(&b, most);
     printf("%-20s %9s", "", "n");
-    for (int isa = DIP_ISA_REFERENCE; isa <= (int)dip_isa_of_processor(); isa++) {
-        printf(isa > DIP_ISA_AVX512 ? "" : " %26s", dip_isa_name((dip_isa)isa));
+    for (int isa = DIP_ISA_REFERENCE; isa <= last_tier(); isa++) {
+        printf(" %26s", dip_isa_name((dip_isa)isa));
     }
     printf("\n");
     for (size_t s = 0; s < 2; s++) {

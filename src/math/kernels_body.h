@@ -17,8 +17,8 @@
 /* Vectors to a block of columns or scores: as many accumulators as AVX2 has registers for. */
 enum { LANES = 16, BLOCK = 4 * LANES };
 
-/* Rows that are asked for ahead of their use. From a table of 256 MB, bags of 20 rows of 64 take the
- * least time with 4 to 8, bags of 100 with 8 and more. */
+/* Rows that are asked for ahead of their use. From a table of 256 MB, bags of 20 rows of 64 take
+ * the least time with 4 to 8, bags of 100 with 8 and more. */
 enum { ROWS_AHEAD = 8 };
 
 /* ---- sums and maps --------------------------------------------------------------------------- */

@@ -27,7 +27,7 @@ dip_real dip_vec_dot(size_t n, const dip_real *x, const dip_real *y);
 /* max of x, -infinity when n = 0; -infinity entries are allowed, NaN entries are passed over */
 dip_real dip_vec_max(size_t n, const dip_real *x);
 
-/* x = exp(x - shift); the sum of the results. exp is within 1.5 units in the last place; what would
+/* x = exp(x - shift); the sum of the results. exp is within 1 unit in the last place; what would
  * be below the smallest normal float is 0, what would be above the largest is infinity, and NaN
  * stays NaN. */
 dip_real dip_vec_exp_sum(size_t n, dip_real shift, dip_real *x);

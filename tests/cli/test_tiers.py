@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One tier of instructions gives one model, to the bit, for any number of threads and at any pace."""
+"""One tier of instructions gives one model, to the bit, for any number of threads at any pace."""
 import hashlib
 import os
 import subprocess
