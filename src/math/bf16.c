@@ -102,8 +102,20 @@ const dip_bf16_kernels dip_bf16_reference = {.tile = tile,
                                              .relu_backward = relu_backward,
                                              .exp = exp_tile};
 
+#ifdef DIP_HAS_AVX
+extern const dip_bf16_kernels dip_bf16_avx512;
+
+const dip_bf16_kernels *dip_bf16_fast(void) {
+    return &dip_bf16_avx512;
+}
+#else
+const dip_bf16_kernels *dip_bf16_fast(void) {
+    return NULL;
+}
+#endif
+
 const dip_bf16_kernels *dip_bf16_get(void) {
-    const dip_bf16_kernels *fast = dip_bf16_avx512();
+    const dip_bf16_kernels *fast = dip_bf16_fast();
     return dip_isa_get() >= DIP_ISA_AVX512_BF16 && fast != NULL ? fast : &dip_bf16_reference;
 }
 

@@ -116,8 +116,9 @@ const dip_bf16_kernels *dip_bf16_get(void);
 
 extern const dip_bf16_kernels dip_bf16_reference;
 
-/* NULL where the compiler cannot make them; must not be called on a processor without them. */
-const dip_bf16_kernels *dip_bf16_avx512(void);
+/* For AVX-512 BF16; NULL where they were not built. Calling them takes a processor that has the
+ * instructions. */
+const dip_bf16_kernels *dip_bf16_fast(void);
 
 /* P(X^T) from rows of X, for the block of 64 rows of X that begins at x: X [m x columns], m <= 64,
  * row-major at stride ldx; out is block [ceil(columns / 2)][64][2]. Rows beyond m become zeros. */

@@ -8,8 +8,6 @@
  */
 #include "math/bf16.h"
 
-#if defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512DQ__)
-
 #include "math/exp.h"
 
 #include <immintrin.h>
@@ -248,21 +246,11 @@ static void exp_tile(const dip_exp_tile *t) {
     }
 }
 
-static const dip_bf16_kernels kernels = {.tile = tile,
-                                         .round = round_row,
-                                         .interleave = interleave,
-                                         .relu = relu,
-                                         .relu_backward = relu_backward,
-                                         .exp = exp_tile};
+extern const dip_bf16_kernels dip_bf16_avx512;
 
-const dip_bf16_kernels *dip_bf16_avx512(void) {
-    return &kernels;
-}
-
-#else
-
-const dip_bf16_kernels *dip_bf16_avx512(void) {
-    return NULL;
-}
-
-#endif
+const dip_bf16_kernels dip_bf16_avx512 = {.tile = tile,
+                                          .round = round_row,
+                                          .interleave = interleave,
+                                          .relu = relu,
+                                          .relu_backward = relu_backward,
+                                          .exp = exp_tile};

@@ -7,6 +7,9 @@ static dip_real element(dip_operand x, size_t i, size_t j) {
     return x.transposed ? x.data[j * x.stride + i] : x.data[i * x.stride + j];
 }
 
+void dip_gemm_obey_isa(void) {
+}
+
 /* The definition itself, for the gradient tests. */
 void dip_gemm(size_t m, size_t n, size_t k, dip_real alpha, dip_operand a, dip_operand b,
               dip_real beta, dip_real *c, size_t ldc) {
@@ -23,15 +26,34 @@ void dip_gemm(size_t m, size_t n, size_t k, dip_real alpha, dip_operand a, dip_o
 
 #else
 
+#include "math/isa.h"
+
 #include <assert.h>
 #include <dnnl.h>
 #include <omp.h>
+#include <pthread.h>
+
+/* oneDNN has its own choice of instructions; a lower tier that was asked for holds for it too. It
+ * refuses where it was used before, by the host program, and then keeps its choice. */
+static void limit_isa(void) {
+    static const dnnl_cpu_isa_t LIMIT[DIP_ISA_COUNT] = {
+        dnnl_cpu_isa_sse41, dnnl_cpu_isa_avx2, dnnl_cpu_isa_avx512_core_vnni, dnnl_cpu_isa_all};
+    if (dip_isa_get() < dip_isa_of_processor()) {
+        (void)dnnl_set_max_cpu_isa(LIMIT[dip_isa_get()]);
+    }
+}
+
+void dip_gemm_obey_isa(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, limit_isa);
+}
 
 /* dnnl_sgemm takes row-major operands. It runs on one thread inside a parallel region of several
  * threads; elsewhere, a region of one thread included, it would start its own, so it is told not
  * to. Its arguments are ours, so it cannot fail on them. */
 void dip_gemm(size_t m, size_t n, size_t k, dip_real alpha, dip_operand a, dip_operand b,
               dip_real beta, dip_real *c, size_t ldc) {
+    dip_gemm_obey_isa();
     const bool is_alone = !omp_in_parallel();
     const int threads = omp_get_max_threads();
     if (is_alone) {

@@ -24,6 +24,10 @@ typedef struct dip_operand {
 void dip_gemm(size_t m, size_t n, size_t k, dip_real alpha, dip_operand a, dip_operand b,
               dip_real beta, dip_real *c, size_t ldc);
 
+/* Holds oneDNN to the tier of math/isa.h. dip_gemm does it; whoever calls oneDNN otherwise does it
+ * first. Thread-safe. */
+void dip_gemm_obey_isa(void);
+
 /* Rows of a panel: enough for an efficient product, few enough that a batch of 1024
  * divides among eight threads. */
 enum { DIP_PANEL = 128 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "math/topk.h"
 
+#include "math/kernels.h"
+
 #include <math.h>
 #include <stdbool.h>
 
@@ -43,11 +45,23 @@ static void sift_down(dip_topk *top, size_t n, float score, int64_t row) {
     place(top, at, score, row);
 }
 
+/* The score that an entry of this row or a later one must exceed: that of the worst held, or the
+ * next one down as long as a tie would be won. */
+static float find_bound(const dip_topk *top, int64_t row) {
+    if (top->n < top->k) {
+        return -INFINITY;
+    }
+    return row < top->row[0] ? nextafterf(top->score[0], -INFINITY) : top->score[0];
+}
+
+/* Most scores of a long stream are below the worst held, and the kernel skips those by the block.
+ * NaN and -INFINITY are above no bound. */
 void dip_topk_offer(dip_topk *top, int64_t first, const float *scores, size_t n) {
-    float worst = top->n == top->k ? top->score[0] : -INFINITY;
+    const dip_kernels *kernels = dip_kernels_get();
     for (size_t i = 0; i < n; i++) {
-        if (!(scores[i] >= worst) || scores[i] == -INFINITY) {
-            continue;
+        i += kernels->find_above(n - i, scores + i, find_bound(top, first + (int64_t)i));
+        if (i == n) {
+            return;
         }
         const int64_t row = first + (int64_t)i;
         if (top->n < top->k) {
@@ -55,7 +69,6 @@ void dip_topk_offer(dip_topk *top, int64_t first, const float *scores, size_t n)
         } else if (!is_worse(scores[i], row, top, 0)) {
             sift_down(top, top->k, scores[i], row);
         }
-        worst = top->n == top->k ? top->score[0] : -INFINITY;
     }
 }
 

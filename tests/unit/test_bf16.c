@@ -42,10 +42,10 @@ static void check_same(const float *a, const float *b, size_t n) {
 
 /* The kernels under test; skips where the processor has none. */
 static const dip_bf16_kernels *fast(void) {
-    if (dip_isa_of_processor() < DIP_ISA_AVX512_BF16 || dip_bf16_avx512() == NULL) {
+    if (dip_isa_of_processor() < DIP_ISA_AVX512_BF16 || dip_bf16_fast() == NULL) {
         skip();
     }
-    return dip_bf16_avx512();
+    return dip_bf16_fast();
 }
 
 static void rounding_takes_the_nearest_and_ties_to_even(void **state) {
