@@ -2,13 +2,9 @@
 #include "engine/optimizer.h"
 
 #include "base/mem.h"
-#include "math/vec.h"
 
 #include <math.h>
 #include <string.h>
-
-#define ADAGRAD_FLOOR ((dip_real)1e-10)
-#define ADAM_FLOOR ((dip_real)1e-8)
 
 /* Whether the tensor has one sum of squares a row. */
 static bool is_rowwise(const dip_optimizer *optimizer, const dip_param *param) {
@@ -74,72 +70,51 @@ size_t dip_optimizer_second_size(const dip_optimizer *optimizer, const dip_param
 
 dip_update dip_optimizer_begin(dip_optimizer *optimizer, double rate) {
     const double t = (double)++optimizer->t;
-    return (dip_update){.kind = optimizer->kind,
-                        .rate = (dip_real)rate,
-                        .decay = (dip_real)(rate * optimizer->decay),
-                        .beta1 = (dip_real)optimizer->beta1,
-                        .beta2 = (dip_real)optimizer->beta2,
-                        .rest1 = (dip_real)(1 - optimizer->beta1),
-                        .rest2 = (dip_real)(1 - optimizer->beta2),
-                        .correction1 = (dip_real)(1 / (1 - pow(optimizer->beta1, t))),
-                        .correction2 = (dip_real)(1 / (1 - pow(optimizer->beta2, t)))};
-}
-
-static void sgd(size_t n, const dip_update *u, dip_real *restrict w, const dip_real *restrict g) {
-    for (size_t i = 0; i < n; i++) {
-        w[i] -= u->rate * g[i];
-    }
-}
-
-static void adagrad(size_t n, const dip_update *u, dip_real *restrict w, const dip_real *restrict g,
-                    dip_real *restrict s) {
-    for (size_t i = 0; i < n; i++) {
-        s[i] += g[i] * g[i];
-        w[i] -= u->rate * g[i] / (dip_sqrt(s[i]) + ADAGRAD_FLOOR);
-    }
-}
-
-static void adam(size_t n, const dip_update *u, dip_real *restrict w, const dip_real *restrict g,
-                 dip_real *restrict m, dip_real *restrict v) {
-    for (size_t i = 0; i < n; i++) {
-        m[i] = u->beta1 * m[i] + u->rest1 * g[i];
-        v[i] = u->beta2 * v[i] + u->rest2 * g[i] * g[i];
-        w[i] -= u->rate * (m[i] * u->correction1) / (dip_sqrt(v[i] * u->correction2) + ADAM_FLOOR);
-    }
-}
-
-static void rowwise_adagrad(size_t n, const dip_update *u, dip_real *restrict w,
-                            const dip_real *restrict g, dip_real *s) {
-    *s += dip_vec_dot(n, g, g) / (dip_real)n;
-    const dip_real step = u->rate / (dip_sqrt(*s) + ADAGRAD_FLOOR);
-    for (size_t i = 0; i < n; i++) {
-        w[i] -= step * g[i];
-    }
+    const dip_rule rule = {.rate = (dip_real)rate,
+                           .decay = (dip_real)(rate * optimizer->decay),
+                           .beta1 = (dip_real)optimizer->beta1,
+                           .beta2 = (dip_real)optimizer->beta2,
+                           .rest1 = (dip_real)(1 - optimizer->beta1),
+                           .rest2 = (dip_real)(1 - optimizer->beta2),
+                           .correction1 = (dip_real)(1 / (1 - pow(optimizer->beta1, t))),
+                           .correction2 = (dip_real)(1 / (1 - pow(optimizer->beta2, t)))};
+    return (dip_update){.kind = optimizer->kind, .rule = rule};
 }
 
 void dip_optimizer_apply(const dip_optimizer *optimizer, const dip_update *update, dip_param *param,
                          size_t index, size_t at, size_t n, const dip_real *gradient) {
     dip_real *w = param->value + at;
-    for (size_t i = 0; param->decays && update->decay > 0 && i < n; i++) {
-        w[i] -= update->decay * w[i];
-    }
+    dip_rule rule = update->rule;
+    rule.decay = param->decays ? rule.decay : 0;
     switch (update->kind) {
     case DIP_OPTIMIZER_SGD:
-        sgd(n, update, w, gradient);
+        dip_vec_sgd(n, &rule, gradient, w);
         break;
     case DIP_OPTIMIZER_ADAM:
-        adam(n, update, w, gradient, optimizer->first[index] + at, optimizer->second[index] + at);
-        break;
-    case DIP_OPTIMIZER_ROWWISE_ADAGRAD:
-        if (is_rowwise(optimizer, param)) {
-            rowwise_adagrad(n, update, w, gradient, optimizer->first[index] + at / n);
-            break;
-        }
-        adagrad(n, update, w, gradient, optimizer->first[index] + at);
+        dip_vec_adam(n, &rule, gradient, w, optimizer->first[index] + at,
+                     optimizer->second[index] + at);
         break;
     default:
-        adagrad(n, update, w, gradient, optimizer->first[index] + at);
+        if (is_rowwise(optimizer, param)) {
+            dip_vec_adagrad_row(n, &rule, gradient, w, optimizer->first[index] + at / n);
+        } else {
+            dip_vec_adagrad(n, &rule, gradient, w, optimizer->first[index] + at);
+        }
         break;
+    }
+}
+
+void dip_optimizer_prefetch(const dip_optimizer *optimizer, const dip_param *param, size_t index,
+                            size_t row) {
+    const size_t n = param->columns;
+    dip_vec_prefetch(n, param->value + row * n);
+    if (is_rowwise(optimizer, param)) {
+        dip_vec_prefetch(1, optimizer->first[index] + row);
+    } else if (optimizer->first != NULL) {
+        dip_vec_prefetch(n, optimizer->first[index] + row * n);
+    }
+    if (optimizer->second != NULL) {
+        dip_vec_prefetch(n, optimizer->second[index] + row * n);
     }
 }
 

@@ -17,6 +17,7 @@
 #define DIP_ENGINE_OPTIMIZER_H
 
 #include "config/config.h"
+#include "math/vec.h"
 #include "model/params.h"
 
 typedef struct dip_optimizer {
@@ -38,17 +39,14 @@ dip_status dip_optimizer_create(dip_optimizer *optimizer, const dip_params *para
 size_t dip_optimizer_first_size(const dip_optimizer *optimizer, const dip_param *param);
 size_t dip_optimizer_second_size(const dip_optimizer *optimizer, const dip_param *param);
 
+/* Asks for the memory that an update of a table's row will touch. */
+void dip_optimizer_prefetch(const dip_optimizer *optimizer, const dip_param *param, size_t index,
+                            size_t row);
+
 /* What is common to all elements of one step. */
 typedef struct dip_update {
     int kind;
-    dip_real rate;
-    dip_real decay;
-    dip_real beta1;
-    dip_real beta2;
-    dip_real rest1; /* 1 - b1, from double: in float, 1 - 0.9999999 would be far off */
-    dip_real rest2;
-    dip_real correction1; /* 1 / (1 - b1^t) */
-    dip_real correction2;
+    dip_rule rule;
 } dip_update;
 
 /* Counts a step and returns its constants. */

@@ -7,7 +7,7 @@
 #include <omp.h>
 #include <string.h>
 
-enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS };
+enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS, LINE = 16 };
 
 static size_t count_tables(const dip_params *params) {
     size_t n = 0;
@@ -34,8 +34,10 @@ dip_status dip_sparse_create(dip_sparse *sparse, const dip_params *params, int t
                 params->list[i].columns > sparse->width ? params->list[i].columns : sparse->width;
         }
     }
-    sparse->sums = dip_alloc((size_t)threads, (sparse->width + 1) * sizeof *sparse->sums,
-                             "sparse updates", err);
+    /* Whole cache lines, so that threads do not share one. */
+    sparse->stride = (sparse->width / LINE + 1) * LINE;
+    sparse->sums =
+        dip_alloc((size_t)threads, sparse->stride * sizeof *sparse->sums, "sparse updates", err);
     if (sparse->sums == NULL) {
         dip_sparse_free(sparse);
         return DIP_ERR_MEMORY;
@@ -57,15 +59,15 @@ static dip_status collect_block(dip_touched *touched, const dip_pass *pass, size
         const dip_real factor = dip_pool_factor(block->pool, span->n);
         const dip_real *gradient = pass->dx + i * tower->input + block->offset;
         for (uint32_t j = 0; j < span->n; j++) {
-            touched->list[touched->n++] = (dip_occurrence){(uint32_t)pass->kept[span->start + j],
-                                                           span->n > 1 ? factor : 1, gradient};
+            touched->list[touched->n++] = (dip_term){(uint32_t)pass->kept[span->start + j],
+                                                     span->n > 1 ? factor : 1, gradient};
         }
     }
     return DIP_OK;
 }
 
 /* One counting pass of the radix sort, by eleven bits of the row. */
-static void sort_digit(const dip_occurrence *from, dip_occurrence *to, size_t n, unsigned shift) {
+static void sort_digit(const dip_term *from, dip_term *to, size_t n, unsigned shift) {
     size_t place[DIGITS] = {0};
     for (size_t i = 0; i < n; i++) {
         place[(from[i].row >> shift) & (DIGITS - 1)]++;
@@ -90,7 +92,7 @@ static dip_status sort_by_row(dip_touched *touched, dip_error *err) {
                      sizeof *touched->spare, "sparse gradients", err));
     for (unsigned shift = 0; shift < 32 && (largest >> shift) != 0; shift += DIGIT_BITS) {
         sort_digit(touched->list, touched->spare, touched->n, shift);
-        dip_occurrence *swapped = touched->list;
+        dip_term *swapped = touched->list;
         const size_t capacity = touched->capacity;
         touched->list = touched->spare;
         touched->capacity = touched->spare_capacity;
@@ -143,28 +145,33 @@ dip_status dip_sparse_collect(dip_sparse *sparse, const dip_pass *const *pass, s
     return DIP_OK;
 }
 
+/* Rows of which the memory is asked for ahead: by then, some have been summed and updated. */
+enum { AHEAD = 6 };
+
 static void update_row(const dip_touched *touched, size_t r, dip_real *sum, dip_param *param,
                        const dip_optimizer *optimizer, const dip_update *update) {
     const size_t width = param->columns;
-    const dip_occurrence *occurrence = &touched->list[touched->first[r]];
-    const dip_occurrence *const end = &touched->list[touched->first[r + 1]];
-    const size_t at = (size_t)occurrence->row * width;
-    memset(sum, 0, width * sizeof *sum);
-    for (; occurrence < end; occurrence++) {
-        dip_vec_axpy(width, occurrence->factor, occurrence->gradient, sum);
+    const dip_term *term = &touched->list[touched->first[r]];
+    if (r + AHEAD < touched->n_rows) {
+        dip_optimizer_prefetch(optimizer, param, (size_t)touched->param,
+                               touched->list[touched->first[r + AHEAD]].row);
     }
-    dip_optimizer_apply(optimizer, update, param, (size_t)touched->param, at, width, sum);
+    dip_vec_sum_terms(width, touched->first[r + 1] - touched->first[r], term, sum);
+    dip_optimizer_apply(optimizer, update, param, (size_t)touched->param, term->row * width, width,
+                        sum);
 }
 
 void dip_sparse_update(dip_sparse *sparse, dip_params *params, const dip_optimizer *optimizer,
                        const dip_update *update) {
-    for (size_t t = 0; t < sparse->n_tables; t++) {
-        const dip_touched *touched = &sparse->table[t];
-        dip_param *param = &params->list[touched->param];
 #pragma omp parallel num_threads(sparse->threads)
-        {
-            dip_real *sum = sparse->sums + (size_t)omp_get_thread_num() * (sparse->width + 1);
-#pragma omp for schedule(static)
+    {
+        dip_real *sum = sparse->sums + (size_t)omp_get_thread_num() * sparse->stride;
+        for (size_t t = 0; t < sparse->n_tables; t++) {
+            const dip_touched *touched = &sparse->table[t];
+            dip_param *param = &params->list[touched->param];
+            /* A popular row takes long, so rows are handed out as threads come for them; each
+             * row's sum is the same whoever makes it. */
+#pragma omp for schedule(dynamic, 32) nowait
             for (size_t r = 0; r < touched->n_rows; r++) {
                 update_row(touched, r, sum, param, optimizer, update);
             }

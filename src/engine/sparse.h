@@ -11,18 +11,12 @@
 #include "engine/optimizer.h"
 #include "model/pass.h"
 
-typedef struct dip_occurrence {
-    uint32_t row;
-    dip_real factor;
-    const dip_real *gradient; /* [width of the table] */
-} dip_occurrence;
-
 typedef struct dip_touched {
-    int param; /* the table */
-    dip_occurrence *list;
+    int param;      /* the table */
+    dip_term *list; /* its occurrences, with gradients of the table's width */
     size_t n;
     size_t capacity;
-    dip_occurrence *spare; /* the other half of the radix sort */
+    dip_term *spare; /* the other half of the radix sort */
     size_t spare_capacity;
     size_t *first; /* [n_rows + 1] where each touched row's occurrences begin */
     size_t first_capacity;
@@ -36,6 +30,7 @@ typedef struct dip_sparse {
     dip_touched *table;
     int threads;
     size_t width;   /* widest table */
+    size_t stride;  /* of the rows of sums */
     dip_real *sums; /* [threads x width] */
 } dip_sparse;
 

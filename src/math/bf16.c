@@ -21,7 +21,8 @@ static float dot_pairs(const dip_bf16 *a, size_t step, const dip_bf16 *b, size_t
 }
 
 static void tile(size_t m, dip_left a, const dip_bf16 *b, size_t pairs, bool add, float *c,
-                 size_t ldc) {
+                 size_t ldc, const dip_bf16 *next) {
+    (void)next;
     for (size_t i = 0; i < m; i++) {
         for (size_t j = 0; j < DIP_BLOCK; j++) {
             float *at = &c[i * ldc + j];

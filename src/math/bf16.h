@@ -91,9 +91,10 @@ typedef struct dip_exp_tile {
 } dip_exp_tile;
 
 typedef struct dip_bf16_kernels {
-    /* c [m x 64] at stride ldc = A B, or += A B. b is one block of P(B), `pairs` long. */
+    /* c [m x 64] at stride ldc = A B, or += A B. b is one block of P(B), `pairs` long. `next`, of
+     * the same length or NULL, is the block that will be used next: it is asked for meanwhile. */
     void (*tile)(size_t m, dip_left a, const dip_bf16 *b, size_t pairs, bool add, float *c,
-                 size_t ldc);
+                 size_t ldc, const dip_bf16 *next);
     /* y = x rounded */
     void (*round)(size_t n, const float *x, dip_bf16 *y);
     /* Packs one pair of rows: `blocks` blocks of 64 columns, block j to out + j * step. */

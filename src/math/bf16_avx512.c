@@ -24,34 +24,46 @@ static inline __m512bh broadcast_pair(const dip_bf16 *x) {
     return (__m512bh)_mm512_set1_epi32(pair);
 }
 
-/* m is a constant where this is inlined. */
-static inline __attribute__((always_inline)) void
-tile_rows(size_t m, dip_left a, const dip_bf16 *b, size_t pairs, bool add, float *c, size_t ldc) {
+/* A product as the loops below see it. */
+typedef struct product {
+    dip_left a;
+    const dip_bf16 *b;
+    size_t pairs;
+    bool add;
+    float *c;
+    size_t ldc;
+    const dip_bf16 *next; /* one cache line of it is asked for with each pair */
+} product;
+
+/* m and prefetches are constants where this is inlined. */
+static inline __attribute__((always_inline)) void tile_rows(size_t m, bool prefetches, product x) {
     __m512 sum[ROWS][VECTORS];
     for (size_t i = 0; i < m; i++) {
         for (size_t v = 0; v < VECTORS; v++) {
-            sum[i][v] =
-                add ? _mm512_loadu_ps(c + i * ldc + v * DIP_BF16_LANES) : _mm512_setzero_ps();
+            const float *c = x.c + i * x.ldc + v * DIP_BF16_LANES;
+            sum[i][v] = x.add ? _mm512_loadu_ps(c) : _mm512_setzero_ps();
         }
     }
-    const dip_bf16 *at = a.data;
-    for (size_t p = 0; p < pairs; p++) {
+    for (size_t p = 0; p < x.pairs; p++) {
         __m512bh y[VECTORS];
         for (size_t v = 0; v < VECTORS; v++) {
-            y[v] = load_pairs(b + v * 2 * DIP_BF16_LANES);
+            y[v] = load_pairs(x.b + v * 2 * DIP_BF16_LANES);
+        }
+        if (prefetches) {
+            _mm_prefetch((const char *)(x.next + p * 2 * DIP_BF16_LANES), _MM_HINT_T1);
         }
         for (size_t i = 0; i < m; i++) {
-            const __m512bh x = broadcast_pair(at + i * a.row);
+            const __m512bh pair = broadcast_pair(x.a.data + i * x.a.row);
             for (size_t v = 0; v < VECTORS; v++) {
-                sum[i][v] = _mm512_dpbf16_ps(sum[i][v], x, y[v]);
+                sum[i][v] = _mm512_dpbf16_ps(sum[i][v], pair, y[v]);
             }
         }
-        at += a.pair;
-        b += 2 * DIP_BLOCK;
+        x.a.data += x.a.pair;
+        x.b += 2 * DIP_BLOCK;
     }
     for (size_t i = 0; i < m; i++) {
         for (size_t v = 0; v < VECTORS; v++) {
-            _mm512_storeu_ps(c + i * ldc + v * DIP_BF16_LANES, sum[i][v]);
+            _mm512_storeu_ps(x.c + i * x.ldc + v * DIP_BF16_LANES, sum[i][v]);
         }
     }
 }
@@ -61,33 +73,42 @@ static inline size_t group(size_t left) {
     return left == 7 || left == 8 ? 4 : (left < ROWS ? left : ROWS);
 }
 
+static void few_rows(size_t m, product x) {
+    switch (m) {
+    case 5:
+        tile_rows(5, false, x);
+        break;
+    case 4:
+        tile_rows(4, false, x);
+        break;
+    case 3:
+        tile_rows(3, false, x);
+        break;
+    case 2:
+        tile_rows(2, false, x);
+        break;
+    default:
+        tile_rows(1, false, x);
+        break;
+    }
+}
+
+/* The block to come is four cache lines a pair: the first four groups of rows ask for one each. */
 static void tile(size_t m, dip_left a, const dip_bf16 *b, size_t pairs, bool add, float *c,
-                 size_t ldc) {
-    for (size_t done = 0; done < m;) {
-        const size_t rows = group(m - done);
-        const dip_left from = {a.data + done * a.row, a.row, a.pair};
-        float *to = c + done * ldc;
-        switch (rows) {
-        case 6:
-            tile_rows(6, from, b, pairs, add, to, ldc);
-            break;
-        case 5:
-            tile_rows(5, from, b, pairs, add, to, ldc);
-            break;
-        case 4:
-            tile_rows(4, from, b, pairs, add, to, ldc);
-            break;
-        case 3:
-            tile_rows(3, from, b, pairs, add, to, ldc);
-            break;
-        case 2:
-            tile_rows(2, from, b, pairs, add, to, ldc);
-            break;
-        default:
-            tile_rows(1, from, b, pairs, add, to, ldc);
-            break;
+                 size_t ldc, const dip_bf16 *next) {
+    size_t rows = 0;
+    for (size_t done = 0, g = 0; done < m; done += rows, g++) {
+        rows = group(m - done);
+        product x = {
+            {a.data + done * a.row, a.row, a.pair}, b, pairs, add, c + done * ldc, ldc, NULL};
+        if (rows < ROWS) {
+            few_rows(rows, x);
+        } else if (next != NULL && g < VECTORS) {
+            x.next = next + g * pairs * 2 * DIP_BF16_LANES;
+            tile_rows(ROWS, true, x);
+        } else {
+            tile_rows(ROWS, false, x);
         }
-        done += rows;
     }
 }
 

@@ -224,16 +224,22 @@ void dip_pass_pool(const dip_pass *pass, const dip_params *params, size_t i, siz
     }
     const dip_real *table = params->list[block->table].value;
     const int32_t *kept = pass->kept + span->start;
-    memcpy(x, table + (size_t)kept[0] * block->width, block->width * sizeof *x);
-    if (span->n == 1) {
-        return;
-    }
-    for (uint32_t j = 1; j < span->n; j++) {
-        dip_vec_axpy(block->width, 1, table + (size_t)kept[j] * block->width, x);
-    }
-    const dip_real factor = dip_pool_factor(block->pool, span->n);
-    for (size_t c = 0; c < block->width; c++) {
-        x[c] *= factor;
+    dip_vec_pool(block->width, span->n, kept, dip_pool_factor(block->pool, span->n), table, x);
+}
+
+/* Values of a bag that are asked for; pooling asks for further ones itself. */
+enum { PREFETCH_VALUES = 8 };
+
+void dip_pass_prefetch(const dip_pass *pass, const dip_params *params, size_t i) {
+    const dip_tower *tower = pass->tower;
+    for (size_t f = 0; f < tower->n_blocks; f++) {
+        const dip_block *block = &tower->block[f];
+        const dip_span *span = &pass->span[i * tower->n_blocks + f];
+        const uint32_t n = span->n < PREFETCH_VALUES ? span->n : PREFETCH_VALUES;
+        for (uint32_t j = 0; j < n; j++) {
+            const size_t row = (size_t)pass->kept[span->start + j];
+            dip_vec_prefetch(block->width, params->list[block->table].value + row * block->width);
+        }
     }
 }
 

@@ -81,6 +81,9 @@ void dip_pass_backward(dip_pass *pass, dip_params *params);
 /* Block f of example i, [width of the block]. */
 void dip_pass_pool(const dip_pass *pass, const dip_params *params, size_t i, size_t f, dip_real *x);
 
+/* Asks for the embeddings of example i ahead of their use. */
+void dip_pass_prefetch(const dip_pass *pass, const dip_params *params, size_t i);
+
 /* The factor of each pooled value: 1/n (mean), 1 (sum) or 1/sqrt(n). */
 dip_real dip_pool_factor(int pool, uint32_t n);
 

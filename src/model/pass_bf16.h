@@ -21,13 +21,13 @@
 #include "model/weights_bf16.h"
 
 typedef struct dip_pass_bf16 {
-    dip_pass ends;               /* features, u, du, dx: what losses and sparse updates see */
-    dip_bf16 *in[DIP_LIST_MAX];  /* P(input of layer l) */
-    dip_bf16 *out[DIP_LIST_MAX]; /* P(gradient of its output) */
-    float *bias[DIP_LIST_MAX];   /* [out] its bias, the masked defaults added in the first */
-    float *sums[DIP_LIST_MAX];   /* [panels x out] gradients summed over panels; then the first row
+    dip_pass ends;                /* features, u, du, dx: what losses and sparse updates see */
+    dip_bf16 *in[DIP_LIST_MAX];   /* P(input of layer l) */
+    dip_bf16 *out[DIP_LIST_MAX];  /* P(gradient of its output) */
+    dip_bf16 *rows[DIP_LIST_MAX]; /* [B x out] the same as rows, except of the first layer */
+    float *bias[DIP_LIST_MAX];    /* [out] its bias, the masked defaults added in the first */
+    float *sums[DIP_LIST_MAX];    /* [panels x out] gradients summed over panels; then the first row
                                     is the sum over the batch */
-    float *z;                    /* [B x D] */
 } dip_pass_bf16;
 
 dip_status dip_pass_bf16_create(dip_pass_bf16 *pass, const dip_tower *tower, size_t capacity,

@@ -168,8 +168,10 @@ static bool fill_shifts(const job *j) {
 static void product_tile(const job *j, size_t first, size_t rows, size_t block, float *c) {
     const dip_softmax_bf16 *s = j->softmax;
     const dip_left u = {s->u + first * s->d, s->d, 2};
-    j->kernels->tile(rows, u, s->v_across + block * dip_packed_block(s->d), dip_pairs(s->d), false,
-                     c, DIP_BLOCK);
+    const dip_bf16 *v = s->v_across + block * dip_packed_block(s->d);
+    const bool is_last = (block + 1) * DIP_BLOCK >= j->m;
+    j->kernels->tile(rows, u, v, dip_pairs(s->d), false, c, DIP_BLOCK,
+                     is_last ? NULL : v + dip_packed_block(s->d));
 }
 
 /* The largest logit of each row. */
@@ -246,7 +248,7 @@ static void query_gradients(const job *j, dip_softmax_bf16_unit *unit, size_t fi
         const size_t column = block * DIP_BLOCK;
         const size_t width = d - column < DIP_BLOCK ? d - column : DIP_BLOCK;
         j->kernels->tile(rows, e, s->v + block * dip_packed_block(j->m), dip_pairs(j->m), false,
-                         unit->c, DIP_BLOCK);
+                         unit->c, DIP_BLOCK, NULL);
         for (size_t i = 0; i < rows; i++) {
             const float *v = j->in->v + (first + i) * d + column;
             float *du = j->du + (first + i) * d + column;
@@ -303,7 +305,7 @@ static void column_unit(const job *j, size_t block) {
         const size_t column = piece * DIP_BLOCK;
         const size_t width = d - column < DIP_BLOCK ? d - column : DIP_BLOCK;
         j->kernels->tile(n, e, s->u_scaled + piece * dip_packed_block(j->rows), dip_pairs(j->rows),
-                         false, c, DIP_BLOCK);
+                         false, c, DIP_BLOCK, NULL);
         for (size_t i = 0; i < n; i++) {
             const bool has_query = j->first == 0 && first + i < j->in->n;
             const float *u = has_query ? j->in->u + (first + i) * d + column : NULL;

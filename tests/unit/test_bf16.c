@@ -94,7 +94,7 @@ static void the_reference_tile_is_a_matrix_product(void **state) {
     for (size_t block = 0; block < 2; block++) {
         const dip_left left = {a, 2 * PAIRS, 2};
         dip_bf16_reference.tile(M, left, packed + block * dip_packed_block(2 * PAIRS), PAIRS, false,
-                                c, DIP_BLOCK);
+                                c, DIP_BLOCK, NULL);
         for (size_t e = 0; e < M * DIP_BLOCK; e++) {
             double sum = 0;
             double size = 0;
@@ -129,8 +129,8 @@ static void every_tile_has_the_bits_of_the_reference(void **state) {
             /* Row-major, and as the transpose of a packed matrix. */
             const dip_left left =
                 m % 3 != 0 ? (dip_left){a, 2 * PAIRS, 2} : (dip_left){a, 2, 2 * M};
-            kernels->tile(m, left, b, pairs, add, c, DIP_BLOCK);
-            dip_bf16_reference.tile(m, left, b, pairs, add, expected, DIP_BLOCK);
+            kernels->tile(m, left, b, pairs, add, c, DIP_BLOCK, m % 2 == 0 ? b : NULL);
+            dip_bf16_reference.tile(m, left, b, pairs, add, expected, DIP_BLOCK, NULL);
             check_same(c, expected, M * DIP_BLOCK);
         }
     }
