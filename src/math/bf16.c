@@ -94,6 +94,24 @@ static void exp_tile(const dip_exp_tile *t) {
             t->sum[i * DIP_BF16_LANES + j % DIP_BF16_LANES] += e;
         }
     }
+    pack_rows(t->m, t->e, t->lde, t->packed);
+}
+
+static void pack_transposed(size_t m, size_t columns, const dip_bf16 *x, size_t ldx,
+                            dip_bf16 *out) {
+    if (m < DIP_BLOCK || columns % 2 != 0) {
+        memset(out, 0, dip_packed_block(columns) * sizeof *out);
+    }
+    for (size_t i = 0; i < m; i++) {
+        const dip_bf16 *row = x + i * ldx;
+        dip_bf16 *to = out + 2 * i;
+        for (size_t p = 0; p < columns / 2; p++) {
+            memcpy(to + p * 2 * DIP_BLOCK, row + 2 * p, 2 * sizeof *to);
+        }
+        if (columns % 2 != 0) {
+            to[columns / 2 * 2 * DIP_BLOCK] = row[columns - 1];
+        }
+    }
 }
 
 const dip_bf16_kernels dip_bf16_reference = {.tile = tile,
@@ -101,7 +119,8 @@ const dip_bf16_kernels dip_bf16_reference = {.tile = tile,
                                              .interleave = interleave,
                                              .relu = relu,
                                              .relu_backward = relu_backward,
-                                             .exp = exp_tile};
+                                             .exp = exp_tile,
+                                             .pack_transposed = pack_transposed};
 
 #ifdef DIP_HAS_AVX
 extern const dip_bf16_kernels dip_bf16_avx512;
@@ -118,21 +137,4 @@ const dip_bf16_kernels *dip_bf16_fast(void) {
 const dip_bf16_kernels *dip_bf16_get(void) {
     const dip_bf16_kernels *fast = dip_bf16_fast();
     return dip_isa_get() >= DIP_ISA_AVX512_BF16 && fast != NULL ? fast : &dip_bf16_reference;
-}
-
-void dip_bf16_pack_transposed(size_t m, size_t columns, const dip_bf16 *x, size_t ldx,
-                              dip_bf16 *out) {
-    if (m < DIP_BLOCK || columns % 2 != 0) {
-        memset(out, 0, dip_packed_block(columns) * sizeof *out);
-    }
-    for (size_t i = 0; i < m; i++) {
-        const dip_bf16 *row = x + i * ldx;
-        dip_bf16 *to = out + 2 * i;
-        for (size_t p = 0; p < columns / 2; p++) {
-            memcpy(to + p * 2 * DIP_BLOCK, row + 2 * p, 2 * sizeof *to);
-        }
-        if (columns % 2 != 0) {
-            to[columns / 2 * 2 * DIP_BLOCK] = row[columns - 1];
-        }
-    }
 }

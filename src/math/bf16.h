@@ -44,6 +44,17 @@ static inline size_t dip_packed_size(size_t rows, size_t columns) {
     return dip_blocks(columns) * dip_packed_block(rows);
 }
 
+/* Columns rounded up to whole blocks. */
+static inline size_t dip_wide(size_t columns) {
+    return dip_blocks(columns) * DIP_BLOCK;
+}
+
+/* The stride of rows of so many columns: whole blocks and one cache line more, because rows at a
+ * multiple of 2 KiB from each other would share a few sets of the first-level cache. */
+static inline size_t dip_row_stride(size_t columns) {
+    return dip_wide(columns) + DIP_BLOCK / 2;
+}
+
 /* Rounds to nearest, ties to even. As the processor's instruction does, denormal numbers become
  * zeros and a NaN stays one. */
 static inline dip_bf16 dip_bf16_round(float x) {
@@ -87,7 +98,8 @@ typedef struct dip_exp_tile {
     ptrdiff_t positive;         /* row i has its positive in column positive + i of the tile */
     dip_bf16 *e;                /* [m] rows of 64 out, exp(logit), at stride lde */
     size_t lde;
-    float *sum; /* [m x 16] lanes to which the exponentials are added */
+    dip_bf16 *packed; /* the same packed by pairs of rows */
+    float *sum;       /* [m x 16] lanes to which the exponentials are added */
 } dip_exp_tile;
 
 typedef struct dip_bf16_kernels {
@@ -109,6 +121,10 @@ typedef struct dip_bf16_kernels {
     void (*relu_backward)(size_t m, const float *c, const dip_bf16 *h, dip_bf16 *d, size_t ldd,
                           dip_bf16 *packed, float *sum);
     void (*exp)(const dip_exp_tile *tile);
+    /* P(X^T) from rows of X, for the block of 64 rows of X that begins at x: X [m x columns], m <=
+     * 64, row-major at stride ldx; out is block [ceil(columns / 2)][64][2]. Rows beyond m become
+     * zeros. */
+    void (*pack_transposed)(size_t m, size_t columns, const dip_bf16 *x, size_t ldx, dip_bf16 *out);
 } dip_bf16_kernels;
 
 /* The kernels for the tier in use: with instructions for bfloat16, or the reference in plain C,
@@ -120,10 +136,5 @@ extern const dip_bf16_kernels dip_bf16_reference;
 /* For AVX-512 BF16; NULL where they were not built. Calling them takes a processor that has the
  * instructions. */
 const dip_bf16_kernels *dip_bf16_fast(void);
-
-/* P(X^T) from rows of X, for the block of 64 rows of X that begins at x: X [m x columns], m <= 64,
- * row-major at stride ldx; out is block [ceil(columns / 2)][64][2]. Rows beyond m become zeros. */
-void dip_bf16_pack_transposed(size_t m, size_t columns, const dip_bf16 *x, size_t ldx,
-                              dip_bf16 *out);
 
 #endif

@@ -198,24 +198,30 @@ static inline __mmask16 odd_alive(__m512i h) {
 
 static void relu_backward(size_t m, const float *c, const dip_bf16 *h, dip_bf16 *d, size_t ldd,
                           dip_bf16 *packed, float *sum) {
-    for (size_t j = 0; j < DIP_BLOCK; j += DIP_BF16_LANES) {
-        __m512 total = _mm512_loadu_ps(sum + j);
-        for (size_t i = 0; i < m; i += 2) {
+    __m512 total[VECTORS];
+    for (size_t v = 0; v < VECTORS; v++) {
+        total[v] = _mm512_loadu_ps(sum + v * DIP_BF16_LANES);
+    }
+    for (size_t i = 0; i < m; i += 2) {
+        for (size_t v = 0; v < VECTORS; v++) {
+            const size_t j = v * DIP_BF16_LANES;
             const __m512i y = _mm512_loadu_si512(h + i * DIP_BLOCK + 2 * j);
             const __m512 x = _mm512_maskz_loadu_ps(even_alive(y), c + i * DIP_BLOCK + j);
             const __m256i even = rounded(x);
             __m256i odd = _mm256_setzero_si256();
             _mm256_storeu_si256((__m256i *)(d + i * ldd + j), even);
-            total = _mm512_add_ps(total, x);
+            total[v] = _mm512_add_ps(total[v], x);
             if (i + 1 < m) {
                 const __m512 z = _mm512_maskz_loadu_ps(odd_alive(y), c + (i + 1) * DIP_BLOCK + j);
                 odd = rounded(z);
                 _mm256_storeu_si256((__m256i *)(d + (i + 1) * ldd + j), odd);
-                total = _mm512_add_ps(total, z);
+                total[v] = _mm512_add_ps(total[v], z);
             }
             _mm512_storeu_si512(packed + i * DIP_BLOCK + 2 * j, packed_pair(even, odd));
         }
-        _mm512_storeu_ps(sum + j, total);
+    }
+    for (size_t v = 0; v < VECTORS; v++) {
+        _mm512_storeu_ps(sum + v * DIP_BF16_LANES, total[v]);
     }
 }
 
@@ -250,20 +256,84 @@ static inline __mmask16 kept_columns(const dip_exp_tile *t, size_t i, size_t fir
     return (__mmask16)~out;
 }
 
+/* Sixteen exponentials of row i from column j on, rounded; added to the row's sums. */
+static inline __m256i exp_columns(const dip_exp_tile *t, size_t i, size_t j, __m512 offset,
+                                  __m512 *sum) {
+    const __m512 c = _mm512_loadu_ps(t->c + i * DIP_BLOCK + j);
+    const __m512 logit = _mm512_fmsub_ps(c, _mm512_set1_ps(t->scale), offset);
+    const __m512 e = _mm512_maskz_mov_ps(kept_columns(t, i, j),
+                                         exp16(_mm512_sub_ps(logit, _mm512_set1_ps(t->shift[i]))));
+    const __m256i y = rounded(e);
+    _mm256_storeu_si256((__m256i *)(t->e + i * t->lde + j), y);
+    *sum = _mm512_add_ps(*sum, e);
+    return y;
+}
+
 static void exp_tile(const dip_exp_tile *t) {
-    const __m512 scale = _mm512_set1_ps(t->scale);
-    for (size_t i = 0; i < t->m; i++) {
-        const __m512 shift = _mm512_set1_ps(t->shift[i]);
-        __m512 sum = _mm512_loadu_ps(t->sum + i * DIP_BF16_LANES);
+    for (size_t i = 0; i < t->m; i += 2) {
+        const bool has_odd = i + 1 < t->m;
+        float *const sums = t->sum + i * DIP_BF16_LANES;
+        __m512 even_sum = _mm512_loadu_ps(sums);
+        __m512 odd_sum = has_odd ? _mm512_loadu_ps(sums + DIP_BF16_LANES) : even_sum;
         for (size_t j = 0; j < DIP_BLOCK; j += DIP_BF16_LANES) {
-            const __m512 c = _mm512_loadu_ps(t->c + i * DIP_BLOCK + j);
-            const __m512 logit = _mm512_fmsub_ps(c, scale, _mm512_loadu_ps(t->offset + j));
-            const __m512 e =
-                _mm512_maskz_mov_ps(kept_columns(t, i, j), exp16(_mm512_sub_ps(logit, shift)));
-            store_rounded(t->e + i * t->lde + j, e);
-            sum = _mm512_add_ps(sum, e);
+            const __m512 offset = _mm512_loadu_ps(t->offset + j);
+            const __m256i even = exp_columns(t, i, j, offset, &even_sum);
+            const __m256i odd =
+                has_odd ? exp_columns(t, i + 1, j, offset, &odd_sum) : _mm256_setzero_si256();
+            _mm512_storeu_si512(t->packed + i * DIP_BLOCK + 2 * j, packed_pair(even, odd));
         }
-        _mm512_storeu_ps(t->sum + i * DIP_BF16_LANES, sum);
+        _mm512_storeu_ps(sums, even_sum);
+        if (has_odd) {
+            _mm512_storeu_ps(sums + DIP_BF16_LANES, odd_sum);
+        }
+    }
+}
+
+/* Transposes 16 x 16 integers of 32 bits: by pairs, by fours, and by quarters of a register. */
+static inline void transpose16(__m512i x[16]) {
+    __m512i y[16];
+    for (int i = 0; i < 16; i += 2) {
+        y[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
+        y[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4) {
+        x[i] = _mm512_unpacklo_epi64(y[i], y[i + 2]);
+        x[i + 1] = _mm512_unpackhi_epi64(y[i], y[i + 2]);
+        x[i + 2] = _mm512_unpacklo_epi64(y[i + 1], y[i + 3]);
+        x[i + 3] = _mm512_unpackhi_epi64(y[i + 1], y[i + 3]);
+    }
+    for (int i = 0; i < 4; i++) {
+        y[i] = _mm512_shuffle_i32x4(x[i], x[i + 4], 0x88);
+        y[i + 4] = _mm512_shuffle_i32x4(x[i], x[i + 4], 0xdd);
+        y[i + 8] = _mm512_shuffle_i32x4(x[i + 8], x[i + 12], 0x88);
+        y[i + 12] = _mm512_shuffle_i32x4(x[i + 8], x[i + 12], 0xdd);
+    }
+    for (int i = 0; i < 4; i++) {
+        x[i] = _mm512_shuffle_i32x4(y[i], y[i + 8], 0x88);
+        x[i + 4] = _mm512_shuffle_i32x4(y[i + 4], y[i + 12], 0x88);
+        x[i + 8] = _mm512_shuffle_i32x4(y[i], y[i + 8], 0xdd);
+        x[i + 12] = _mm512_shuffle_i32x4(y[i + 4], y[i + 12], 0xdd);
+    }
+}
+
+/* A pair of columns of one row is one integer of 32 bits. */
+static void pack_transposed(size_t m, size_t columns, const dip_bf16 *x, size_t ldx,
+                            dip_bf16 *out) {
+    if (m < DIP_BLOCK || columns % (2 * DIP_BF16_LANES) != 0) {
+        dip_bf16_reference.pack_transposed(m, columns, x, ldx, out);
+        return;
+    }
+    for (size_t p = 0; p < columns / 2; p += DIP_BF16_LANES) {
+        for (size_t row = 0; row < DIP_BLOCK; row += DIP_BF16_LANES) {
+            __m512i square[16];
+            for (size_t i = 0; i < DIP_BF16_LANES; i++) {
+                square[i] = _mm512_loadu_si512(x + (row + i) * ldx + 2 * p);
+            }
+            transpose16(square);
+            for (size_t i = 0; i < DIP_BF16_LANES; i++) {
+                _mm512_storeu_si512(out + (p + i) * 2 * DIP_BLOCK + 2 * row, square[i]);
+            }
+        }
     }
 }
 
@@ -274,4 +344,5 @@ const dip_bf16_kernels dip_bf16_avx512 = {.tile = tile,
                                           .interleave = interleave,
                                           .relu = relu,
                                           .relu_backward = relu_backward,
-                                          .exp = exp_tile};
+                                          .exp = exp_tile,
+                                          .pack_transposed = pack_transposed};

@@ -22,7 +22,7 @@ static dip_status alloc_layer(dip_pass_bf16 *pass, size_t l, dip_error *err) {
         dip_alloc(dip_panel_count(n), dip_wide_out(layer) * sizeof(float), PURPOSE, err);
     bool is_whole = pass->in[l] != NULL && pass->bias[l] != NULL && pass->sums[l] != NULL;
     if (is_whole && l > 0) {
-        pass->rows[l] = dip_alloc(n, dip_wide_out(layer) * sizeof(dip_bf16), PURPOSE, err);
+        pass->rows[l] = dip_alloc(n, dip_row_stride(layer->out) * sizeof(dip_bf16), PURPOSE, err);
         pass->out[l - 1] = pass->in[l];
         is_whole = pass->rows[l] != NULL;
     }
@@ -118,7 +118,7 @@ static void pool_panel(const dip_pass_bf16 *pass, const dip_params *params,
     const dip_tower *tower = pass->ends.tower;
     const size_t width = dip_wide(tower->input);
     for (size_t i = 0; i < rows; i++) {
-        dip_bf16 *x = scratch->rows[0] + i * width;
+        dip_bf16 *x = scratch->rows[0] + i * dip_row_stride(tower->input);
         if (i + AHEAD < rows) {
             dip_pass_prefetch(&pass->ends, params, first + i + AHEAD);
         }
@@ -138,12 +138,13 @@ static void pool_panel(const dip_pass_bf16 *pass, const dip_params *params,
 void dip_pass_bf16_pack(const dip_bf16 *rows, size_t n_rows, size_t columns, size_t first, size_t n,
                         dip_bf16 *zeros, dip_bf16 *packed) {
     const dip_bf16_kernels *kernels = dip_bf16_get();
+    const size_t stride = dip_row_stride(columns);
     if (n_rows % 2 != 0) {
         memset(zeros, 0, columns * sizeof *zeros);
     }
     for (size_t i = 0; i < n_rows; i += 2) {
-        const dip_bf16 *odd = i + 1 < n_rows ? rows + (i + 1) * columns : zeros;
-        kernels->interleave(columns / DIP_BLOCK, rows + i * columns, odd, dip_packed_block(n),
+        const dip_bf16 *odd = i + 1 < n_rows ? rows + (i + 1) * stride : zeros;
+        kernels->interleave(columns / DIP_BLOCK, rows + i * stride, odd, dip_packed_block(n),
                             packed + (first + i) * DIP_BLOCK);
     }
 }
@@ -153,11 +154,12 @@ static void forward_tile(const dip_pass_bf16 *pass, const dip_weight_bf16 *weigh
                          const dip_bf16 *in, size_t rows, size_t block, float *c) {
     const dip_bf16_kernels *kernels = dip_bf16_get();
     const size_t width = dip_wide_in(&pass->ends.tower->layer[l]);
+    const size_t stride = dip_row_stride(width);
     const dip_bf16 *w = weight->forward + block * dip_packed_block(width);
     const bool is_last = (block + 1) * DIP_BLOCK >= pass->ends.tower->layer[l].out;
     const dip_bf16 *next = is_last ? NULL : w + dip_packed_block(width);
     if (l > 0) {
-        kernels->tile(rows, (dip_left){in, width, 2}, w, width / 2, false, c, DIP_BLOCK, next);
+        kernels->tile(rows, (dip_left){in, stride, 2}, w, width / 2, false, c, DIP_BLOCK, next);
         return;
     }
     bool add = false;
@@ -165,7 +167,7 @@ static void forward_tile(const dip_pass_bf16 *pass, const dip_weight_bf16 *weigh
          b = dip_pass_bf16_next(pass, b, true)) {
         const size_t end = dip_pass_bf16_next(pass, b, false);
         const size_t at = b * DIP_BLOCK;
-        kernels->tile(rows, (dip_left){in + at, width, 2}, w + at * DIP_BLOCK,
+        kernels->tile(rows, (dip_left){in + at, stride, 2}, w + at * DIP_BLOCK,
                       (end - b) * DIP_BLOCK / 2, add, c, DIP_BLOCK,
                       next != NULL ? next + at * DIP_BLOCK : NULL);
         add = true;
@@ -185,8 +187,8 @@ static void hidden_layer(dip_pass_bf16 *pass, const dip_weight_bf16 *weight, siz
     for (size_t block = 0; block < width / DIP_BLOCK; block++) {
         dip_bf16 *packed = pass->in[l + 1] + block * dip_packed_block(pass->ends.n);
         forward_tile(pass, weight, l, in, rows, block, tile);
-        kernels->relu(rows, tile, pass->bias[l] + block * DIP_BLOCK, out + block * DIP_BLOCK, width,
-                      packed + first * DIP_BLOCK);
+        kernels->relu(rows, tile, pass->bias[l] + block * DIP_BLOCK, out + block * DIP_BLOCK,
+                      dip_row_stride(width), packed + first * DIP_BLOCK);
     }
 }
 

@@ -11,8 +11,8 @@
  * the first layer, which a thread uses up at once. */
 static dip_bf16 *panel_rows(const dip_pass_bf16 *pass, const dip_scratch_bf16 *scratch, size_t l,
                             size_t panel) {
-    const size_t width = dip_wide_out(&pass->ends.tower->layer[l]);
-    return l > 0 ? pass->rows[l] + panel * DIP_PANEL * width : scratch->rows[0];
+    const size_t stride = dip_row_stride(pass->ends.tower->layer[l].out);
+    return l > 0 ? pass->rows[l] + panel * DIP_PANEL * stride : scratch->rows[0];
 }
 
 /* u = z / |z|: rows of dz, rounded, packed, and summed. */
@@ -23,6 +23,7 @@ static void last_gradient(dip_pass_bf16 *pass, const dip_scratch_bf16 *scratch, 
     const size_t n = dip_panel_rows(ends->n, panel);
     const size_t d = ends->tower->output;
     const size_t width = dip_wide(d);
+    const size_t stride = dip_row_stride(d);
     dip_bf16 *rows = panel_rows(pass, scratch, last, panel);
     float *sums = pass->sums[last] + panel * width;
     memset(sums, 0, width * sizeof *sums);
@@ -31,8 +32,8 @@ static void last_gradient(dip_pass_bf16 *pass, const dip_scratch_bf16 *scratch, 
         dip_vec_normalise_backward(d, ends->u + at, ends->norm[first + i], ends->du + at,
                                    scratch->row);
         dip_vec_axpy(d, 1, scratch->row, sums);
-        dip_bf16_get()->round(d, scratch->row, rows + i * width);
-        memset(rows + i * width + d, 0, (width - d) * sizeof *rows);
+        dip_bf16_get()->round(d, scratch->row, rows + i * stride);
+        memset(rows + i * stride + d, 0, (width - d) * sizeof *rows);
     }
     dip_pass_bf16_pack(rows, n, width, first, ends->n, scratch->rows[1], pass->out[last]);
 }
@@ -47,7 +48,7 @@ static void hidden_gradient(dip_pass_bf16 *pass, const dip_weights_bf16 *weights
     const size_t width = dip_wide_in(layer);
     const size_t from = dip_wide_out(layer);
     const size_t rows = dip_panel_rows(pass->ends.n, panel);
-    const dip_left dout = {panel_rows(pass, scratch, l, panel), from, 2};
+    const dip_left dout = {panel_rows(pass, scratch, l, panel), dip_row_stride(from), 2};
     dip_bf16 *din = panel_rows(pass, scratch, l - 1, panel);
     float *sums = pass->sums[l - 1] + panel * width;
     memset(sums, 0, width * sizeof *sums);
@@ -58,8 +59,8 @@ static void hidden_gradient(dip_pass_bf16 *pass, const dip_weights_bf16 *weights
         const bool is_last = block + 1 == width / DIP_BLOCK;
         kernels->tile(rows, dout, w, from / 2, false, scratch->tile, DIP_BLOCK,
                       is_last ? NULL : w + dip_packed_block(from));
-        kernels->relu_backward(rows, scratch->tile, packed, din + block * DIP_BLOCK, width, packed,
-                               sums + block * DIP_BLOCK);
+        kernels->relu_backward(rows, scratch->tile, packed, din + block * DIP_BLOCK,
+                               dip_row_stride(width), packed, sums + block * DIP_BLOCK);
     }
 }
 
@@ -73,7 +74,7 @@ static void input_gradient(dip_pass_bf16 *pass, const dip_weights_bf16 *weights,
     const size_t from = dip_wide_out(layer);
     const size_t first = panel * DIP_PANEL;
     const size_t rows = dip_panel_rows(pass->ends.n, panel);
-    const dip_left dout = {scratch->rows[0], from, 2};
+    const dip_left dout = {scratch->rows[0], dip_row_stride(from), 2};
     for (size_t block = dip_pass_bf16_next(pass, 0, true); block < dip_blocks(input);) {
         const size_t after = dip_pass_bf16_next(pass, block + 1, true);
         const size_t column = block * DIP_BLOCK;
@@ -109,24 +110,6 @@ typedef struct step {
     const dip_weights_bf16 *weights;
 } step;
 
-/* Adds default_c db to the rows c of a tile, 64 rows of the first layer's weight, that belong to
- * masked features. */
-static void add_masked(const dip_pass_bf16 *pass, const dip_params *params, size_t row,
-                       size_t column, float *tile) {
-    const dip_tower *tower = pass->ends.tower;
-    const float *fallback = params->list[tower->fallback].value;
-    for (size_t f = 0; f < tower->n_blocks; f++) {
-        const dip_block *block = &tower->block[f];
-        for (size_t c = block->offset;
-             dip_pass_bf16_masks(pass, f) && c < block->offset + block->width; c++) {
-            if (c >= row && c < row + DIP_BLOCK) {
-                dip_vec_axpy(DIP_BLOCK, fallback[c], pass->sums[0] + column,
-                             tile + (c - row) * DIP_BLOCK);
-            }
-        }
-    }
-}
-
 /* Where a tile of a weight gradient is. */
 typedef struct place {
     size_t layer;
@@ -135,32 +118,56 @@ typedef struct place {
     bool is_first; /* no pass has been added yet */
 } place;
 
+/* Adds default_c db to the rows c of a tile that belong to masked features. */
+static void add_masked(const dip_pass_bf16 *pass, const dip_params *params, place at, float *tile,
+                       size_t stride) {
+    const dip_tower *tower = pass->ends.tower;
+    const float *fallback = params->list[tower->fallback].value;
+    for (size_t f = 0; f < tower->n_blocks; f++) {
+        const dip_block *block = &tower->block[f];
+        for (size_t c = block->offset;
+             dip_pass_bf16_masks(pass, f) && c < block->offset + block->width; c++) {
+            if (c >= at.row && c < at.row + DIP_BLOCK) {
+                dip_vec_axpy(DIP_BLOCK, fallback[c], pass->sums[0] + at.column,
+                             tile + (c - at.row) * stride);
+            }
+        }
+    }
+}
+
 /* Adds one pass's part to 64 x 64 elements of dW = in^T dout. */
-static void add_tile(const dip_pass_bf16 *pass, const dip_params *params, place at, float *tile) {
+static void add_tile(const dip_pass_bf16 *pass, const dip_params *params, place at, float *tile,
+                     size_t stride) {
     const size_t block = dip_packed_block(pass->ends.n);
     if (at.layer > 0 || dip_pass_bf16_is_alive(pass, at.row / DIP_BLOCK)) {
         const dip_left in = {pass->in[at.layer] + at.row / DIP_BLOCK * block, 2, 2 * DIP_BLOCK};
         dip_bf16_get()->tile(DIP_BLOCK, in, pass->out[at.layer] + at.column / DIP_BLOCK * block,
-                             dip_pairs(pass->ends.n), !at.is_first, tile, DIP_BLOCK, NULL);
+                             dip_pairs(pass->ends.n), !at.is_first, tile, stride, NULL);
     } else if (at.is_first) {
-        memset(tile, 0, DIP_BLOCK * DIP_BLOCK * sizeof *tile);
+        for (size_t i = 0; i < DIP_BLOCK; i++) {
+            memset(tile + i * stride, 0, DIP_BLOCK * sizeof *tile);
+        }
     }
     if (at.layer == 0) {
-        add_masked(pass, params, at.row, at.column, tile);
+        add_masked(pass, params, at, tile, stride);
     }
 }
 
-/* The same, on the gradient itself. */
+/* The same, on the gradient itself; through `tile` where the weight ends within the block. */
 static void weight_tile(const dip_pass_bf16 *pass, dip_params *params, const dip_param *param,
                         place at, float *tile) {
     const size_t rows = param->rows - at.row < DIP_BLOCK ? param->rows - at.row : DIP_BLOCK;
     const size_t left = param->columns - at.column;
     const size_t bytes = (left < DIP_BLOCK ? left : DIP_BLOCK) * sizeof(float);
     float *gradient = param->gradient + at.row * param->columns + at.column;
+    if (rows == DIP_BLOCK && left >= DIP_BLOCK) {
+        add_tile(pass, params, at, gradient, param->columns);
+        return;
+    }
     for (size_t i = 0; !at.is_first && i < rows; i++) {
         memcpy(tile + i * DIP_BLOCK, gradient + i * param->columns, bytes);
     }
-    add_tile(pass, params, at, tile);
+    add_tile(pass, params, at, tile, DIP_BLOCK);
     for (size_t i = 0; i < rows; i++) {
         memcpy(gradient + i * param->columns, tile + i * DIP_BLOCK, bytes);
     }

@@ -36,10 +36,6 @@ typedef struct job {
     size_t rows;
 } job;
 
-static size_t wide(size_t n) {
-    return dip_blocks(n) * DIP_BLOCK;
-}
-
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 static void *take(size_t count, size_t size, bool *is_whole, dip_error *err) {
@@ -55,7 +51,7 @@ static bool take_scratch(dip_softmax_bf16 *s, size_t columns, dip_error *err) {
         s->scratch[t] = take(1, sizeof **s->scratch, &is_whole, err);
         if (is_whole) {
             s->scratch[t]->e =
-                take(DIP_SOFTMAX_UNIT, wide(columns) * sizeof(dip_bf16), &is_whole, err);
+                take(DIP_SOFTMAX_UNIT, dip_row_stride(columns) * sizeof(dip_bf16), &is_whole, err);
             s->scratch[t]->rows = take(DIP_SOFTMAX_UNIT, s->d * sizeof(dip_bf16), &is_whole, err);
         }
     }
@@ -68,14 +64,14 @@ dip_status dip_softmax_bf16_create(dip_softmax_bf16 *s, size_t rows, size_t colu
     const size_t strip = rows < DIP_SOFTMAX_ROWS ? rows : DIP_SOFTMAX_ROWS;
     memset(s, 0, sizeof *s);
     s->threads = threads;
-    s->d = wide(width);
+    s->d = dip_wide(width);
     s->u = take(rows, s->d * sizeof *s->u, &is_whole, err);
     s->v = take(dip_packed_size(columns, s->d), sizeof *s->v, &is_whole, err);
     s->v_across = take(dip_packed_size(s->d, columns), sizeof *s->v_across, &is_whole, err);
     s->e = take(dip_packed_size(strip, columns), sizeof *s->e, &is_whole, err);
     s->u_scaled = take(dip_packed_size(strip, s->d), sizeof *s->u_scaled, &is_whole, err);
-    s->offset = take(wide(columns), sizeof *s->offset, &is_whole, err);
-    s->item = take(wide(columns), sizeof *s->item, &is_whole, err);
+    s->offset = take(dip_wide(columns), sizeof *s->offset, &is_whole, err);
+    s->item = take(dip_wide(columns), sizeof *s->item, &is_whole, err);
     s->shift = take(rows, sizeof *s->shift, &is_whole, err);
     s->row_loss = take(rows, sizeof *s->row_loss, &is_whole, err);
     if (!is_whole || !take_scratch(s, columns, err)) {
@@ -135,7 +131,7 @@ static void pack_candidates(const job *j, dip_bf16 *rows, size_t block) {
     const size_t n = j->m - first < DIP_BLOCK ? j->m - first : DIP_BLOCK;
     round_rows(j, j->in->v + first * j->in->d, n, rows);
     pack_rows(j, rows, n, s->d, first, dip_packed_block(j->m), s->v);
-    dip_bf16_pack_transposed(n, s->d, rows, s->d, s->v_across + block * dip_packed_block(s->d));
+    j->kernels->pack_transposed(n, s->d, rows, s->d, s->v_across + block * dip_packed_block(s->d));
 }
 
 static void fill_columns(const job *j) {
@@ -211,7 +207,9 @@ static void exponentials(const job *j, dip_softmax_bf16_unit *unit, size_t first
                                    .column_item = masks_hits ? s->item + column : NULL,
                                    .positive = (ptrdiff_t)first - (ptrdiff_t)column,
                                    .e = unit->e + column,
-                                   .lde = j->m_wide,
+                                   .lde = dip_row_stride(j->m),
+                                   .packed = s->e + block * dip_packed_block(j->rows) +
+                                             (first - j->first) * DIP_BLOCK,
                                    .sum = unit->sum};
         j->kernels->exp(&tile);
     }
@@ -243,7 +241,7 @@ static void finish_rows(const job *j, dip_softmax_bf16_unit *unit, size_t first,
 static void query_gradients(const job *j, dip_softmax_bf16_unit *unit, size_t first, size_t rows) {
     const dip_softmax_bf16 *s = j->softmax;
     const size_t d = j->in->d;
-    const dip_left e = {unit->e, j->m_wide, 2};
+    const dip_left e = {unit->e, dip_row_stride(j->m), 2};
     for (size_t block = 0; block < dip_blocks(d); block++) {
         const size_t column = block * DIP_BLOCK;
         const size_t width = d - column < DIP_BLOCK ? d - column : DIP_BLOCK;
@@ -288,7 +286,6 @@ static void row_unit(const job *j, bool has_bound, size_t at) {
     finish_rows(j, unit, first, rows);
     query_gradients(j, unit, first, rows);
     scale_queries(j, unit, first, rows);
-    pack_rows(j, unit->e, rows, j->m_wide, at, dip_packed_block(j->rows), j->softmax->e);
 }
 
 /* ---- a block of candidates ------------------------------------------------------------------- */
@@ -344,7 +341,7 @@ double dip_softmax_bf16_loss(dip_softmax_bf16 *s, const dip_softmax_input *in, f
              .dv = dv,
              .m = dip_softmax_columns(in),
              .scale = in->weight / ((float)in->n * in->temperature)};
-    j.m_wide = wide(j.m);
+    j.m_wide = dip_wide(j.m);
     fill_columns(&j);
     const bool has_bound = fill_shifts(&j);
 #pragma omp parallel num_threads(s->threads)

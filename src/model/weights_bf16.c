@@ -44,8 +44,8 @@ static dip_status add_weights(dip_weights_bf16 *weights, const dip_tower *tower,
 static dip_status add_scratch(dip_scratch_bf16 *scratch, size_t width, dip_error *err) {
     scratch->tile = dip_alloc(DIP_PANEL, DIP_BLOCK * sizeof(float), PURPOSE, err);
     scratch->row = dip_alloc(width, sizeof(float), PURPOSE, err);
-    scratch->rows[0] = dip_alloc(DIP_PANEL, width * sizeof(dip_bf16), PURPOSE, err);
-    scratch->rows[1] = dip_alloc(DIP_PANEL, width * sizeof(dip_bf16), PURPOSE, err);
+    scratch->rows[0] = dip_alloc(DIP_PANEL, dip_row_stride(width) * sizeof(dip_bf16), PURPOSE, err);
+    scratch->rows[1] = dip_alloc(DIP_PANEL, dip_row_stride(width) * sizeof(dip_bf16), PURPOSE, err);
     const bool is_whole = scratch->tile != NULL && scratch->row != NULL &&
                           scratch->rows[0] != NULL && scratch->rows[1] != NULL;
     return is_whole ? DIP_OK : DIP_ERR_MEMORY;
@@ -98,7 +98,7 @@ static void pack_block(const dip_weights_bf16 *weights, const dip_weight_bf16 *w
         kernels->interleave(wide_out / DIP_BLOCK, rows + i * wide_out, rows + (i + 1) * wide_out,
                             step, weight->forward + (first + i) * DIP_BLOCK);
     }
-    dip_bf16_pack_transposed(n, wide_out, rows, wide_out,
+    kernels->pack_transposed(n, wide_out, rows, wide_out,
                              weight->backward + block * dip_packed_block(wide_out));
 }
 

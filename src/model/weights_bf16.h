@@ -20,7 +20,7 @@ typedef struct dip_weight_bf16 {
 typedef struct dip_scratch_bf16 {
     float *tile;       /* [DIP_PANEL x 64] */
     float *row;        /* [widest layer or feature] */
-    dip_bf16 *rows[2]; /* [DIP_PANEL x widest layer] */
+    dip_bf16 *rows[2]; /* [DIP_PANEL x widest layer], at dip_row_stride */
 } dip_scratch_bf16;
 
 typedef struct dip_weights_bf16 {
@@ -29,10 +29,6 @@ typedef struct dip_weights_bf16 {
     int threads;
     dip_scratch_bf16 *scratch; /* [threads] */
 } dip_weights_bf16;
-
-static inline size_t dip_wide(size_t n) {
-    return dip_blocks(n) * DIP_BLOCK;
-}
 
 dip_status dip_weights_bf16_create(dip_weights_bf16 *weights, const dip_towers *towers, int threads,
                                    dip_error *err);

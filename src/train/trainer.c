@@ -96,6 +96,7 @@ static size_t fill_pairs(dip_trainer *trainer, int64_t epoch, int64_t within) {
     const int64_t end = pairs * (within + 1) / trainer->steps_per_epoch;
     const dip_permutation order =
         dip_permutation_make(trainer->rng_shuffle, (uint64_t)epoch, (uint64_t)pairs);
+#pragma omp parallel for schedule(static) num_threads(dip_engine_threads(&trainer->config))
     for (int64_t i = begin; i < end; i++) {
         const int32_t *pair = trainer->dataset->pairs[0] + 2 * dip_permute(&order, (uint64_t)i);
         trainer->query[i - begin] = pair[0];
@@ -109,6 +110,7 @@ static size_t fill_pairs(dip_trainer *trainer, int64_t epoch, int64_t within) {
 static void fill_self(dip_trainer *trainer) {
     const dip_permutation order = dip_permutation_make(trainer->rng_items, (uint64_t)trainer->step,
                                                        (uint64_t)trainer->n_pool);
+#pragma omp parallel for schedule(static) num_threads(dip_engine_threads(&trainer->config))
     for (size_t i = 0; i < trainer->n_self; i++) {
         const uint64_t at = dip_permute(&order, i);
         trainer->self[i] = trainer->pool != NULL ? trainer->pool[at] : (int32_t)at;

@@ -179,21 +179,29 @@ static void small_kernels_have_the_bits_of_the_reference(void **state) {
     }
 }
 
+static void check_transposed(const dip_bf16_kernels *kernels, size_t m, size_t width) {
+    enum { WIDEST = 96 };
+    static dip_bf16 x[DIP_BLOCK * WIDEST];
+    static dip_bf16 packed[DIP_BLOCK * WIDEST];
+    uint64_t random = 5;
+    fill(x, DIP_BLOCK * WIDEST, &random, false);
+    memset(packed, 0xff, sizeof packed);
+    kernels->pack_transposed(m, width, x, WIDEST, packed);
+    for (size_t k = 0; k < width + width % 2; k++) {
+        for (size_t i = 0; i < DIP_BLOCK; i++) {
+            const dip_bf16 expected = k < width && i < m ? x[i * WIDEST + k] : 0;
+            assert_int_equal(packed[k / 2 * 2 * DIP_BLOCK + 2 * i + k % 2], expected);
+        }
+    }
+}
+
 static void packing_the_transpose_is_packing_after_transposing(void **state) {
     (void)state;
-    uint64_t random = 5;
-    enum { ROWS = DIP_BLOCK, WIDTH = 37 };
-    static dip_bf16 x[ROWS * WIDTH];
-    static dip_bf16 packed[DIP_BLOCK * 2 * ((WIDTH + 1) / 2)];
-    fill(x, ROWS * WIDTH, &random, false);
-    for (size_t m = 1; m <= ROWS; m += 9) {
-        memset(packed, 0xff, sizeof packed);
-        dip_bf16_pack_transposed(m, WIDTH, x, WIDTH, packed);
-        for (size_t k = 0; k < WIDTH + 1; k++) {
-            for (size_t i = 0; i < ROWS; i++) {
-                const dip_bf16 expected = k < WIDTH && i < m ? x[i * WIDTH + k] : 0;
-                assert_int_equal(packed[k / 2 * 2 * DIP_BLOCK + 2 * i + k % 2], expected);
-            }
+    const size_t widths[] = {1, 37, 64, 96};
+    for (size_t w = 0; w < sizeof widths / sizeof widths[0]; w++) {
+        for (size_t m = 1; m <= DIP_BLOCK; m += 9) {
+            check_transposed(&dip_bf16_reference, m, widths[w]);
+            check_transposed(dip_bf16_get(), m, widths[w]);
         }
     }
 }
@@ -220,6 +228,7 @@ static void exponentials_have_the_bits_of_the_reference(void **state) {
     uint64_t random = 6;
     static float c[M * DIP_BLOCK];
     static dip_bf16 e[2][M * DIP_BLOCK];
+    static dip_bf16 packed[2][M * DIP_BLOCK];
     static float sum[2][M * DIP_BF16_LANES];
     float offset[DIP_BLOCK];
     float shift[M];
@@ -239,7 +248,7 @@ static void exponentials_have_the_bits_of_the_reference(void **state) {
         }
         memset(sum, 0, sizeof sum);
         for (size_t k = 0; k < 2; k++) {
-            const dip_exp_tile tile = {.m = M,
+            const dip_exp_tile tile = {.m = M - round % 2,
                                        .c = c,
                                        .scale = 14,
                                        .offset = offset,
@@ -249,10 +258,12 @@ static void exponentials_have_the_bits_of_the_reference(void **state) {
                                        .positive = (ptrdiff_t)round - 20,
                                        .e = e[k],
                                        .lde = DIP_BLOCK,
+                                       .packed = packed[k],
                                        .sum = sum[k]};
             both[k]->exp(&tile);
         }
         assert_memory_equal(e[0], e[1], sizeof e[0]);
+        assert_memory_equal(packed[0], packed[1], sizeof packed[0]);
         check_same(sum[0], sum[1], M * DIP_BF16_LANES);
     }
 }
