@@ -1,9 +1,11 @@
 # The front door: installs what is missing, builds, and runs the demo or the tests. CMake does the work.
-.PHONY: help demo test build asan tsan lint setup clean install
+.PHONY: help demo test bench build asan tsan lint setup clean install
 
 help:
 	@echo "make demo     train five methods on real linked pages and compare them (under 5 minutes)"
 	@echo "make test     run the whole test suite"
+	@echo "make bench    measure speed and memory, beside PyTorch where it is installed (under 15 minutes;"
+	@echo "              FLAGS=--quick for the main settings, FLAGS='--python PATH' for another Python)"
 	@echo "make asan     the same under the address and undefined-behaviour sanitizers"
 	@echo "make tsan     the same under the thread sanitizer (installs clang and libomp-dev)"
 	@echo "make lint     clang-tidy and clang-format, as configured in the tree"
@@ -25,6 +27,11 @@ test: setup
 	@cmake --preset default >/dev/null
 	@cmake --build --preset default
 	@ctest --test-dir build/default --output-on-failure -j 2
+
+bench: setup
+	@cmake --preset default >/dev/null
+	@cmake --build --preset default --target diptych_command bench_step bench_limit bench_rank
+	@python3 bench/run.py $(FLAGS)
 
 asan: setup
 	@cmake --preset asan >/dev/null

@@ -31,26 +31,28 @@ def preload(pattern):
 def pytorch_ways():
     """(name, value of --ways, environment) of what is tried for PyTorch's best."""
     ways = [
-        ("plain bf16", "bf16", {}),
-        ("plain bf16, pages kept", "bf16", KEEP),
-        ("joint table, fp32", "joint,fused", KEEP),
-        ("joint table", "bf16,joint,fused", {}),
-        ("joint table, pages kept", "bf16,joint,fused", KEEP),
-        ("joint table, foreach", "bf16,joint,foreach", KEEP),
-        ("joint table, huge pages", "bf16,joint,fused", HUGE),
-        ("joint table, huge pages, short spin", "bf16,joint,fused", {**HUGE, **SPIN}),
-        ("joint table, compiled, huge pages", "bf16,joint,fused,compile", HUGE),
-        ("joint table, compiled too: update", "bf16,joint,fused,compile,compile-update", HUGE),
+        ("plain, bf16", "bf16", {}),
+        ("plain, bf16, pages kept", "bf16", KEEP),
+        ("joint table, fp32", "joint,fused", HUGE),
+        ("joint table, fp32 with medium products", "medium,joint,fused", HUGE),
+        ("joint table, bf16", "bf16,joint,fused", {}),
+        ("joint table, bf16, pages kept", "bf16,joint,fused", KEEP),
+        ("joint table, bf16, huge pages", "bf16,joint,fused", HUGE),
+        ("the same, foreach for fused", "bf16,joint,foreach", HUGE),
+        ("the same, short spin", "bf16,joint,fused", {**HUGE, **SPIN}),
+        ("the same, prefetching thread", "bf16,joint,fused,prefetch", HUGE),
+        ("the same, compiled", "bf16,joint,fused,compile", HUGE),
+        ("the same, compiled with the update", "bf16,joint,fused,compile,compile-update", HUGE),
     ]
     for name, pattern in (("jemalloc", "libjemalloc.so*"), ("tcmalloc", "libtcmalloc*.so.*")):
         env = preload(pattern)
         if env is not None:
-            ways.append((f"joint table, {name}", "bf16,joint,fused", env))
+            ways.append((f"joint table, bf16, {name}", "bf16,joint,fused", env))
     return ways
 
 
 # What is taken without a search (--quick): the fastest in our searches.
-USUAL_BEST = ("joint table, huge pages", "bf16,joint,fused", HUGE)
+USUAL_BEST = ("joint table, bf16, huge pages", "bf16,joint,fused", HUGE)
 
 
 class ProgramError(Exception):
@@ -66,8 +68,7 @@ class Program:
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if env is not None and env.pop("QUIET", None) else None,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, **env},
             text=True,
         )
         self.rates = []

@@ -1,6 +1,8 @@
 """The model of Diptych in PyTorch, twice: as people write it, and as fast as we could make it."""
 
 import math
+import queue
+import threading
 
 import numpy as np
 import torch
@@ -30,13 +32,13 @@ def embedding_scale(dim):
 
 def softmax_loss(u, v, temperature, log_p=None, item=None):
     """Batch softmax with the sampling-bias correction, accidental hits left out."""
-    logits = u @ v.T / temperature
+    logits = (u / temperature) @ v.T
     if log_p is not None:
         logits = logits - log_p
     if item is not None:
         hits = item[:, None] == item[None, :]
         hits.fill_diagonal_(False)
-        logits = logits.masked_fill(hits, -torch.inf)
+        logits = logits.masked_fill_(hits, -torch.inf)
     return F.cross_entropy(logits, torch.arange(len(u)))
 
 
@@ -94,8 +96,13 @@ class PlainTrainer:
         self.model = PlainModel(dataset, args.dim, args.hidden)
         self.optimizer = torch.optim.Adagrad(self.model.parameters(), lr=args.rate)
 
-    def step(self, batch, rng):
+    def prepare(self, batch, rng):
+        """Nothing ahead: a step makes its own bags."""
+        return batch, rng
+
+    def step(self, made):
         """One step; the losses as numbers."""
+        batch, rng = made
         with torch.autocast("cpu", torch.bfloat16, enabled="bf16" in self.args.ways):
             main, own = self.model.losses(batch, rng, self.args)
             loss = main + self.args.alpha * own
@@ -192,43 +199,60 @@ class FastTrainer:
         if "compile-update" in args.ways:
             self.update = torch.compile(row_adagrad, dynamic=True)
 
-    def step(self, batch, rng):
-        """One step; the losses as numbers."""
-        args, n = self.args, len(batch.query)
-        values, offsets, lengths = self.joint.bags(batch, rng, args.dropout)
-        x = F.embedding_bag(
-            torch.from_numpy(values), self.table, torch.from_numpy(offsets), mode="mean"
-        ).view(-1, self.dataset.features * args.dim)
-        x.requires_grad_()
-        log_p = torch.from_numpy(self.dataset.log_p[batch.item])
-        item = torch.from_numpy(batch.item)
-        with torch.autocast("cpu", torch.bfloat16, enabled="bf16" in args.ways):
-            main, own = self.forward(x, n, args.temperature, log_p, item)
-            loss = main + args.alpha * own
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
+    def prepare(self, batch, rng):
+        """All of a step that is numpy's: bags, and the order of table rows for the update."""
+        values, offsets, lengths = self.joint.bags(batch, rng, self.args.dropout)
         order = np.argsort(values)
         ordered = values[order]
         first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
         source = np.repeat(np.arange(len(lengths)), lengths)[order]
         factor = (1 / lengths).astype(np.float32)[source]
+        arrays = {
+            "values": values, "offsets": offsets, "rows": ordered[first], "first": first,
+            "source": source, "factor": factor, "log_p": self.dataset.log_p[batch.item],
+            "item": batch.item,
+        }  # fmt: skip
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def step(self, made):
+        """One step; the losses as numbers."""
+        args, n = self.args, len(made["item"])
+        x = F.embedding_bag(made["values"], self.table, made["offsets"], mode="mean")
+        x = x.view(-1, self.dataset.features * args.dim).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled="bf16" in args.ways):
+            main, own = self.forward(x, n, args.temperature, made["log_p"], made["item"])
+            loss = main + args.alpha * own
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
         with torch.no_grad():
             gradient = F.embedding_bag(
-                torch.from_numpy(source),
+                made["source"],
                 x.grad.view(-1, args.dim),
-                torch.from_numpy(first),
+                made["first"],
                 mode="sum",
-                per_sample_weights=torch.from_numpy(factor),
+                per_sample_weights=made["factor"],
             )
-            self.update(
-                self.table, self.state, torch.from_numpy(ordered[first]), gradient, args.rate
-            )
+            self.update(self.table, self.state, made["rows"], gradient, args.rate)
         return main.item(), own.item()
 
 
 def row_adagrad(table, state, rows, gradient, rate):
-    """Adagrad on some rows of a table."""
+    """Adagrad on some rows of a table, each named once."""
     sums = state.index_select(0, rows).addcmul_(gradient, gradient)
     state.index_copy_(0, rows, sums)
-    table.index_add_(0, rows, gradient.div_(sums.sqrt_().add_(ADAGRAD_FLOOR)), alpha=-rate)
+    values = table.index_select(0, rows)
+    values.addcdiv_(gradient, sums.sqrt_().add_(ADAGRAD_FLOOR), value=-rate)
+    table.index_copy_(0, rows, values)
+
+
+def prefetched(make):
+    """What make() returns, again and again, made ahead in a thread of its own."""
+    ready = queue.Queue(maxsize=2)
+
+    def work():
+        while True:
+            ready.put(make())
+
+    threading.Thread(target=work, daemon=True).start()
+    return ready.get

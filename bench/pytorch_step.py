@@ -29,7 +29,7 @@ import statistics  # noqa: E402
 import numpy as np  # noqa: E402
 
 from pytorch_data import Batches, Dataset  # noqa: E402
-from pytorch_model import FastTrainer, PlainTrainer  # noqa: E402
+from pytorch_model import FastTrainer, PlainTrainer, prefetched  # noqa: E402
 
 MODES = {"default": "", "best": "bf16,joint,fused"}
 LOSS_STEPS = 50
@@ -40,7 +40,9 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("dataset")
     parser.add_argument("--mode", choices=MODES, default="default")
-    parser.add_argument("--ways", help="bf16,joint,fused|foreach,compile,compile-update")
+    parser.add_argument(
+        "--ways", help="any of bf16,medium,joint,fused,foreach,prefetch,compile,compile-update"
+    )
     parser.add_argument("--ssl", choices=["none", "cfm"], default="cfm")
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--dim", type=int, default=64)
@@ -69,16 +71,23 @@ class Run:
         self.args = args
         torch.manual_seed(args.seed)
         torch.set_num_threads(args.threads)
+        if "medium" in args.ways:
+            torch.set_float32_matmul_precision("medium")
         dataset = Dataset(args.dataset)
         self.batches = Batches(dataset, args.batch, args.ssl == "cfm", args.seed)
         self.rng = np.random.default_rng(args.seed + 1)
         self.trainer = (FastTrainer if "joint" in args.ways else PlainTrainer)(dataset, args)
+        self.next = prefetched(self.prepare) if "prefetch" in args.ways else self.prepare
         self.rates, self.steps, self.seconds = [], 0, 0.0
         self.losses = (0.0, 0.0)
 
+    def prepare(self):
+        """The next batch."""
+        return self.trainer.prepare(self.batches.next(), self.rng)
+
     def step(self):
         """One step; what making the batch costs is in it."""
-        self.losses = self.trainer.step(self.batches.next(), self.rng)
+        self.losses = self.trainer.step(self.next())
 
     def check(self):
         """Means of both losses over the last steps before the clock starts."""

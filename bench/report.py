@@ -13,6 +13,17 @@ def memory_available_mb():
         return int(re.search(r"MemAvailable:\s+(\d+)", file.read()).group(1)) * 1024 / 1e6
 
 
+def cpu_seconds():
+    """(of all programs on this machine, of this one with its ended children), since they began."""
+    with open("/proc/stat", encoding="utf-8") as file:
+        user, nice, system, _, _, irq, softirq, steal = map(int, file.readline().split()[1:9])
+    own = os.times()
+    return (
+        (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK"),
+        own.user + own.system + own.children_user + own.children_system,
+    )
+
+
 def processor():
     """Its name and the vector instructions that matter here."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:
@@ -21,9 +32,8 @@ def processor():
     found = re.search(r"^flags\s*:\s*(.*)$", text, re.M)
     flags = found.group(1).split() if found else []
     known = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
-    return f"{name.group(1) if name else platform.processor()}, {os.cpu_count()} cores, " + " ".join(
-        flag for flag in known if flag in flags
-    )
+    there = " ".join(flag for flag in known if flag in flags)
+    return f"{name.group(1) if name else platform.processor()}, {os.cpu_count()} cores, {there}"
 
 
 def heading(bench):
@@ -83,7 +93,10 @@ def beside(rows):
 
 def table_sizes(rows):
     """Step time by rows of a table."""
-    yield f"{'rows of the id table':>20} {'ms a step':>10} {'to the first':>12} {'load':>6} {'update':>7}"
+    yield (
+        f"{'rows of the id table':>20} {'ms a step':>10} {'to the first':>12} "
+        f"{'load':>6} {'update':>7}"
+    )
     for row in rows:
         yield (
             f"{row['table_rows']:20,} {row['ms_per_step']:10.2f} "
@@ -117,7 +130,7 @@ def sections(bench):
         parts.append(beside(paired))
     if bench.tried:
         parts.append(
-            [f"PyTorch, examples/s by way (cfm, batch 1024, dim 64): best taken: {bench.best_way[0]}"]
+            ["PyTorch, examples/s by way (cfm, batch 1024, dim 64); the first is its best"]
             + [f"  {rate:9,.0f}  {name}" for name, rate in bench.tried]
         )
     if tables:
@@ -148,6 +161,6 @@ def write(bench):
         "rank": bench.rank,
         "notes": bench.notes,
     }
-    with open(os.path.join(bench.args.out, "limits.json"), "w", encoding="utf-8") as file:
+    with open(os.path.join(bench.args.out, "results-more.json"), "w", encoding="utf-8") as file:
         json.dump(rest, file, indent=1)
         file.write("\n")

@@ -34,6 +34,7 @@ PRECISIONS = ("bf16", "fp32")
 METHODS = ("none", "cfm")
 LOSS_TOLERANCE = 0.02
 TABLE_DIM = 16
+IDLE_CORES = 0.1
 
 
 class Bench:
@@ -42,6 +43,7 @@ class Bench:
     def __init__(self, args):
         self.args = args
         self.begin = time.perf_counter()
+        self.cpu_begin = report.cpu_seconds()
         self.python, self.torch = (None, "left out: --no-pytorch")
         if not args.no_pytorch:
             self.python, self.torch = find_pytorch(args.python)
@@ -154,7 +156,7 @@ class Bench:
             name, ways, env = way
             command = pytorch_command(self.python, setting, ways, 10, 0.6)
             try:
-                programs.append(self.start(command, {**env}, way))
+                programs.append(self.start(command, env, way))
             except ProgramError as error:
                 self.say(f"PyTorch, {name}: does not run here ({error})")
         take_turns(programs, 4)
@@ -176,11 +178,11 @@ class Bench:
                     setting = self.setting(items, ssl, batch, dim, threads, precision)
                     command = diptych_command(self.args.build, setting, check, self.args.seconds)
                     key = "diptych", ssl, precision
-                    programs[key] = self.start(command, {**SPIN}, setting)
+                    programs[key] = self.start(command, SPIN, setting)
                 for mode in ("best", "default") if self.python else ():
                     _, ways, env = self.best_way if mode == "best" else ("", "", {})
                     command = pytorch_command(self.python, setting, ways, check, 1.0)
-                    programs["pytorch", ssl, mode] = self.start(command, {**env}, mode)
+                    programs["pytorch", ssl, mode] = self.start(command, env, mode)
             take_turns(list(programs.values()), self.args.rounds)
             results = {key: program.finish() for key, program in programs.items()}
         finally:
@@ -312,6 +314,14 @@ class Bench:
                 limit = self.limit(precision, found["threads"])
                 found[f"fraction_of_{precision}"] = found["gflops"] / limit
 
+    def note_others(self):
+        """Says when the machine was not ours alone: then rates are too low, and ratios noisy."""
+        seconds = time.perf_counter() - self.begin
+        all_now, ours_now = report.cpu_seconds()
+        others = (all_now - self.cpu_begin[0] - (ours_now - self.cpu_begin[1])) / seconds
+        words = f"other programs kept {others:.2f} of {os.cpu_count()} cores busy during this run"
+        self.notes.append(words + (": NOT an idle machine" if others > IDLE_CORES else ""))
+
     def smoke(self):
         """A few seconds, for the test: one setting, one limit."""
         self.measure_limit("--best", "--seconds", "0.01")
@@ -376,6 +386,7 @@ def main():
     except (ProgramError, subprocess.CalledProcessError) as error:
         sys.exit(f"bench: {error}")
     bench.fill_limits()
+    bench.note_others()
     report.write(bench)
     if bench.failures:
         sys.exit("bench: FAILED: " + "; ".join(bench.failures))
