@@ -122,6 +122,14 @@ static int on_progress(void *context, const dip_progress *p) {
     return 0;
 }
 
+static void on_message(void *context, const char *text) {
+    cli_bar *bar = context;
+    if (!bar->is_quiet) {
+        cli_bar_stop(bar);
+        fprintf(stderr, "warning: %s\n", text);
+    }
+}
+
 dip_watch cli_bar_start(cli_bar *bar, bool quiet) {
     struct sigaction action;
     memset(bar, 0, sizeof *bar);
@@ -132,7 +140,7 @@ dip_watch cli_bar_start(cli_bar *bar, bool quiet) {
     action.sa_handler = on_signal;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    return (dip_watch){on_progress, bar};
+    return (dip_watch){.on_progress = on_progress, .context = bar, .on_message = on_message};
 }
 
 void cli_bar_stop(cli_bar *bar) {
