@@ -88,11 +88,23 @@ static dip_status lock_file(dip_rundir *dir, const char *path, bool *again, dip_
     return DIP_OK;
 }
 
+/* The name of a new folder is made to last, or the checkpoints in it would not. */
+static dip_status make_folder(const dip_rundir *dir, dip_error *err) {
+    if (dip_vfs_get()->mkdir(dir->path, 0777) != 0) {
+        return errno == EEXIST ? DIP_OK : dip_fail_errno(err, errno, "create folder", dir->path);
+    }
+    char *parent = dip_path_folder(dir->path, err);
+    if (parent == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    const dip_status status = dip_sync_folder(parent, err);
+    dip_free(parent);
+    return status;
+}
+
 static dip_status make_and_lock(dip_rundir *dir, bool *again, dip_error *err) {
     *again = false;
-    if (dip_vfs_get()->mkdir(dir->path, 0777) != 0 && errno != EEXIST) {
-        return dip_fail_errno(err, errno, "create folder", dir->path);
-    }
+    DIP_TRY(make_folder(dir, err));
     char *path = dip_path_join(dir->path, LOCK_FILE, err);
     if (path == NULL) {
         return DIP_ERR_MEMORY;

@@ -106,6 +106,18 @@ static void look_for_end(dip_session *session, const json_t *description) {
 
 /* ---- going on -------------------------------------------------------------------------------- */
 
+/* A folder under the name of another step is damaged as well. */
+static dip_status open_step(dip_checkpoint *checkpoint, const char *path, int64_t step,
+                            dip_error *err) {
+    DIP_TRY(dip_checkpoint_open(checkpoint, path, err));
+    if (checkpoint->step == step) {
+        return DIP_OK;
+    }
+    dip_fail(err, DIP_ERR_FORMAT, "%s holds step %lld", path, (long long)checkpoint->step);
+    dip_checkpoint_close(checkpoint);
+    return DIP_ERR_FORMAT;
+}
+
 /* Opens the newest whole checkpoint. Damaged ones are named and passed over; *found is false
  * without any checkpoint. */
 static dip_status open_newest(dip_session *session, dip_checkpoint *checkpoint, bool *found,
@@ -118,7 +130,7 @@ static dip_status open_newest(dip_session *session, dip_checkpoint *checkpoint, 
     dip_status status = DIP_OK;
     for (size_t i = 0; i < n && !*found && status == DIP_OK; i++) {
         char *path = dip_rundir_checkpoint(&session->dir, steps[i], err);
-        status = path != NULL ? dip_checkpoint_open(checkpoint, path, &why) : DIP_ERR_MEMORY;
+        status = path != NULL ? open_step(checkpoint, path, steps[i], &why) : DIP_ERR_MEMORY;
         dip_free(path);
         *found = status == DIP_OK;
         if (status == DIP_ERR_FORMAT) {
