@@ -18,7 +18,7 @@
 #define STEP_PREFIX "step-"
 #define SUFFIX ".checkpoints"
 
-enum { STEP_DIGITS = 12, NAME_BYTES = 64, LOCK_BYTES = 16, ATTEMPTS = 100 };
+enum { STEP_DIGITS = 12, NAME_BYTES = 64, LOCK_BYTES = 16, ATTEMPTS = 100, PATH_BYTES = 4096 };
 
 dip_status dip_rundir_init(dip_rundir *dir, const char *output, dip_error *err) {
     size_t length = strlen(output);
@@ -259,12 +259,35 @@ dip_status dip_rundir_put_quarantine(const dip_rundir *dir, const dip_text *quar
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
+/* Like all that cleans up, it allocates nothing. */
+static bool path_in(char path[PATH_BYTES], const dip_rundir *dir, const char *name) {
+    const int length = snprintf(path, PATH_BYTES, "%s/%s", dir->path, name);
+    return length > 0 && length < PATH_BYTES && dip_path_exists(path);
+}
+
 static void remove_file(const dip_rundir *dir, const char *name) {
-    char *path = dip_path_join(dir->path, name, NULL);
-    if (path != NULL && dip_path_exists(path)) {
+    char path[PATH_BYTES];
+    if (path_in(path, dir, name)) {
         dip_vfs_get()->unlink(path);
     }
-    dip_free(path);
+}
+
+/* How many checkpoints there are; they are taken away when asked. */
+static size_t count_steps(const dip_rundir *dir, bool discards) {
+    size_t n = 0;
+    DIR *folder = opendir(dir->path);
+    if (folder == NULL) {
+        return 0;
+    }
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        const bool is_step = step_of(entry->d_name) >= 0;
+        n += is_step;
+        if (is_step && discards) {
+            dip_discard_folder(dir->path, entry->d_name);
+        }
+    }
+    closedir(folder);
+    return n;
 }
 
 static void let_go(dip_rundir *dir) {
@@ -281,14 +304,7 @@ static void let_go(dip_rundir *dir) {
 
 /* The lock goes last, so that nobody else can begin before the rest is gone. */
 void dip_rundir_remove(dip_rundir *dir) {
-    int64_t *steps = NULL;
-    size_t n = 0;
-    if (dip_rundir_list(dir, &steps, &n, NULL) == DIP_OK) {
-        for (size_t i = 0; i < n; i++) {
-            dip_rundir_discard(dir, steps[i]);
-        }
-        dip_free(steps);
-    }
+    count_steps(dir, true);
     dip_sweep_all_writers(dir->path);
     remove_file(dir, DIP_METRICS_FILE);
     remove_file(dir, DIP_QUARANTINE_FILE);
@@ -299,14 +315,8 @@ void dip_rundir_remove(dip_rundir *dir) {
 
 /* Whether somebody could still want what is in the folder. */
 static bool is_of_use(const dip_rundir *dir) {
-    int64_t *steps = NULL;
-    size_t n = 0;
-    char *path = dip_path_join(dir->path, DIP_QUARANTINE_FILE, NULL);
-    const bool is_known = path != NULL && dip_rundir_list(dir, &steps, &n, NULL) == DIP_OK;
-    const bool is_used = !is_known || n > 0 || dip_path_exists(path);
-    dip_free(path);
-    dip_free(steps);
-    return is_used;
+    char path[PATH_BYTES];
+    return count_steps(dir, false) > 0 || path_in(path, dir, DIP_QUARANTINE_FILE);
 }
 
 void dip_rundir_close(dip_rundir *dir) {
