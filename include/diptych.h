@@ -18,6 +18,8 @@
  *              Long calls use OpenMP. On machines shared with other work, set GOMP_SPINCOUNT=1000
  *              or OMP_WAIT_POLICY=passive before the process starts, as the command does for
  *              itself.
+ *   Signals    a handler that may run while a function here computes needs sigaltstack and
+ *              SA_ONSTACK: generated kernels use the stack pointer as a general register.
  *   Output     the library never prints, exits, or changes signal handlers and locale.
  */
 #ifndef DIPTYCH_H
