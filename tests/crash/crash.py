@@ -89,6 +89,11 @@ class World:
         text = harness.read_bytes(path).decode() if os.path.exists(path) else ""
         return max([int(n) for n in re.findall(r'^{"step": (\d+),.*}$', text, re.M)] or [0])
 
+    def is_finished(self):
+        """Whether the model is there and says that its run is over."""
+        path = self.path("m", "config.json")
+        return os.path.exists(path) and b'"finished": true' in harness.read_bytes(path)
+
     def remove(self):
         """The folder goes when all went well; it stays for a look otherwise."""
         shutil.rmtree(self.folder, True)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """R2: kill -9 at every system call that touches a file of a run with checkpoints: writing, reading
 back, rotating, the metrics, the model, the end. strace counts the calls of each kind and kills at
-the n-th. Without --all a sample of them, the same for a seed. Exit code 77 without a working strace.
+the n-th. Without --all a sample of them, the same for a seed. Exit code 77 when strace does not
+work.
 """
 import argparse
 import json

@@ -23,8 +23,9 @@ typedef struct runs {
 void runs_make(runs *r);
 void runs_remove(runs *r);
 
-/* Trains into shop.root/output with the settings (ended by a NULL key) on top of eight epochs (32 steps) that
- * are not stopped early. The run is interrupted after stop_at steps of its own; 0 lets it end. */
+/* Trains into shop.root/output with the settings (ended by a NULL key) on top of eight epochs (32
+ * steps) that are not stopped early. The run is interrupted after stop_at steps of its own; 0 lets
+ * it end. */
 dip_status runs_train(runs *r, const char *output, const setting *settings, unsigned flags,
                       long stop_at, dip_error *err);
 
