@@ -18,6 +18,8 @@
  *              Long calls use OpenMP. On machines shared with other work, set GOMP_SPINCOUNT=1000
  *              or OMP_WAIT_POLICY=passive before the process starts, as the command does for
  *              itself.
+ *   Signals    a handler that may run while a function here computes needs sigaltstack and
+ *              SA_ONSTACK: generated kernels use the stack pointer as a general register.
  *   Output     the library never prints, exits, or changes signal handlers and locale.
  */
 #ifndef DIPTYCH_H
@@ -89,12 +91,17 @@ typedef struct dip_progress {
  * DIP_ERR_INTERRUPTED. */
 typedef int (*dip_progress_fn)(void *context, const dip_progress *progress);
 
+/* Called with a warning, one sentence, when it is found; it stands in the report too. */
+typedef void (*dip_message_fn)(void *context, const char *text);
+
 typedef struct dip_watch {
     dip_progress_fn on_progress; /* may be NULL */
     void *context;
+    dip_message_fn on_message; /* may be NULL */
 } dip_watch;
 
 #define DIP_REPLACE 1u /* flag: an existing output is replaced, in one atomic step */
+#define DIP_RESUME 2u  /* flag of dip_train: a run that was stopped goes on */
 
 /* ---- options --------------------------------------------------------------------------------- */
 
@@ -235,9 +242,13 @@ DIP_API void dip_trainer_free(dip_trainer *trainer);
  * step                may be NULL
  * DIP_END             the epochs are over; nothing was changed
  * DIP_ERR_NONFINITE   parameters are those before the call; the text names step, loss part,
- *                     tensor. */
+ *                     tensor. The same batch comes next, unless it is skipped. */
 DIP_API DIP_NODISCARD dip_status dip_trainer_step(dip_trainer *trainer, dip_step *step,
                                                   dip_error *err);
+
+/* Passes over the next batch: the step is counted, parameters and optimizer stay as they are.
+ * Nothing at the end. */
+DIP_API void dip_trainer_skip(dip_trainer *trainer);
 
 /* Writes the current parameters as a model folder, atomically. flags: 0 or DIP_REPLACE. */
 DIP_API DIP_NODISCARD dip_status dip_trainer_save(const dip_trainer *trainer, const char *path,
@@ -245,10 +256,24 @@ DIP_API DIP_NODISCARD dip_status dip_trainer_save(const dip_trainer *trainer, co
 
 /* The whole training run: steps, validation each epoch, early stopping; writes the best model so
  * far to output after each validation that improves on it, and the last one without a validation
- * split.
+ * split. A batch whose loss or gradient is not finite is left out and listed in quarantine.jsonl.
  *
- * report              may be NULL; steps, losses, best validation metric. Caller frees.
- * DIP_ERR_NONFINITE   the last good model, if an epoch had been finished, stays at output. */
+ * Beside the output, in the folder output.checkpoints, a checkpoint is written every
+ * train.checkpoint_every steps and when the callback stops the run. It goes away at the end. With
+ * DIP_RESUME the run goes on from the last whole checkpoint, to the very bits of a run that was
+ * never stopped; it starts when there is none, and does nothing when the model is finished already.
+ *
+ * flags               0, DIP_REPLACE, DIP_RESUME or both
+ * report              may be NULL; steps, losses, best validation metric, warnings. Caller frees.
+ * DIP_ERR_USAGE       the output or checkpoints exist and no flag is given, or the checkpoint has
+ *                     other options; the text names the first that differs
+ * DIP_ERR_FAILED      the checkpoint is of another dataset or precision, or another process trains
+ *                     into the same output
+ * DIP_ERR_FORMAT      checkpoints are there and none is whole, or it needs a newer version
+ * DIP_ERR_IO          a checkpoint or the model could not be written: the ones before it are whole
+ * DIP_ERR_NONFINITE   train.nonfinite_limit batches in a row, or a parameter, are not finite; the
+ *                     last good model, if an epoch had been finished, stays at output, and so does
+ *                     the last checkpoint. */
 DIP_API DIP_NODISCARD dip_status dip_train(const dip_dataset *dataset, const dip_config *config,
                                            const char *output, unsigned flags,
                                            const dip_watch *watch, dip_report **report,

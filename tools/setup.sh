@@ -5,7 +5,7 @@ set -euo pipefail
 
 packages=(gcc g++ cmake ninja-build pkg-config python3 binutils
     libdnnl-dev libyaml-dev libjansson-dev zlib1g-dev libzstd-dev libxxhash-dev libutf8proc-dev
-    libcmocka-dev "$@")
+    libcmocka-dev strace "$@")
 
 missing=()
 for package in "${packages[@]}"; do

@@ -21,10 +21,10 @@ static dip_status need(const void *argument, const char *name, dip_error *err) {
     return argument != NULL ? DIP_OK : dip_fail(err, DIP_ERR_USAGE, "argument %s is NULL", name);
 }
 
-static dip_status check_flags(unsigned flags, dip_error *err) {
-    return (flags & ~DIP_REPLACE) == 0
+static dip_status check_flags(unsigned flags, unsigned known, dip_error *err) {
+    return (flags & ~known) == 0
                ? DIP_OK
-               : dip_fail(err, DIP_ERR_USAGE, "unknown flags 0x%x", flags & ~DIP_REPLACE);
+               : dip_fail(err, DIP_ERR_USAGE, "unknown flags 0x%x", flags & ~known);
 }
 
 /* Allocates a handle. */
@@ -155,7 +155,7 @@ dip_status dip_prepare(const dip_project *project, const char *output, unsigned 
     json_t *summary = NULL;
     DIP_TRY(need(project, "project", err));
     DIP_TRY(need(output, "output", err));
-    DIP_TRY(check_flags(flags, err));
+    DIP_TRY(check_flags(flags, DIP_REPLACE, err));
     DIP_TRY(dip_project_check(project, err));
     DIP_TRY(dip_prepare_dataset(project, output, (flags & DIP_REPLACE) != 0, watch,
                                 report != NULL ? &summary : NULL, err));
@@ -253,12 +253,19 @@ dip_status dip_trainer_step(dip_trainer *trainer, dip_step *step, dip_error *err
     return dip_trainer_advance(trainer, step, err);
 }
 
+void dip_trainer_skip(dip_trainer *trainer) {
+    dip_trainer_pass_over(trainer);
+}
+
 dip_status dip_trainer_save(const dip_trainer *trainer, const char *path, unsigned flags,
                             dip_error *err) {
     DIP_TRY(need(trainer, "trainer", err));
     DIP_TRY(need(path, "path", err));
-    DIP_TRY(check_flags(flags, err));
-    return dip_trainer_write(trainer, path, (flags & DIP_REPLACE) != 0, "", NULL, err);
+    DIP_TRY(check_flags(flags, DIP_REPLACE, err));
+    const dip_model_source source = {.towers = dip_engine_towers(trainer->engine),
+                                     .config = &trainer->config,
+                                     .dataset = trainer->dataset};
+    return dip_model_write(&source, path, (flags & DIP_REPLACE) != 0, err);
 }
 
 dip_status dip_train(const dip_dataset *dataset, const dip_config *config, const char *output,
@@ -267,9 +274,12 @@ dip_status dip_train(const dip_dataset *dataset, const dip_config *config, const
     DIP_TRY(need(dataset, "dataset", err));
     DIP_TRY(need(config, "config", err));
     DIP_TRY(need(output, "output", err));
-    DIP_TRY(check_flags(flags, err));
-    DIP_TRY(dip_train_run(dataset, config, output, (flags & DIP_REPLACE) != 0, watch,
-                          report != NULL ? &state : NULL, err));
+    DIP_TRY(check_flags(flags, DIP_REPLACE | DIP_RESUME, err));
+    const dip_run_request request = {.output = output,
+                                     .replaces = (flags & DIP_REPLACE) != 0,
+                                     .resumes = (flags & DIP_RESUME) != 0,
+                                     .watch = watch};
+    DIP_TRY(dip_train_run(dataset, config, &request, report != NULL ? &state : NULL, err));
     return report != NULL ? dip_report_wrap(report, state, err) : DIP_OK;
 }
 

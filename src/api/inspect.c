@@ -12,6 +12,9 @@
 
 #include <string.h>
 
+/* Of the formats of our folders; what follows is the kind. */
+#define PREFIX "diptych-"
+
 static dip_status set_kind(json_t *report, const char *kind, const char *path, dip_error *err) {
     DIP_TRY(dip_json_set(report, "kind", json_string(kind), err));
     return dip_json_set(report, "path", json_string(path), err);
@@ -48,7 +51,9 @@ static dip_status describe_folder(const dip_folder *folder, const char *path, js
                                   dip_error *err) {
     const char *format = json_string_value(json_object_get(folder->manifest, "format"));
     const bool is_model = strcmp(format, DIP_MODEL_FORMAT) == 0;
-    DIP_TRY(set_kind(report, is_model ? "model" : "dataset", path, err));
+    const char *kind =
+        strncmp(format, PREFIX, strlen(PREFIX)) == 0 ? format + strlen(PREFIX) : format;
+    DIP_TRY(set_kind(report, kind, path, err));
     if (is_model) {
         json_t *description = NULL;
         DIP_TRY(read_json_part(folder, "config.json", &description, err));

@@ -2,67 +2,18 @@
 #include "base/folder.h"
 
 #include "base/mem.h"
+#include "base/sweep.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #define MANIFEST "manifest.json"
 
-enum { MANIFEST_LIMIT = 64 << 20, MAX_PARTS = 100000, HASH_DIGITS = 16, PATH_BYTES = 4096 };
-
-/* Allocates nothing, so that it also cleans up when memory is out. Of a symbolic link only the link
- * goes. */
-static void remove_flat_folder(const char *path) {
-    if (dip_path_is_link(path)) {
-        dip_vfs_get()->unlink(path);
-        return;
-    }
-    DIR *folder = opendir(path);
-    if (folder == NULL) {
-        return;
-    }
-    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        char file[PATH_BYTES];
-        const int length = snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
-        const bool is_self = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-        if (!is_self && length > 0 && (size_t)length < sizeof file) {
-            dip_vfs_get()->unlink(file);
-        }
-    }
-    closedir(folder);
-    dip_vfs_get()->rmdir(path);
-}
-
-/* Removes the temporary folders of writers of this target that no longer live. */
-static void sweep_dead_writers(const char *parent, const char *name) {
-    DIR *folder = opendir(parent);
-    if (folder == NULL) {
-        return;
-    }
-    char prefix[300];
-    const int length = snprintf(prefix, sizeof prefix, ".%s.tmp.", name);
-    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        if (length < 0 || strncmp(entry->d_name, prefix, (size_t)length) != 0) {
-            continue;
-        }
-        const long pid = strtol(entry->d_name + length, NULL, 10);
-        if (pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH) {
-            continue;
-        }
-        char *stale = dip_path_join(parent, entry->d_name, NULL);
-        if (stale != NULL) {
-            remove_flat_folder(stale);
-        }
-        dip_free(stale);
-    }
-    closedir(folder);
-}
+enum { MANIFEST_LIMIT = 64 << 20, MAX_PARTS = 100000, HASH_DIGITS = 16 };
 
 static bool folder_is_empty(const char *path) {
     DIR *folder = opendir(path);
@@ -172,7 +123,7 @@ dip_status dip_folder_create(dip_folder_writer *folder, const char *target, bool
         status = DIP_ERR_MEMORY;
         goto out;
     }
-    sweep_dead_writers(folder->parent, name);
+    dip_sweep_dead_writers(folder->parent, name);
     DIP_TRY_GOTO(out, dip_json_new_object(&folder->parts, err));
     DIP_TRY_GOTO(out, make_work_folder(folder, name, err));
 out:
@@ -311,7 +262,7 @@ static dip_status publish(dip_folder_writer *folder, json_t *manifest, const jso
     /* The old output goes only after the new one's name lasts. */
     const dip_status status = dip_sync_folder(folder->parent, err);
     if (old) {
-        remove_flat_folder(folder->work);
+        dip_remove_flat_folder(folder->work);
     }
     dip_free(folder->work);
     folder->work = NULL;
@@ -332,7 +283,7 @@ dip_status dip_folder_publish(dip_folder_writer *folder, const char *format, int
 void dip_folder_abort(dip_folder_writer *folder) {
     dip_writer_abandon(&folder->writer);
     if (folder->work != NULL) {
-        remove_flat_folder(folder->work);
+        dip_remove_flat_folder(folder->work);
     }
     dip_free(folder->work);
     dip_free(folder->target);

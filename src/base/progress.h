@@ -18,4 +18,11 @@ static inline dip_status dip_tell(const dip_watch *watch, const dip_progress *pr
     return DIP_OK;
 }
 
+/* A sentence for the person who waits. */
+static inline void dip_say(const dip_watch *watch, const char *text) {
+    if (watch != NULL && watch->on_message != NULL) {
+        watch->on_message(watch->context, text);
+    }
+}
+
 #endif

@@ -6,7 +6,10 @@
 
 static const cli_flag FLAGS[] = {
     {"output", 'o', "DIR", "the model to write (needed)"},
-    {"force", 'f', NULL, "replace an existing model"},
+    {"force", 'f', NULL, "replace an existing model, and checkpoints of a run that was stopped"},
+    {"checkpoint-every", 0, "N", "short for --train.checkpoint_every N"},
+    {"resume", 0, NULL,
+     "go on from the last whole checkpoint in MODEL.checkpoints, or start when there is none"},
     {"preset", 0, "NAME", "start from a preset of options: paper"},
     {NULL, 0, NULL, NULL},
 };
@@ -26,6 +29,18 @@ static void print_start(const dip_dataset *dataset, const dip_config *config) {
     fputc('\n', stderr);
 }
 
+/* What is said of resumed runs and of batches that were left out. */
+static void print_extras(const dip_report *report, const char *output) {
+    double number = 0;
+    if (dip_report_number(report, "resumed_from", &number, NULL) == DIP_OK) {
+        printf(", resumed from step %.0f", number);
+    }
+    if (dip_report_number(report, "skipped_batches", &number, NULL) == DIP_OK) {
+        printf("; %.0f batches were not finite and left out, see %s/%s", number, output,
+               dip_report_text(report, "quarantine"));
+    }
+}
+
 static void print_end(const dip_report *report, const char *output) {
     double epochs = 0;
     double seconds = 0;
@@ -38,8 +53,13 @@ static void print_end(const dip_report *report, const char *output) {
         dip_report_number(report, "examples_per_second", &rate, NULL) != DIP_OK) {
         return;
     }
-    printf("%s: %.0f epochs in %.1f s (%s examples/s)", output, epochs, seconds,
-           cli_thousands(rate, text));
+    if (rate > 0) {
+        printf("%s: %.0f epochs in %.1f s (%s examples/s)", output, epochs, seconds,
+               cli_thousands(rate, text));
+    } else {
+        printf("%s was finished already: %.0f epochs", output, epochs);
+    }
+    print_extras(report, output);
     const char *metric = dip_report_text(report, "validation_metric");
     if (metric != NULL && dip_report_number(report, "best_validation", &best, NULL) == DIP_OK &&
         dip_report_number(report, "best_epoch", &best_epoch, NULL) == DIP_OK) {
@@ -52,7 +72,13 @@ static void print_end(const dip_report *report, const char *output) {
 static dip_status train(const cli_args *args, const dip_dataset *dataset, dip_config *config,
                         dip_report **report, dip_error *err) {
     cli_bar bar;
+    const char *every = cli_value(args, "checkpoint-every");
+    const unsigned flags =
+        (cli_has(args, "force") ? DIP_REPLACE : 0) | (cli_has(args, "resume") ? DIP_RESUME : 0);
     dip_status status = cli_configure(args, config, err);
+    if (status == DIP_OK && every != NULL) {
+        status = dip_config_set(config, "train.checkpoint_every", every, err);
+    }
     if (status != DIP_OK) {
         return status;
     }
@@ -61,8 +87,7 @@ static dip_status train(const cli_args *args, const dip_dataset *dataset, dip_co
         print_start(dataset, config);
     }
     const dip_watch watch = cli_bar_start(&bar, quiet);
-    status = dip_train(dataset, config, cli_value(args, "output"),
-                       cli_has(args, "force") ? DIP_REPLACE : 0, &watch, report, err);
+    status = dip_train(dataset, config, cli_value(args, "output"), flags, &watch, report, err);
     cli_bar_stop(&bar);
     return status;
 }
@@ -107,7 +132,10 @@ const cli_command cli_train = {
         "only, feature-dropout and spread-out are baselines, none is supervised only. Options "
         "start "
         "from the project file that made the dataset. With a validation split the best epoch is "
-        "kept. Ctrl-C stops between two steps; the best model so far stays.",
+        "kept. Ctrl-C or SIGTERM stops after the batch: the best model so far stays, a checkpoint "
+        "is written beside it, and the same command with --resume goes on to the same bits. Where "
+        "the process may be killed without warning, --checkpoint-every N writes one every N steps. "
+        "A second signal ends the process at once.",
     .example = "diptych train shop.dip -o model --ssl.method cfm --ssl.alpha 0.3 --seed 2",
     .flags = FLAGS,
     .sections = {"", "model.", "train.", "ssl.", NULL},

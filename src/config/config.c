@@ -81,6 +81,14 @@ static const dip_option ROWS[] = {
     CHOICE("train.metric", train.metric, "recall", "recall|map|ndcg|mrr|hit_rate",
            "the validation metric that picks the best epoch"),
     INTEGER("train.metric_k", train.metric_k, "50", 1, 1000, "list length of that metric"),
+    INTEGER("train.checkpoint_every", train.checkpoint_every, "0", 0, 1000000000,
+            "steps between two checkpoints in MODEL.checkpoints; 0 writes one only when a signal "
+            "stops the run"),
+    INTEGER("train.checkpoint_keep", train.checkpoint_keep, "2", 1, 1000,
+            "checkpoints to keep, beside that of the model that is at the output"),
+    INTEGER("train.nonfinite_limit", train.nonfinite_limit, "10", 1, 1000000,
+            "batches in a row with a loss or gradient that is not finite at which training gives "
+            "up; fewer are left out and listed"),
 
     CHOICE("ssl.method", ssl.method, "cfm",
            "none|cfm|cfm-no-complement|cfm-no-dropout|rfm|rfm-no-complement|dropout|"

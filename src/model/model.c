@@ -11,6 +11,7 @@
 #define CONFIG_PART "config.json"
 #define TENSOR_PART "model.safetensors"
 #define METRICS_PART "metrics.jsonl"
+#define QUARANTINE_PART "quarantine.jsonl"
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
@@ -23,7 +24,7 @@ static dip_status put_text(dip_folder_writer *folder, const char *name, const js
     return status;
 }
 
-static dip_status describe_dataset(const dip_dataset *dataset, json_t *object, dip_error *err) {
+dip_status dip_model_describe_dataset(const dip_dataset *dataset, json_t *object, dip_error *err) {
     char *path = realpath(dataset->folder.path, NULL);
     const dip_status status =
         dip_json_set(object, "dataset",
@@ -41,7 +42,7 @@ static dip_status fill_description(const dip_model_source *source, json_t *objec
     DIP_TRY(dip_json_set(object, "config", config, err));
     DIP_TRY(dip_schema_to_json(&source->dataset->schema, &schema, err));
     DIP_TRY(dip_json_set(object, "schema", schema, err));
-    DIP_TRY(describe_dataset(source->dataset, object, err));
+    DIP_TRY(dip_model_describe_dataset(source->dataset, object, err));
     if (source->training != NULL) {
         return dip_json_set(object, "training", json_incref(dip_json_readable(source->training)),
                             err);
@@ -79,13 +80,21 @@ static dip_status copy_vocabularies(dip_folder_writer *folder, const dip_dataset
     return DIP_OK;
 }
 
+static dip_status put_logs(dip_folder_writer *folder, const char *metrics, const char *quarantine,
+                           dip_error *err) {
+    const char *text = metrics != NULL ? metrics : "";
+    DIP_TRY(dip_folder_put(folder, METRICS_PART, text, strlen(text), err));
+    return quarantine == NULL || quarantine[0] == '\0'
+               ? DIP_OK
+               : dip_folder_put(folder, QUARANTINE_PART, quarantine, strlen(quarantine), err);
+}
+
 static dip_status put_parts(dip_folder_writer *folder, const dip_model_source *source,
                             dip_error *err) {
-    const char *metrics = source->metrics != NULL ? source->metrics : "";
     DIP_TRY(dip_safetensors_put(folder, TENSOR_PART, &source->towers->params, err));
     DIP_TRY(put_description(folder, source, err));
     DIP_TRY(copy_vocabularies(folder, source->dataset, err));
-    return dip_folder_put(folder, METRICS_PART, metrics, strlen(metrics), err);
+    return put_logs(folder, source->metrics, source->quarantine, err);
 }
 
 dip_status dip_model_write(const dip_model_source *source, const char *path, bool replace,
@@ -100,17 +109,82 @@ dip_status dip_model_write(const dip_model_source *source, const char *path, boo
     return status;
 }
 
+/* ---- finishing ------------------------------------------------------------------------------- */
+
+static dip_status copy_part(dip_folder_writer *to, const dip_folder *from, const char *name,
+                            dip_error *err) {
+    dip_map map;
+    DIP_TRY(dip_folder_map(from, name, &map, err));
+    const dip_status status = dip_folder_put(to, name, map.data, map.bytes, err);
+    dip_map_close(&map);
+    return status;
+}
+
+/* Everything but the logs, in the order in which dip_model_write puts it. */
+static dip_status copy_parts(dip_folder_writer *to, const dip_folder *from, const json_t *finished,
+                             dip_error *err) {
+    const char *name = NULL;
+    json_t *part = NULL;
+    DIP_TRY(copy_part(to, from, TENSOR_PART, err));
+    DIP_TRY(put_text(to, CONFIG_PART, finished, err));
+    json_object_foreach(json_object_get(from->manifest, "parts"), name, part) {
+        if (strncmp(name, "vocab-", strlen("vocab-")) == 0) {
+            DIP_TRY(copy_part(to, from, name, err));
+        }
+    }
+    return DIP_OK;
+}
+
+static dip_status republish(const dip_folder *old, const char *path, const dip_model_source *logs,
+                            dip_error *err) {
+    dip_folder_writer folder;
+    json_t *description = NULL;
+    DIP_TRY(dip_model_read_description(old, &description, err));
+    dip_status status = dip_folder_create(&folder, path, true, err);
+    if (status == DIP_OK) {
+        status =
+            dip_json_set(json_object_get(description, "training"), "finished", json_true(), err);
+    }
+    if (status == DIP_OK) {
+        status = copy_parts(&folder, old, description, err);
+    }
+    if (status == DIP_OK) {
+        status = put_logs(&folder, logs->metrics, logs->quarantine, err);
+    }
+    if (status == DIP_OK) {
+        status = dip_folder_publish(&folder, DIP_MODEL_FORMAT, DIP_MODEL_VERSION, NULL, err);
+    }
+    dip_folder_abort(&folder);
+    json_decref(description);
+    return status;
+}
+
+dip_status dip_model_finish(const char *path, const char *metrics, const char *quarantine,
+                            dip_error *err) {
+    dip_folder old;
+    const dip_model_source logs = {.metrics = metrics, .quarantine = quarantine};
+    DIP_TRY(dip_folder_open(&old, path, DIP_MODEL_FORMAT, DIP_MODEL_VERSION, err));
+    const dip_status status = republish(&old, path, &logs, err);
+    dip_folder_close(&old);
+    return status;
+}
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static dip_status read_description(dip_model *model, dip_error *err) {
+dip_status dip_model_read_description(const dip_folder *folder, json_t **description,
+                                      dip_error *err) {
     dip_map map;
+    DIP_TRY(dip_folder_map(folder, CONFIG_PART, &map, err));
+    const dip_status status =
+        dip_json_parse(description, (const char *)map.data, map.bytes, CONFIG_PART, err);
+    dip_map_close(&map);
+    return status;
+}
+
+static dip_status read_description(dip_model *model, dip_error *err) {
     json_t *config = NULL;
     json_t *schema = NULL;
-    DIP_TRY(dip_folder_map(&model->folder, CONFIG_PART, &map, err));
-    const dip_status status =
-        dip_json_parse(&model->description, (const char *)map.data, map.bytes, CONFIG_PART, err);
-    dip_map_close(&map);
-    DIP_TRY(status);
+    DIP_TRY(dip_model_read_description(&model->folder, &model->description, err));
     DIP_TRY(dip_json_object(model->description, "config", &config, err));
     DIP_TRY(dip_json_object(model->description, "schema", &schema, err));
     dip_options_default(&dip_config_table, &model->config, sizeof model->config);

@@ -8,6 +8,7 @@
  *   model.safetensors  every tensor by name
  *   vocab-TT-NAME.tsv  vocabularies, as in the dataset
  *   metrics.jsonl      one line per reported step and per epoch
+ *   quarantine.jsonl   one line per batch that was left out for not being finite; only with some
  */
 #ifndef DIP_MODEL_MODEL_H
 #define DIP_MODEL_MODEL_H
@@ -35,10 +36,23 @@ typedef struct dip_model_source {
     const dip_dataset *dataset;
     const json_t *training; /* how far training went; may be NULL */
     const char *metrics;    /* the text of metrics.jsonl */
+    const char *quarantine; /* the text of quarantine.jsonl; NULL or "" for none */
 } dip_model_source;
 
 dip_status dip_model_write(const dip_model_source *source, const char *path, bool replace,
                            dip_error *err);
+
+/* Where a model or a checkpoint comes from: object["dataset"] = {"path": ..., "identity": ...}. */
+dip_status dip_model_describe_dataset(const dip_dataset *dataset, json_t *object, dip_error *err);
+
+/* config.json of a model folder. Caller json_decref()s it. */
+dip_status dip_model_read_description(const dip_folder *folder, json_t **description,
+                                      dip_error *err);
+
+/* Publishes the model at path once more, now with what is known at the end of training: the key
+ * "finished" in its description, and the whole metrics and quarantine. */
+dip_status dip_model_finish(const char *path, const char *metrics, const char *quarantine,
+                            dip_error *err);
 
 dip_status dip_model_read(dip_model *model, const char *path, dip_error *err);
 void dip_model_release(dip_model *model);

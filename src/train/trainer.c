@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/trainer.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "train/schedule.h"
@@ -89,20 +90,35 @@ dip_status dip_trainer_init(dip_trainer *trainer, const dip_dataset *dataset,
     return status;
 }
 
-/* The pairs of an epoch are dealt evenly to its steps, so that the last batch is not a tiny one. */
-static size_t fill_pairs(dip_trainer *trainer, int64_t epoch, int64_t within) {
+typedef struct span {
+    int64_t begin;
+    int64_t end;
+} span;
+
+/* Places in the epoch's order. The pairs of an epoch are dealt evenly to its steps, so that the
+ * last batch is not a tiny one. */
+static span pairs_of(const dip_trainer *trainer, int64_t within) {
     const int64_t pairs = trainer->dataset->n_pairs[0];
-    const int64_t begin = pairs * within / trainer->steps_per_epoch;
-    const int64_t end = pairs * (within + 1) / trainer->steps_per_epoch;
-    const dip_permutation order =
-        dip_permutation_make(trainer->rng_shuffle, (uint64_t)epoch, (uint64_t)pairs);
+    return (span){pairs * within / trainer->steps_per_epoch,
+                  pairs * (within + 1) / trainer->steps_per_epoch};
+}
+
+/* From places to rows of the training pairs. */
+static dip_permutation order_of(const dip_trainer *trainer, int64_t epoch) {
+    return dip_permutation_make(trainer->rng_shuffle, (uint64_t)epoch,
+                                (uint64_t)trainer->dataset->n_pairs[0]);
+}
+
+static size_t fill_pairs(dip_trainer *trainer, int64_t epoch, int64_t within) {
+    const span pairs = pairs_of(trainer, within);
+    const dip_permutation order = order_of(trainer, epoch);
 #pragma omp parallel for schedule(static) num_threads(dip_engine_threads(&trainer->config))
-    for (int64_t i = begin; i < end; i++) {
+    for (int64_t i = pairs.begin; i < pairs.end; i++) {
         const int32_t *pair = trainer->dataset->pairs[0] + 2 * dip_permute(&order, (uint64_t)i);
-        trainer->query[i - begin] = pair[0];
-        trainer->item[i - begin] = pair[1];
+        trainer->query[i - pairs.begin] = pair[0];
+        trainer->item[i - pairs.begin] = pair[1];
     }
-    return (size_t)(end - begin);
+    return (size_t)(pairs.end - pairs.begin);
 }
 
 /* The first places of a permutation of its own for each step: uniform, and distinct in the
@@ -167,14 +183,68 @@ dip_status dip_trainer_advance(dip_trainer *trainer, dip_step *step, dip_error *
     return DIP_OK;
 }
 
-dip_status dip_trainer_write(const dip_trainer *trainer, const char *path, bool replace,
-                             const char *metrics, const json_t *training, dip_error *err) {
-    const dip_model_source source = {.towers = dip_engine_towers(trainer->engine),
-                                     .config = &trainer->config,
-                                     .dataset = trainer->dataset,
-                                     .training = training,
-                                     .metrics = metrics};
-    return dip_model_write(&source, path, replace, err);
+void dip_trainer_pass_over(dip_trainer *trainer) {
+    if (trainer->step < trainer->total_steps) {
+        trainer->step++;
+    }
+}
+
+/* JSON takes valid UTF-8 only; a message may have been cut within a letter. */
+static json_t *ascii(const char *text) {
+    char copy[sizeof(dip_error)];
+    size_t n = 0;
+    for (; text[n] != '\0' && n < sizeof copy - 1; n++) {
+        copy[n] = (unsigned char)text[n] < 0x80 ? text[n] : '?';
+    }
+    copy[n] = '\0';
+    return json_string(copy);
+}
+
+static dip_status list_pairs(const dip_trainer *trainer, int64_t epoch, span pairs, json_t *line,
+                             dip_error *err) {
+    const dip_permutation order = order_of(trainer, epoch);
+    json_t *rows = NULL;
+    DIP_TRY(dip_json_new_array(&rows, err));
+    DIP_TRY(dip_json_set(line, "pairs", rows, err));
+    for (int64_t i = pairs.begin; i < pairs.end; i++) {
+        const uint64_t row = dip_permute(&order, (uint64_t)i);
+        DIP_TRY(dip_json_append(rows, json_integer((json_int_t)row), err));
+    }
+    return DIP_OK;
+}
+
+static dip_status describe(const dip_trainer *trainer, const char *reason, bool with_pairs,
+                           json_t *line, dip_error *err) {
+    const int64_t epoch = trainer->step / trainer->steps_per_epoch;
+    const span pairs = pairs_of(trainer, trainer->step % trainer->steps_per_epoch);
+    DIP_TRY(dip_json_set(line, "step", json_integer(trainer->step + 1), err));
+    DIP_TRY(dip_json_set(line, "epoch", json_integer(epoch), err));
+    DIP_TRY(dip_json_set(line, "first", json_integer(pairs.begin), err));
+    DIP_TRY(dip_json_set(line, "last", json_integer(pairs.end - 1), err));
+    DIP_TRY(dip_json_set(line, "reason", ascii(reason), err));
+    return with_pairs ? list_pairs(trainer, epoch, pairs, line, err) : DIP_OK;
+}
+
+dip_status dip_trainer_describe_batch(const dip_trainer *trainer, const char *reason,
+                                      bool with_pairs, dip_text *text, dip_error *err) {
+    json_t *line = NULL;
+    char *dumped = NULL;
+    DIP_TRY(dip_json_new_object(&line, err));
+    dip_status status = describe(trainer, reason, with_pairs, line, err);
+    if (status == DIP_OK) {
+        status = dip_json_dump_compact(line, &dumped, err);
+    }
+    const size_t before = text->length;
+    if (status == DIP_OK) {
+        status = dip_text_put(text, dumped, strlen(dumped), err);
+    }
+    if (status == DIP_OK) {
+        status = dip_text_put(text, "\n", 1, err);
+        text->length = status == DIP_OK ? text->length : before;
+    }
+    dip_free(dumped);
+    json_decref(line);
+    return status;
 }
 
 void dip_trainer_release(dip_trainer *trainer) {

@@ -39,8 +39,13 @@ void dip_trainer_fill(dip_trainer *trainer, dip_batch *batch);
 /* DIP_END after the last epoch. */
 dip_status dip_trainer_advance(dip_trainer *trainer, dip_step *step, dip_error *err);
 
-dip_status dip_trainer_write(const dip_trainer *trainer, const char *path, bool replace,
-                             const char *metrics, const json_t *training, dip_error *err);
+/* Passes over the next batch: parameters and optimizer stay as they are. */
+void dip_trainer_pass_over(dip_trainer *trainer);
+
+/* One line of JSON on the next batch: step, epoch, the places of its pairs in the epoch's order,
+ * the reason, and, where with_pairs, the rows of the training pairs. */
+dip_status dip_trainer_describe_batch(const dip_trainer *trainer, const char *reason,
+                                      bool with_pairs, dip_text *text, dip_error *err);
 
 void dip_trainer_release(dip_trainer *trainer);
 

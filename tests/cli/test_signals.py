@@ -2,6 +2,7 @@
 """SIGINT and SIGTERM: exit code 130 or 143, outputs whole or absent, nothing temporary left."""
 import os
 import random
+import shutil
 import signal
 import time
 import unittest
@@ -54,14 +55,16 @@ class Signals(harness.Shared):
         return self.start("train", self.shared_dataset, "-o", out, "-q", *options)
 
     def test_before_the_first_epoch(self):
-        """Nothing is left."""
+        """Nothing is left but, when a step was made, a checkpoint."""
         for number, code in CODES.items():
             child = self.train(self.path("m"), *SLOW)
             child.send_signal(number)
             found, err = self.end(child)
             self.assertEqual(found, code, err)
             self.assertTrue(err.startswith("diptych: "), err)
-            self.assertEqual(os.listdir(self.folder), [])
+            left = os.listdir(self.folder)
+            self.assertEqual(left, ["m.checkpoints"] if "checkpoint of step" in err else [])
+            shutil.rmtree(self.path("m.checkpoints"), True)
 
     def test_after_some_epochs(self):
         """The best model so far is there, whole, and the message says so."""
@@ -111,6 +114,7 @@ class Signals(harness.Shared):
         child = self.train(self.path("m"), "--force", *SLOW)
         child.send_signal(signal.SIGINT)
         self.assertEqual(self.end(child)[0], 130)
+        shutil.rmtree(self.path("m.checkpoints"), True)
         self.assertEqual(snapshot(self.folder), before)
 
     def piped_project(self):

@@ -3,10 +3,11 @@
 import json
 import os
 import resource
+import shutil
 import unittest
 
 import harness
-from harness import FAILED, MEMORY, NONFINITE, USAGE, run
+from harness import FAILED, MEMORY, NONFINITE, USAGE, run, snapshot
 
 METHODS = ["none", "cfm", "cfm-no-complement", "cfm-no-dropout", "rfm", "rfm-no-complement",
            "dropout", "feature-dropout", "spread-out", "spread-out-square", "spread-out-moments"]
@@ -89,15 +90,27 @@ class Refused(harness.Case):
 class NotFinite(harness.Case):
     """Divergence stops the run and never reaches a file."""
 
-    def test_nothing_is_left_without_an_epoch(self):
+    def diverges(self, *options):
+        """A run that gives up after ten batches; it leaves the list of them and no checkpoint."""
+        before = snapshot(self.folder)
+        result = run("train", self.path("d.dip"), "-o", self.path("m"), "-q", "--train.rate",
+                     "1e38", "--train.batch", "16", *options)
+        kept = self.path("m.checkpoints")
+        self.says(result, NONFINITE, "step ", os.path.join(kept, "quarantine.jsonl"))
+        self.assertRegex(result.err, r'(main|self-supervised) loss|tensor "[a-z0-9.]+"')
+        self.assertEqual(sorted(os.listdir(kept)), ["lock", "metrics.jsonl", "quarantine.jsonl"])
+        lines = harness.read_bytes(os.path.join(kept, "quarantine.jsonl")).splitlines()
+        self.assertEqual(len(lines), 10)
+        shutil.rmtree(kept)
+        self.assertEqual(snapshot(self.folder), before, "something was left behind or changed")
+
+    def test_no_model_is_left_without_an_epoch(self):
         """The step and the loss or tensor are named."""
-        dataset = self.dataset()
-        for options in (["--train.batch", "16"], ["--train.batch", "16", "--ssl.method", "none"],
-                        ["--train.batch", "16", "--train.optimizer", "sgd"],
-                        ["--train.batch", "16", "--train.optimizer", "adam"]):
-            command = ["train", dataset, "-o", self.path("m"), "-q", "--train.rate", "1e38"]
-            result = self.refused(NONFINITE, command + options, "step ")
-            self.assertRegex(result.err, r'(main|self-supervised) loss|tensor "[a-z0-9.]+"')
+        self.dataset()
+        for options in ([], ["--ssl.method", "none"], ["--train.optimizer", "sgd"],
+                        ["--train.optimizer", "adam"], ["--train.checkpoint_every", "7"]):
+            with self.subTest(options=options):
+                self.diverges(*options)
 
     def test_parameters_that_overflow_in_the_last_step(self):
         """One step an epoch: what would be written is looked at."""
@@ -110,10 +123,8 @@ class NotFinite(harness.Case):
 
     def test_old_output_is_untouched(self):
         """--force replaces only by a finished epoch."""
-        dataset = self.dataset()
-        self.model(dataset)
-        self.refused(NONFINITE, ["train", dataset, "-o", self.path("m"), "-q", "--force",
-                                 "--train.rate", "1e38", "--train.batch", "16"], "step ")
+        self.model(self.dataset())
+        self.diverges("--force")
 
     def test_last_good_model_is_kept(self):
         """After some good epochs: the message says which one, and it can be used."""

@@ -271,7 +271,7 @@ static int stop(void *context, const dip_progress *progress) {
 
 static void an_evaluation_can_be_interrupted(void **state) {
     world *w = make_world(*state);
-    const dip_watch watch = {stop, NULL};
+    const dip_watch watch = {.on_progress = stop, .context = NULL};
     json_t *report = NULL;
     check_fails(dip_evaluate_report(&w->towers, &w->dataset, &w->dataset.config, &watch, &report,
                                     check_error()),

@@ -231,7 +231,7 @@ static int stop_at_once(void *context, const dip_progress *progress) {
 
 static void reading_can_be_interrupted(void **state) {
     int calls = 0;
-    const dip_watch watch = {stop_at_once, &calls};
+    const dip_watch watch = {.on_progress = stop_at_once, .context = &calls};
     char *items = malloc(200000);
     size_t used = (size_t)sprintf(items, "id\n");
     for (int i = 0; i < 10000; i++) {

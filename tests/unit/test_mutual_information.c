@@ -258,7 +258,7 @@ static void the_matrix_can_be_interrupted(void **state) {
     (void)state;
     enum { K = 5 };
     int calls = 0;
-    const dip_watch watch = {stop_at_third, &calls};
+    const dip_watch watch = {.on_progress = stop_at_third, .context = &calls};
     static const int32_t F[] = {0, 1, 1};
     const column f = single(F, 3);
     dip_codes codes[K];

@@ -219,7 +219,7 @@ static int stop(void *context, const dip_progress *progress) {
 }
 
 static void an_interruption_leaves_nothing(void **state) {
-    const dip_watch watch = {stop, NULL};
+    const dip_watch watch = {.on_progress = stop, .context = NULL};
     dip_project project;
     fixture_write(*state, fixture_yaml, ITEMS, PAIRS);
     check_ok(fixture_project(&project, *state));

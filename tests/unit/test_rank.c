@@ -190,7 +190,7 @@ static void ranking_can_be_interrupted(void **state) {
     (void)state;
     uint64_t random = 5;
     int calls = 0;
-    const dip_watch watch = {stop_at_second, &calls};
+    const dip_watch watch = {.on_progress = stop_at_second, .context = &calls};
     problem p = make_problem(1500, 5, 3, 2, &random);
     const dip_rank_job job = {.queries = p.queries,
                               .n = p.n,

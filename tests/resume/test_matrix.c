@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * R4: k steps and the rest after a resume give the bits of a straight run, for every optimizer with
+ * several second losses, with and without the sampling-bias correction; parameters, optimizer state
+ * and metrics.
+ */
+#include "resume/runs.h"
+
+#include <string.h>
+
+static runs r;
+
+static const char *const OPTIMIZERS[] = {"adagrad", "sgd", "adam"};
+static const char *const METHODS[] = {"none",
+                                      "cfm",
+                                      "rfm-no-complement",
+                                      "dropout",
+                                      "feature-dropout",
+                                      "spread-out",
+                                      "spread-out-moments"};
+static const char *const LOGQ[] = {"none", "exact"};
+
+enum { N_OPTIMIZERS = 3, N_METHODS = 7, N_LOGQ = 2, PLACES = 27 };
+
+/* Steps k at which a run is stopped: each case has another one, and another second stop behind. */
+static long place(size_t number) {
+    return 1 + (long)(number * 8 % PLACES);
+}
+
+/* Stopped at k and at a later step, where the whole checkpoint is that of a run stopped only
+ * there. */
+static void check_case(const setting *settings, size_t number) {
+    const long k = place(number);
+    const long later = k + 1 + (long)(number % 3);
+    char checkpoint[WORLD_PATH_MAX];
+    runs_expect(&r, DIP_OK, "straight", settings, 0, 0);
+    runs_expect(&r, DIP_ERR_INTERRUPTED, "once", settings, 0, later);
+    snprintf(checkpoint, sizeof checkpoint, "%s", runs_checkpoint(&r, "once", later));
+    const uint64_t state = folder_hash(checkpoint);
+    assert_true(state != 0);
+    runs_expect(&r, DIP_ERR_INTERRUPTED, "twice", settings, DIP_RESUME, k);
+    assert_true(folder_hash(runs_checkpoint(&r, "twice", k)) != 0);
+    runs_expect(&r, DIP_ERR_INTERRUPTED, "twice", settings, DIP_RESUME, later - k);
+    assert_true(folder_hash(runs_checkpoint(&r, "twice", later)) == state);
+    runs_expect(&r, DIP_OK, "twice", settings, DIP_RESUME, 0);
+    runs_expect(&r, DIP_OK, "once", settings, DIP_RESUME, 0);
+    runs_check_same(&r, "twice", "straight");
+    runs_check_same(&r, "once", "straight");
+    assert_true(folder_hash(world_path(&r.shop, "twice")) ==
+                folder_hash(world_path(&r.shop, "straight")));
+    runs_clear(&r, "straight");
+    runs_clear(&r, "once");
+    runs_clear(&r, "twice");
+}
+
+static void every_optimizer_and_loss(void **state) {
+    (void)state;
+    size_t number = 0;
+    for (size_t o = 0; o < N_OPTIMIZERS; o++) {
+        for (size_t m = 0; m < N_METHODS; m++) {
+            for (size_t q = 0; q < N_LOGQ; q++, number++) {
+                const setting settings[] = {{"train.optimizer", OPTIMIZERS[o]},
+                                            {"ssl.method", METHODS[m]},
+                                            {"train.logq", LOGQ[q]},
+                                            {"train.schedule", q ? "cosine" : "constant"},
+                                            {"train.warmup", m % 2 ? "4" : "0"},
+                                            {"train.decay", o == 1 ? "0.01" : "0"},
+                                            {NULL, NULL}};
+                check_case(settings, number);
+            }
+        }
+    }
+    assert_true(number >= 20);
+}
+
+static void the_places_differ(void **state) {
+    (void)state;
+    for (size_t i = 0; i < PLACES; i++) {
+        for (size_t j = 0; j < i; j++) {
+            assert_int_not_equal(place(i), place(j));
+        }
+    }
+}
+
+/* The checkpoint is logical: threads are not in it. */
+static void another_number_of_threads(void **state) {
+    (void)state;
+    const setting one[] = {{"threads", "1"}, {"model.hidden", "40,8"}, {NULL, NULL}};
+    const setting three[] = {{"threads", "3"}, {"model.hidden", "40,8"}, {NULL, NULL}};
+    runs_expect(&r, DIP_OK, "straight", one, 0, 0);
+    runs_expect(&r, DIP_ERR_INTERRUPTED, "m", one, 0, 7);
+    runs_expect(&r, DIP_ERR_INTERRUPTED, "m", three, DIP_RESUME, 7);
+    runs_expect(&r, DIP_OK, "m", one, DIP_RESUME, 0);
+    runs_check_same(&r, "m", "straight");
+    runs_clear(&r, "straight");
+    runs_clear(&r, "m");
+}
+
+/* Stopped after every single step, and with the patience running out. */
+static void every_step_by_itself(void **state) {
+    (void)state;
+    const setting settings[] = {{"train.patience", "2"}, {"train.epochs", "30"}, {NULL, NULL}};
+    runs_expect(&r, DIP_OK, "straight", settings, 0, 0);
+    dip_error err = {DIP_OK, ""};
+    dip_status status = DIP_ERR_INTERRUPTED;
+    long stops = 0;
+    for (; status == DIP_ERR_INTERRUPTED && stops < 1000; stops++) {
+        status = runs_train(&r, "m", settings, DIP_RESUME, 1, &err);
+    }
+    assert_int_equal(status, DIP_OK);
+    assert_true(stops > 10);
+    runs_check_same(&r, "m", "straight");
+    runs_clear(&r, "straight");
+    runs_clear(&r, "m");
+}
+
+static int make(void **state) {
+    (void)state;
+    runs_make(&r);
+    return 0;
+}
+
+static int unmake(void **state) {
+    (void)state;
+    runs_remove(&r);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_places_differ),
+        cmocka_unit_test(every_optimizer_and_loss),
+        cmocka_unit_test(another_number_of_threads),
+        cmocka_unit_test(every_step_by_itself),
+    };
+    return cmocka_run_group_tests(tests, make, unmake);
+}
