@@ -38,6 +38,14 @@ static void *system_map(int fd, size_t bytes) {
     return mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
 }
 
+static int system_reserve(int fd, size_t bytes) {
+    return posix_fallocate(fd, 0, (off_t)bytes);
+}
+
+static void *system_map_shared(int fd, size_t bytes) {
+    return mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+}
+
 static const dip_vfs SYSTEM = {.open = system_open,
                                .read = read,
                                .write = write,
@@ -49,7 +57,9 @@ static const dip_vfs SYSTEM = {.open = system_open,
                                .unlink = unlink,
                                .mkdir = mkdir,
                                .rmdir = rmdir,
-                               .map = system_map};
+                               .map = system_map,
+                               .reserve = system_reserve,
+                               .map_shared = system_map_shared};
 
 static const dip_vfs *current = &SYSTEM;
 

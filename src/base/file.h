@@ -28,7 +28,9 @@ typedef struct dip_vfs {
     int (*unlink)(const char *path);
     int (*mkdir)(const char *path, mode_t mode);
     int (*rmdir)(const char *path);
-    void *(*map)(int fd, size_t bytes);
+    void *(*map)(int fd, size_t bytes);        /* to read */
+    int (*reserve)(int fd, size_t bytes);      /* as posix_fallocate: 0 or the error's number */
+    void *(*map_shared)(int fd, size_t bytes); /* to read and write */
 } dip_vfs;
 
 /* The table in use. Tests put their own in with dip_vfs_set (NULL restores the system's). */

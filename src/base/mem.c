@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _DEFAULT_SOURCE /* NOLINT(bugprone-reserved-identifier): madvise */
 #include "base/mem.h"
 
 #include "base/checked.h"
@@ -6,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { ALIGNMENT = 64 };
 
@@ -25,6 +27,20 @@ static bool must_fail(void) {
     return false;
 }
 
+/* Blocks of this size and more are asked for in huge pages: fewer address translations to miss. */
+#define HUGE_PAGE ((size_t)1 << 21)
+
+static void *take(size_t bytes) {
+    const bool is_large = bytes >= 2 * HUGE_PAGE;
+    void *pointer = aligned_alloc(is_large ? HUGE_PAGE : ALIGNMENT, bytes);
+#ifdef MADV_HUGEPAGE
+    if (is_large && pointer != NULL) {
+        madvise(pointer, bytes, MADV_HUGEPAGE);
+    }
+#endif
+    return pointer;
+}
+
 void *dip_alloc(size_t count, size_t size, const char *purpose, dip_error *err) {
     size_t bytes = 0;
     if (!dip_mul_ok(count, size, &bytes) || !dip_pad_ok(bytes > 0 ? bytes : 1, ALIGNMENT, &bytes)) {
@@ -33,7 +49,7 @@ void *dip_alloc(size_t count, size_t size, const char *purpose, dip_error *err) 
         return NULL;
     }
     atomic_fetch_add(&allocations, 1);
-    void *pointer = must_fail() ? NULL : aligned_alloc(ALIGNMENT, bytes);
+    void *pointer = must_fail() ? NULL : take(bytes);
     if (pointer == NULL) {
         dip_fail(err, DIP_ERR_MEMORY, "out of memory: %zu bytes for %s", bytes, purpose);
         return NULL;

@@ -19,6 +19,12 @@ void *dip_alloc(size_t count, size_t size, const char *purpose, dip_error *err);
 dip_status dip_grow(void **pointer, size_t *capacity, size_t need, size_t size, const char *purpose,
                     dip_error *err);
 
+/* `need` with a quarter more, for buffers that are to grow once and then serve batches of somewhat
+ * different size. */
+static inline size_t dip_roomy(size_t need) {
+    return need + need / 4;
+}
+
 /* A NUL-terminated copy of length bytes. */
 char *dip_copy_text(const char *text, size_t length, const char *purpose, dip_error *err);
 

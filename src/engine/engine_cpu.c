@@ -199,6 +199,7 @@ static dip_status create_parts(dip_engine *engine, dip_error *err) {
     const uint64_t seed = (uint64_t)config->seed;
     DIP_TRY(dip_towers_create(&engine->towers, &engine->dataset->schema, config, err));
     dip_params *params = &engine->towers.params;
+    params->table_folder = config->train.table_folder;
     DIP_TRY(dip_params_alloc(params, true, err));
     dip_params_init(params, seed);
     DIP_TRY(dip_optimizer_create(&engine->optimizer, params, config, err));

@@ -15,18 +15,21 @@ static size_t state_size(const dip_optimizer *optimizer, const dip_param *param)
     return is_rowwise(optimizer, param) ? param->rows : dip_param_size(param);
 }
 
+/* One state of all tensors, in regions[0 .. n). */
 static dip_status alloc_states(const dip_optimizer *optimizer, dip_real ***states,
-                               const dip_params *params, double start, dip_error *err) {
+                               dip_region *regions, const dip_params *params, double start,
+                               dip_error *err) {
     *states = dip_alloc(params->n, sizeof **states, "optimizer state", err);
     if (*states == NULL) {
         return DIP_ERR_MEMORY;
     }
     for (size_t i = 0; i < params->n; i++) {
-        const size_t size = state_size(optimizer, &params->list[i]);
-        (*states)[i] = dip_alloc(size, sizeof ***states, "optimizer state", err);
-        if ((*states)[i] == NULL) {
-            return DIP_ERR_MEMORY;
-        }
+        const dip_param *param = &params->list[i];
+        const char *folder = param->kind == DIP_PARAM_TABLE ? params->table_folder : NULL;
+        const size_t size = state_size(optimizer, param);
+        DIP_TRY(
+            dip_region_create(&regions[i], size, sizeof ***states, folder, "optimizer state", err));
+        (*states)[i] = regions[i].data;
         for (size_t j = 0; start > 0 && j < size; j++) {
             (*states)[i][j] = (dip_real)start;
         }
@@ -40,9 +43,15 @@ static dip_status alloc_all(dip_optimizer *optimizer, const dip_params *params,
         return DIP_OK;
     }
     const bool is_adam = optimizer->kind == DIP_OPTIMIZER_ADAM;
-    DIP_TRY(alloc_states(optimizer, &optimizer->first, params,
+    optimizer->region = dip_alloc(2 * params->n, sizeof *optimizer->region, "optimizer state", err);
+    if (optimizer->region == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    DIP_TRY(alloc_states(optimizer, &optimizer->first, optimizer->region, params,
                          is_adam ? 0 : config->train.accumulator, err));
-    return is_adam ? alloc_states(optimizer, &optimizer->second, params, 0, err) : DIP_OK;
+    return is_adam ? alloc_states(optimizer, &optimizer->second, optimizer->region + params->n,
+                                  params, 0, err)
+                   : DIP_OK;
 }
 
 dip_status dip_optimizer_create(dip_optimizer *optimizer, const dip_params *params,
@@ -118,15 +127,12 @@ void dip_optimizer_prefetch(const dip_optimizer *optimizer, const dip_param *par
     }
 }
 
-static void free_states(dip_real **states, size_t n) {
-    for (size_t i = 0; states != NULL && i < n; i++) {
-        dip_free(states[i]);
-    }
-    dip_free(states);
-}
-
 void dip_optimizer_free(dip_optimizer *optimizer) {
-    free_states(optimizer->first, optimizer->n);
-    free_states(optimizer->second, optimizer->n);
+    for (size_t i = 0; optimizer->region != NULL && i < 2 * optimizer->n; i++) {
+        dip_region_free(&optimizer->region[i]);
+    }
+    dip_free(optimizer->region);
+    dip_free(optimizer->first);
+    dip_free(optimizer->second);
     memset(optimizer, 0, sizeof *optimizer);
 }

@@ -30,6 +30,7 @@ typedef struct dip_optimizer {
     dip_real **first;  /* [n] s of Adagrad or m of Adam, shaped like the tensor, or [rows]; NULL for
                           SGD */
     dip_real **second; /* [n] v of Adam */
+    dip_region *region; /* [2 n] their memory */
 } dip_optimizer;
 
 dip_status dip_optimizer_create(dip_optimizer *optimizer, const dip_params *params,

@@ -45,25 +45,31 @@ dip_status dip_sparse_create(dip_sparse *sparse, const dip_params *params, int t
     return DIP_OK;
 }
 
-static dip_status collect_block(dip_touched *touched, const dip_pass *pass, size_t f,
-                                dip_error *err) {
+static size_t count_block(const dip_pass *pass, size_t f) {
+    size_t n = 0;
+    for (size_t i = 0; i < pass->n; i++) {
+        n += pass->span[i * pass->tower->n_blocks + f].n;
+    }
+    return n;
+}
+
+/* Adds the occurrences of a block, for which there is room. */
+static void collect_block(dip_touched *touched, const dip_pass *pass, size_t f) {
     const dip_tower *tower = pass->tower;
     const dip_block *block = &tower->block[f];
+    dip_term *term = touched->list + touched->n;
     for (size_t i = 0; i < pass->n; i++) {
         const dip_span *span = &pass->span[i * tower->n_blocks + f];
         if (span->n == 0) {
             continue;
         }
-        DIP_TRY(dip_grow((void **)&touched->list, &touched->capacity, touched->n + span->n,
-                         sizeof *touched->list, "sparse gradients", err));
-        const dip_real factor = dip_pool_factor(block->pool, span->n);
+        const dip_real factor = span->n > 1 ? dip_pool_factor(block->pool, span->n) : 1;
         const dip_real *gradient = pass->dx + i * tower->input + block->offset;
         for (uint32_t j = 0; j < span->n; j++) {
-            touched->list[touched->n++] = (dip_term){(uint32_t)pass->kept[span->start + j],
-                                                     span->n > 1 ? factor : 1, gradient};
+            *term++ = (dip_term){(uint32_t)pass->kept[span->start + j], factor, gradient};
         }
     }
-    return DIP_OK;
+    touched->n = (size_t)(term - touched->list);
 }
 
 /* One counting pass of the radix sort, by eleven bits of the row. */
@@ -83,28 +89,20 @@ static void sort_digit(const dip_term *from, dip_term *to, size_t n, unsigned sh
     }
 }
 
-static dip_status sort_by_row(dip_touched *touched, dip_error *err) {
+static void sort_by_row(dip_touched *touched) {
     uint32_t largest = 0;
     for (size_t i = 0; i < touched->n; i++) {
         largest = touched->list[i].row > largest ? touched->list[i].row : largest;
     }
-    DIP_TRY(dip_grow((void **)&touched->spare, &touched->spare_capacity, touched->capacity,
-                     sizeof *touched->spare, "sparse gradients", err));
     for (unsigned shift = 0; shift < 32 && (largest >> shift) != 0; shift += DIGIT_BITS) {
         sort_digit(touched->list, touched->spare, touched->n, shift);
         dip_term *swapped = touched->list;
-        const size_t capacity = touched->capacity;
         touched->list = touched->spare;
-        touched->capacity = touched->spare_capacity;
         touched->spare = swapped;
-        touched->spare_capacity = capacity;
     }
-    return DIP_OK;
 }
 
-static dip_status find_rows(dip_touched *touched, dip_error *err) {
-    DIP_TRY(dip_grow((void **)&touched->first, &touched->first_capacity, touched->n + 1,
-                     sizeof *touched->first, "sparse gradients", err));
+static void find_rows(dip_touched *touched) {
     touched->n_rows = 0;
     for (size_t i = 0; i < touched->n; i++) {
         if (i == 0 || touched->list[i].row != touched->list[i - 1].row) {
@@ -112,21 +110,50 @@ static dip_status find_rows(dip_touched *touched, dip_error *err) {
         }
     }
     touched->first[touched->n_rows] = touched->n;
+}
+
+/* Room for n occurrences; the lists hold nothing that is still needed. */
+static dip_status make_room(dip_touched *touched, size_t n, dip_error *err) {
+    static const char PURPOSE[] = "sparse gradients";
+    if (n < touched->capacity) {
+        return DIP_OK;
+    }
+    const size_t wanted = dip_roomy(n + 1);
+    dip_free(touched->list);
+    dip_free(touched->spare);
+    dip_free(touched->first);
+    touched->capacity = 0;
+    touched->list = dip_alloc(wanted, sizeof *touched->list, PURPOSE, err);
+    touched->spare = dip_alloc(wanted, sizeof *touched->spare, PURPOSE, err);
+    touched->first = dip_alloc(wanted, sizeof *touched->first, PURPOSE, err);
+    if (touched->list == NULL || touched->spare == NULL || touched->first == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    touched->capacity = wanted;
     return DIP_OK;
 }
 
 static dip_status collect_table(dip_touched *touched, const dip_pass *const *pass, size_t n_passes,
                                 dip_error *err) {
+    size_t n = 0;
+    for (size_t p = 0; p < n_passes; p++) {
+        for (size_t f = 0; f < pass[p]->tower->n_blocks; f++) {
+            n += pass[p]->tower->block[f].table == touched->param ? count_block(pass[p], f) : 0;
+        }
+    }
     touched->n = 0;
+    touched->n_rows = 0;
+    DIP_TRY(make_room(touched, n, err));
     for (size_t p = 0; p < n_passes; p++) {
         for (size_t f = 0; f < pass[p]->tower->n_blocks; f++) {
             if (pass[p]->tower->block[f].table == touched->param) {
-                DIP_TRY(collect_block(touched, pass[p], f, err));
+                collect_block(touched, pass[p], f);
             }
         }
     }
-    DIP_TRY(sort_by_row(touched, err));
-    return find_rows(touched, err);
+    sort_by_row(touched);
+    find_rows(touched);
+    return DIP_OK;
 }
 
 dip_status dip_sparse_collect(dip_sparse *sparse, const dip_pass *const *pass, size_t n_passes,

@@ -12,14 +12,12 @@
 #include "model/pass.h"
 
 typedef struct dip_touched {
-    int param;      /* the table */
-    dip_term *list; /* its occurrences, with gradients of the table's width */
+    int param;       /* the table */
+    dip_term *list;  /* [capacity] its occurrences, with gradients of the table's width */
+    dip_term *spare; /* [capacity] the other half of the radix sort */
+    size_t *first;   /* [capacity] where each touched row's occurrences begin, and their end */
     size_t n;
     size_t capacity;
-    dip_term *spare; /* the other half of the radix sort */
-    size_t spare_capacity;
-    size_t *first; /* [n_rows + 1] where each touched row's occurrences begin */
-    size_t first_capacity;
     size_t n_rows;
     dip_status status; /* of the last collection, which ran on some thread */
     dip_error problem;

@@ -10,24 +10,29 @@
 
 #include <math.h>
 
-static float dot_pairs(const dip_bf16 *a, size_t step, const dip_bf16 *b, size_t pairs, float sum) {
-    for (size_t p = 0; p < pairs; p++) {
-        const dip_bf16 *x = a + p * step;
-        const dip_bf16 *y = b + p * 2 * DIP_BLOCK;
-        sum = fmaf(dip_bf16_value(x[1]), dip_bf16_value(y[1]), sum);
-        sum = fmaf(dip_bf16_value(x[0]), dip_bf16_value(y[0]), sum);
+/* sum[j] += the odd, then the even products of one pair. A product of two bfloat16 numbers is exact
+ * in float, so adding it rounds once, as a fused multiply-add does. */
+static void add_pair(const dip_bf16 *a, const dip_bf16 *b, float sum[DIP_BLOCK]) {
+    const float even = dip_bf16_value(a[0]);
+    const float odd = dip_bf16_value(a[1]);
+    for (size_t j = 0; j < DIP_BLOCK; j++) {
+        sum[j] += odd * dip_bf16_value(b[2 * j + 1]);
+        sum[j] += even * dip_bf16_value(b[2 * j]);
     }
-    return sum;
 }
 
 static void tile(size_t m, dip_left a, const dip_bf16 *b, size_t pairs, bool add, float *c,
                  size_t ldc, const dip_bf16 *next) {
     (void)next;
     for (size_t i = 0; i < m; i++) {
-        for (size_t j = 0; j < DIP_BLOCK; j++) {
-            float *at = &c[i * ldc + j];
-            *at = dot_pairs(a.data + i * a.row, a.pair, b + 2 * j, pairs, add ? *at : 0);
+        float sum[DIP_BLOCK] = {0};
+        if (add) {
+            memcpy(sum, c + i * ldc, sizeof sum);
         }
+        for (size_t p = 0; p < pairs; p++) {
+            add_pair(a.data + i * a.row + p * a.pair, b + p * 2 * DIP_BLOCK, sum);
+        }
+        memcpy(c + i * ldc, sum, sizeof sum);
     }
 }
 

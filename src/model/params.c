@@ -35,11 +35,10 @@ size_t dip_param_size(const dip_param *param) {
 dip_status dip_params_alloc(dip_params *params, bool with_gradients, dip_error *err) {
     for (size_t i = 0; i < params->n; i++) {
         dip_param *param = &params->list[i];
-        param->value =
-            dip_alloc(param->rows, param->columns * sizeof *param->value, param->name, err);
-        if (param->value == NULL) {
-            return DIP_ERR_MEMORY;
-        }
+        const char *folder = param->kind == DIP_PARAM_TABLE ? params->table_folder : NULL;
+        DIP_TRY(dip_region_create(&param->region, param->rows,
+                                  param->columns * sizeof *param->value, folder, param->name, err));
+        param->value = param->region.data;
         if (with_gradients && param->kind == DIP_PARAM_DENSE) {
             param->gradient =
                 dip_alloc(dip_param_size(param), sizeof *param->gradient, "gradients", err);
@@ -51,9 +50,13 @@ dip_status dip_params_alloc(dip_params *params, bool with_gradients, dip_error *
     return DIP_OK;
 }
 
+/* Tensors smaller than this are drawn by one thread. */
+enum { PARALLEL_SIZE = 1 << 18 };
+
 static void init_param(dip_param *param, dip_rng rng) {
     const uint64_t stream = dip_hash(param->name, strlen(param->name));
     const size_t size = dip_param_size(param);
+#pragma omp parallel for schedule(static) if (size >= PARALLEL_SIZE)
     for (size_t i = 0; i < size; i += 4) {
         const dip_draw draw = dip_rng_at(rng, i / 4, stream);
         for (size_t j = i; j < size && j < i + 4; j++) {
@@ -80,7 +83,7 @@ void dip_params_zero_gradients(dip_params *params) {
 
 void dip_params_free(dip_params *params) {
     for (size_t i = 0; params->list != NULL && i < params->n; i++) {
-        dip_free(params->list[i].value);
+        dip_region_free(&params->list[i].region);
         dip_free(params->list[i].gradient);
     }
     dip_free(params->list);

@@ -7,6 +7,7 @@
 #ifndef DIP_MODEL_PARAMS_H
 #define DIP_MODEL_PARAMS_H
 
+#include "base/region.h"
 #include "base/status.h"
 #include "math/real.h"
 
@@ -22,15 +23,17 @@ typedef struct dip_param {
     dip_param_kind kind;
     size_t rows;
     size_t columns;
-    double scale;       /* initial values are uniform in [-scale, scale] */
-    bool decays;        /* weight decay applies */
-    dip_real *value;    /* [rows x columns] */
+    double scale;    /* initial values are uniform in [-scale, scale] */
+    bool decays;     /* weight decay applies */
+    dip_real *value; /* [rows x columns], in region */
+    dip_region region;
     dip_real *gradient; /* likewise; NULL for tables */
 } dip_param;
 
 typedef struct dip_params {
     size_t n;
-    dip_param *list; /* [DIP_PARAMS_MAX] */
+    dip_param *list;          /* [DIP_PARAMS_MAX] */
+    const char *table_folder; /* where tables are kept in files; "" or NULL keeps them in memory */
 } dip_params;
 
 dip_status dip_params_create(dip_params *params, dip_error *err);

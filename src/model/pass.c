@@ -83,13 +83,13 @@ static size_t bag_length(const dip_column *column, int32_t row) {
 
 /* Where the values of each span may begin: room for all of them, dropped or not. The lengths are
  * looked up side by side, for they are scattered in memory; then they are summed. */
-static size_t place_spans(dip_pass *pass, const dip_rows *rows, const int32_t *row) {
+static size_t place_spans(dip_pass *pass, const dip_rows *rows, const int32_t *row, uint64_t mask) {
     const size_t n_blocks = pass->tower->n_blocks;
     size_t total = 0;
 #pragma omp parallel for schedule(static) num_threads(pass->threads)
     for (size_t i = 0; i < pass->n; i++) {
         for (size_t f = 0; f < n_blocks; f++) {
-            const bool is_masked = (pass->mask >> f) & 1;
+            const bool is_masked = (mask >> f) & 1;
             pass->span[i * n_blocks + f].start =
                 is_masked ? 0 : bag_length(&rows->columns[f], row[i]);
         }
@@ -185,8 +185,13 @@ dip_status dip_pass_load(dip_pass *pass, const dip_rows *rows, const int32_t *ro
                          const dip_view *view, dip_error *err) {
     pass->n = n;
     pass->mask = view != NULL ? view->mask : 0;
-    DIP_TRY(dip_grow((void **)&pass->kept, &pass->kept_capacity, place_spans(pass, rows, row),
-                     sizeof *pass->kept, "bag values of a batch", err));
+    if (place_spans(pass, rows, row, pass->mask) > pass->kept_capacity) {
+        /* Room for batches with other masks too. */
+        const size_t values = place_spans(pass, rows, row, 0);
+        place_spans(pass, rows, row, pass->mask);
+        DIP_TRY(dip_grow((void **)&pass->kept, &pass->kept_capacity, dip_roomy(values),
+                         sizeof *pass->kept, "bag values of a batch", err));
+    }
 #pragma omp parallel for schedule(static) num_threads(pass->threads)
     for (size_t i = 0; i < n; i++) {
         load_example(pass, rows, row[i], i, view);

@@ -10,8 +10,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-const char *const OP_NAMES[N_OPS] = {"open",   "read",     "write",  "fsync", "close", "fstat",
-                                     "rename", "exchange", "unlink", "mkdir", "rmdir", "map"};
+const char *const OP_NAMES[N_OPS] = {"open",  "read",   "write",    "fsync",     "close",
+                                     "fstat", "rename", "exchange", "unlink",    "mkdir",
+                                     "rmdir", "map",    "reserve",  "map_shared"};
 
 enum { DESCRIPTORS = 256, SHORT_BYTES = 7 };
 
@@ -118,6 +119,17 @@ static void *faulty_map(int fd, size_t bytes) {
                                                        : dip_vfs_system()->map(fd, bytes);
 }
 
+static int faulty_reserve(int fd, size_t bytes) {
+    return note(OP_RESERVE, fd, known_path(fd), "", false) ? plan.error
+                                                           : dip_vfs_system()->reserve(fd, bytes);
+}
+
+static void *faulty_map_shared(int fd, size_t bytes) {
+    return note(OP_MAP_SHARED, fd, known_path(fd), "", false)
+               ? MAP_FAILED
+               : dip_vfs_system()->map_shared(fd, bytes);
+}
+
 static const dip_vfs FAULTY = {.open = faulty_open,
                                .read = faulty_read,
                                .write = faulty_write,
@@ -129,7 +141,9 @@ static const dip_vfs FAULTY = {.open = faulty_open,
                                .unlink = faulty_unlink,
                                .mkdir = faulty_mkdir,
                                .rmdir = faulty_rmdir,
-                               .map = faulty_map};
+                               .map = faulty_map,
+                               .reserve = faulty_reserve,
+                               .map_shared = faulty_map_shared};
 
 void faults_begin(void) {
     plan.fail_at = -1;

@@ -22,6 +22,8 @@ typedef enum op {
     OP_MKDIR,
     OP_RMDIR,
     OP_MAP,
+    OP_RESERVE,
+    OP_MAP_SHARED,
     N_OPS
 } op;
 

@@ -354,7 +354,7 @@ static const dip_real GRADIENT[ELEMENTS] = {0.5, -2.0, 0.125, -0.25, 3.0, 0.0};
 /* Values after one update at rate 0.5 of a tensor that starts at 1, 2, 3 ... */
 static void update_once(dip_config *config, dip_real value[ELEMENTS]) {
     dip_param param = {.rows = 1, .columns = ELEMENTS, .decays = true, .value = value};
-    const dip_params params = {1, &param};
+    const dip_params params = {.n = 1, .list = &param};
     dip_optimizer optimizer;
     dip_error err = {0};
     for (size_t i = 0; i < ELEMENTS; i++) {
