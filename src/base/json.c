@@ -15,21 +15,62 @@ static bool memory_is_out(void) {
     return probe == NULL;
 }
 
+/* jansson's lexer stops the process (an assertion of version 2.14) when its buffer cannot grow at
+ * the last digit of a long number. So the text is read as the second member of a list whose first
+ * is a string longer than any number: then the buffer has grown before. */
+#define OPENING "[\"................................................................\","
+
+typedef struct feed {
+    const char *part[3];
+    size_t left[3];
+    size_t at;
+} feed;
+
+static size_t feed_part(void *buffer, size_t room, void *context) {
+    feed *f = context;
+    while (f->at < 3 && f->left[f->at] == 0) {
+        f->at++;
+    }
+    if (f->at == 3) {
+        return 0;
+    }
+    const size_t n = f->left[f->at] < room ? f->left[f->at] : room;
+    memcpy(buffer, f->part[f->at], n);
+    f->part[f->at] += n;
+    f->left[f->at] -= n;
+    return n;
+}
+
+/* The parsed text, or NULL. A text that is not one whole value, such as "1, 2", makes a list that
+ * has not two members, or none. */
+static json_t *load(const char *text, size_t bytes, json_error_t *problem) {
+    feed f = {{OPENING, text, "]"}, {sizeof OPENING - 1, bytes, 1}, 0};
+    json_t *list = json_load_callback(feed_part, &f, JSON_REJECT_DUPLICATES, problem);
+    json_t *parsed = json_array_size(list) == 2 ? json_incref(json_array_get(list, 1)) : NULL;
+    json_decref(list);
+    return parsed;
+}
+
+/* A text that does not load is read once more as it is, for the place of the mistake; when there
+ * is none, it was memory that was short. */
 dip_status dip_json_parse(json_t **json, const char *text, size_t bytes, const char *name,
                           dip_error *err) {
-    json_error_t problem;
-    json_t *parsed = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &problem);
-    if (parsed == NULL &&
-        (json_error_code(&problem) == json_error_out_of_memory || memory_is_out())) {
-        return dip_fail(err, DIP_ERR_MEMORY, "out of memory for the JSON of %s (%zu bytes)", name,
-                        bytes);
+    json_error_t problem = {0};
+    json_t *parsed = load(text, bytes, &problem);
+    if (parsed != NULL) {
+        *json = parsed;
+        return DIP_OK;
     }
-    if (parsed == NULL) {
-        return dip_fail(err, DIP_ERR_FORMAT, "%s:%d:%d: not valid JSON: %s", name, problem.line,
-                        problem.column, problem.text);
+    bool is_out = json_error_code(&problem) == json_error_out_of_memory || memory_is_out();
+    if (!is_out) {
+        json_t *again = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &problem);
+        is_out = again != NULL;
+        json_decref(again);
     }
-    *json = parsed;
-    return DIP_OK;
+    return is_out ? dip_fail(err, DIP_ERR_MEMORY, "out of memory for the JSON of %s (%zu bytes)",
+                             name, bytes)
+                  : dip_fail(err, DIP_ERR_FORMAT, "%s:%d:%d: not valid JSON: %s", name,
+                             problem.line, problem.column, problem.text);
 }
 
 static dip_status find(const json_t *object, const char *key, const char *wanted, json_t **value,

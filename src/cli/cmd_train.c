@@ -57,7 +57,7 @@ static void print_end(const dip_report *report, const char *output) {
         printf("%s: %.0f epochs in %.1f s (%s examples/s)", output, epochs, seconds,
                cli_thousands(rate, text));
     } else {
-        printf("%s was finished already: %.0f epochs", output, epochs);
+        printf("%s is finished already; nothing was done", output);
     }
     print_extras(report, output);
     const char *metric = dip_report_text(report, "validation_metric");

@@ -133,7 +133,7 @@ static void on_message(void *context, const char *text) {
 /* The handler runs on a stack of its own: the kernels that oneDNN generates use the stack pointer
  * as a general register, and a handler's frame at such a place overwrites the heap. Measured with
  * large matrix products: about one run in six that was sent SIGINT crashed, and none of 40 this
- * way. Linux gives a signal of the process to its main thread, which is the one that this is for. */
+ * way. Linux gives a signal of the process to its main thread, and this is that thread's stack. */
 static void use_own_stack(struct sigaction *action) {
     static char memory[1 << 16];
     const stack_t stack = {.ss_sp = memory, .ss_size = sizeof memory};

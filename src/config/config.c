@@ -77,8 +77,8 @@ static const dip_option ROWS[] = {
     NUMBER("train.beta1", train.beta1, "0.9", 0, 0.9999999, "Adam: memory of the gradient"),
     NUMBER("train.beta2", train.beta2, "0.999", 0, 0.9999999, "Adam: memory of its square"),
     TEXT("train.table_folder", train.table_folder, "",
-         "a folder on a fast disk for embedding tables larger than the memory, with their optimizer "
-         "state; the space is given back at the end"),
+         "a folder on a fast disk for embedding tables larger than the memory, with their "
+         "optimizer state; the space is given back at the end"),
     INTEGER("train.patience", train.patience, "3", 0, 100000,
             "stop after this many epochs without a better validation metric; 0 never stops"),
     CHOICE("train.metric", train.metric, "recall", "recall|map|ndcg|mrr|hit_rate",

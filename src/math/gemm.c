@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "math/gemm.h"
 
+#include <dnnl.h>
+#include <stdio.h>
+
 #ifdef DIP_REAL_IS_DOUBLE
 
 static dip_real element(dip_operand x, size_t i, size_t j) {
@@ -29,7 +32,6 @@ void dip_gemm(size_t m, size_t n, size_t k, dip_real alpha, dip_operand a, dip_o
 #include "math/isa.h"
 
 #include <assert.h>
-#include <dnnl.h>
 #include <omp.h>
 #include <pthread.h>
 
@@ -71,3 +73,9 @@ void dip_gemm(size_t m, size_t n, size_t k, dip_real alpha, dip_operand a, dip_o
 }
 
 #endif
+
+void dip_gemm_version(char text[DIP_GEMM_VERSION_MAX]) {
+    const dnnl_version_t *version = dnnl_version();
+    snprintf(text, DIP_GEMM_VERSION_MAX, "%d.%d.%d", version->major, version->minor,
+             version->patch);
+}

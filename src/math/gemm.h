@@ -28,6 +28,10 @@ void dip_gemm(size_t m, size_t n, size_t k, dip_real alpha, dip_operand a, dip_o
  * first. Thread-safe. */
 void dip_gemm_obey_isa(void);
 
+/* The version of oneDNN, "major.minor.patch". */
+enum { DIP_GEMM_VERSION_MAX = 48 };
+void dip_gemm_version(char text[DIP_GEMM_VERSION_MAX]);
+
 /* Rows of a panel: enough for an efficient product, few enough that a batch of 1024
  * divides among eight threads. */
 enum { DIP_PANEL = 128 };

@@ -27,8 +27,8 @@ bool dip_pass_bf16_is_alive(const dip_pass_bf16 *pass, size_t block);
  * is none. */
 size_t dip_pass_bf16_next(const dip_pass_bf16 *pass, size_t block, bool alive);
 
-/* Packs rows [n_rows x columns], at dip_row_stride, as rows first ... of P, an operand over all n rows of the batch.
- * The partner of a last odd row is `zeros` [columns], which is made so. */
+/* Packs rows [n_rows x columns], at dip_row_stride, as rows first ... of P, an operand over all n
+ * rows of the batch. The partner of a last odd row is `zeros` [columns], which is made so. */
 void dip_pass_bf16_pack(const dip_bf16 *rows, size_t n_rows, size_t columns, size_t first, size_t n,
                         dip_bf16 *zeros, dip_bf16 *packed);
 

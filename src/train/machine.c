@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/machine.h"
 
+#include "engine/engine.h"
+#include "math/gemm.h"
 #include "math/isa.h"
 
-#include <dnnl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,8 +29,7 @@ static void get_instructions(char text[VALUE_MAX]) {
 }
 
 static void get_products(char text[VALUE_MAX]) {
-    const dnnl_version_t *version = dnnl_version();
-    snprintf(text, VALUE_MAX, "%d.%d.%d", version->major, version->minor, version->patch);
+    dip_gemm_version(text);
 }
 
 static void get_compiler(char text[VALUE_MAX]) {
@@ -47,17 +47,11 @@ static const property PROPERTIES[] = {{"instructions", "vector instructions", ge
 
 enum { N_PROPERTIES = sizeof PROPERTIES / sizeof PROPERTIES[0] };
 
-/* What train.precision comes to on this processor. */
-static const char *precision_of(const dip_config *config) {
-    const bool has_bf16 = dip_isa_get() >= DIP_ISA_AVX512_BF16;
-    return config->train.precision != DIP_PRECISION_FP32 && has_bf16 ? "bf16" : "fp32";
-}
-
 dip_status dip_machine_describe(const dip_config *config, json_t *content, dip_error *err) {
     json_t *machine = NULL;
     DIP_TRY(dip_json_new_object(&machine, err));
     DIP_TRY(dip_json_set(content, "machine", machine, err));
-    DIP_TRY(dip_json_set(machine, "precision", json_string(precision_of(config)), err));
+    DIP_TRY(dip_json_set(machine, "precision", json_string(dip_engine_precision(config)), err));
     for (size_t i = 0; i < N_PROPERTIES; i++) {
         char text[VALUE_MAX];
         PROPERTIES[i].get(text);
@@ -72,11 +66,11 @@ dip_status dip_machine_check_precision(const json_t *content, const dip_config *
     const char *then = NULL;
     DIP_TRY(dip_json_object(content, "machine", &machine, err));
     DIP_TRY(dip_json_text(machine, "precision", &then, err));
-    return strcmp(then, precision_of(config)) == 0
+    return strcmp(then, dip_engine_precision(config)) == 0
                ? DIP_OK
                : dip_fail(err, DIP_ERR_FAILED,
                           "checkpoint %s was computed in %s; here train.precision comes to %s",
-                          path, then, precision_of(config));
+                          path, then, dip_engine_precision(config));
 }
 
 dip_status dip_machine_compare(const json_t *content, dip_text *text, dip_error *err) {

@@ -62,11 +62,12 @@ dip_status dip_session_check(dip_session *session, dip_error *err) {
     session->resumed_from = -1;
     session->written.step = -1;
     session->record = dip_record_new(session->replaces);
+    const bool may_exist = session->replaces || session->resumes;
     DIP_TRY(dip_rundir_init(&session->dir, session->output, err));
-    DIP_TRY(dip_folder_check_target(session->output, session->replaces || session->resumes, err));
+    DIP_TRY(may_exist ? DIP_OK : refuse_to_lose(session, err));
+    DIP_TRY(dip_folder_check_target(session->output, may_exist, err));
     DIP_TRY(check_parent(session->output, err));
-    DIP_TRY(dip_json_new_array(&session->warnings, err));
-    return session->replaces || session->resumes ? DIP_OK : refuse_to_lose(session, err);
+    return dip_json_new_array(&session->warnings, err);
 }
 
 /* ---- the model at the output ----------------------------------------------------------------- */

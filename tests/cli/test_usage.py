@@ -54,7 +54,8 @@ class Help(unittest.TestCase):
                 if section not in SECTIONS[name]:
                     continue
                 self.assertIn(" %s " % key, text, name)
-                end = "(%s%s%s; default %s)" % (kind, ": " if allowed else "", allowed, default)
+                end = "(%s%s%s; default %s)" % (kind, ": " if allowed else "", allowed,
+                                                default or "none")
                 self.assertIn(end, text)
 
     def test_every_option_is_listed_somewhere(self):
