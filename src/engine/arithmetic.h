@@ -21,21 +21,24 @@ typedef struct dip_arithmetic {
                          dip_error *err);
     void (*free)(dip_workspace *space);
 
+    /* `lender`, or NULL, is a pass whose layers' memory may be used, because the two are never
+     * between forward and backward at once; it must live longer. */
     dip_status (*pass_create)(dip_pass **pass, const dip_tower *tower, size_t capacity, int threads,
-                              dip_error *err);
+                              const dip_pass *lender, dip_error *err);
     void (*pass_free)(dip_pass *pass);
 
     dip_status (*loss_create)(dip_loss_space **loss, size_t rows, size_t columns, size_t width,
                               int threads, dip_error *err);
     void (*loss_free)(dip_loss_space *loss);
 
-    /* Called first in a step: the parameters have changed. */
-    void (*begin)(dip_workspace *space, const dip_params *params);
+    /* Called first in a step: the parameters have changed, and all gradients of dense tensors
+     * begin at 0. */
+    void (*begin)(dip_workspace *space, dip_params *params);
     void (*forward)(dip_workspace *space, dip_pass *pass, const dip_params *params);
     double (*softmax)(dip_loss_space *loss, const dip_softmax_input *input, dip_real *du,
                       dip_real *dv);
 
-    /* From du of n passes: their dx, and all gradients of dense tensors, which are overwritten. In
+    /* From du of n passes: their dx, and their gradients of dense tensors, which are added. In
      * columns of features that are masked in the whole batch dx is left as it was. */
     void (*backward)(dip_workspace *space, dip_pass *const *pass, size_t n, dip_params *params);
 } dip_arithmetic;

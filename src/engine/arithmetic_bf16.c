@@ -4,6 +4,8 @@
 #include "model/pass_bf16.h"
 #include "model/softmax_bf16.h"
 
+#include <string.h>
+
 /* Passes of a step at most: query, item, two views, extra negatives. */
 enum { N_PASSES = 5 };
 
@@ -43,12 +45,13 @@ static dip_pass_bf16 *whole(dip_pass *ends) {
 }
 
 static dip_status pass_create(dip_pass **out, const dip_tower *tower, size_t capacity, int threads,
-                              dip_error *err) {
+                              const dip_pass *lender, dip_error *err) {
     dip_pass_bf16 *pass = dip_alloc(1, sizeof *pass, "a pass", err);
     if (pass == NULL) {
         return DIP_ERR_MEMORY;
     }
-    const dip_status status = dip_pass_bf16_create(pass, tower, capacity, threads, err);
+    const dip_status status = dip_pass_bf16_create(
+        pass, tower, capacity, threads, (const dip_pass_bf16 *)(const void *)lender, err);
     if (status != DIP_OK) {
         dip_free(pass);
         return status;
@@ -87,8 +90,15 @@ static void loss_free(dip_loss_space *loss) {
     }
 }
 
-static void begin(dip_workspace *space, const dip_params *params) {
+/* Gradients of weights need no zeros: the first pass overwrites them. */
+static void begin(dip_workspace *space, dip_params *params) {
     dip_weights_bf16_pack(&space->weights, params);
+    for (size_t i = 0; i < params->n; i++) {
+        dip_param *param = &params->list[i];
+        if (param->gradient != NULL && dip_weights_bf16_find(&space->weights, (int)i) == NULL) {
+            memset(param->gradient, 0, dip_param_size(param) * sizeof *param->gradient);
+        }
+    }
 }
 
 static void forward(dip_workspace *space, dip_pass *pass, const dip_params *params) {

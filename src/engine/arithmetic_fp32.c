@@ -19,13 +19,14 @@ static void free_nothing(dip_workspace *space) {
     (void)space;
 }
 
-static void begin(dip_workspace *space, const dip_params *params) {
+static void begin(dip_workspace *space, dip_params *params) {
     (void)space;
-    (void)params;
+    dip_params_zero_gradients(params);
 }
 
 static dip_status pass_create(dip_pass **out, const dip_tower *tower, size_t capacity, int threads,
-                              dip_error *err) {
+                              const dip_pass *lender, dip_error *err) {
+    (void)lender;
     dip_pass *pass = dip_alloc(1, sizeof *pass, "a pass", err);
     if (pass == NULL) {
         return DIP_ERR_MEMORY;
@@ -81,7 +82,6 @@ static double softmax(dip_loss_space *loss, const dip_softmax_input *input, dip_
 
 static void backward(dip_workspace *space, dip_pass *const *pass, size_t n, dip_params *params) {
     (void)space;
-    dip_params_zero_gradients(params);
     for (size_t p = 0; p < n; p++) {
         dip_pass_backward(pass[p], params);
     }

@@ -2,9 +2,10 @@
  *
  * One training step on a CPU:
  *
- *   load and forward    query, item, and the views h and g of the self-supervised items
- *   losses              batch softmax; contrast or spread-out: these fill du of the passes
- *   backward            gradients of layers and defaults; dx stays in the passes
+ *   second loss         the views h and g of the self-supervised items: features looked up, through
+ *                       the tower, the loss, which fills du, and backward: gradients of layers and
+ *                       defaults; dx stays in the passes
+ *   main loss           the same with queries and items
  *   check               a loss or gradient that is not finite stops here, before anything is
  *                       changed
  *   update              dense tensors; then the touched rows of the tables
@@ -135,8 +136,15 @@ static dip_status fill_log_p(dip_engine *engine, size_t columns, dip_error *err)
 }
 
 static dip_status create_pass(dip_engine *engine, dip_pass **pass, const dip_tower *tower,
-                              size_t batch, dip_error *err) {
-    return engine->arithmetic->pass_create(pass, tower, batch, engine->threads, err);
+                              size_t batch, const dip_pass *lender, dip_error *err) {
+    return engine->arithmetic->pass_create(pass, tower, batch, engine->threads, lender, err);
+}
+
+/* Whether the second loss is done, backward pass and all, before the main loss begins: then the
+ * passes of the one use the memory of the other. Views that are extra negatives wait for the
+ * gradient of the main loss. */
+static bool has_turns(const dip_config *config) {
+    return config->train.extra_negatives != DIP_EXTRA_VIEWS;
 }
 
 static dip_status create_self(dip_engine *engine, dip_error *err) {
@@ -146,9 +154,12 @@ static dip_status create_self(dip_engine *engine, dip_error *err) {
     if (!has_second_loss(config)) {
         return DIP_OK;
     }
-    DIP_TRY(create_pass(engine, &engine->view_h, tower, batch, err));
+    const bool has_lenders = has_turns(config);
+    DIP_TRY(
+        create_pass(engine, &engine->view_h, tower, batch, has_lenders ? engine->item : NULL, err));
     if (has_views(config)) {
-        DIP_TRY(create_pass(engine, &engine->view_g, tower, batch, err));
+        DIP_TRY(create_pass(engine, &engine->view_g, tower, batch,
+                            has_lenders ? engine->query : NULL, err));
     }
     if (!has_self_softmax(config)) {
         return dip_softmax_create(&engine->spread, batch, batch, engine->threads, err);
@@ -172,7 +183,8 @@ static dip_status create_extra(dip_engine *engine, size_t columns, dip_error *er
                         "and ssl.alpha above 0; use items or none");
     }
     if (config->train.extra_negatives == DIP_EXTRA_ITEMS) {
-        DIP_TRY(create_pass(engine, &engine->extra, &engine->towers.item, self_batch(config), err));
+        DIP_TRY(create_pass(engine, &engine->extra, &engine->towers.item, self_batch(config), NULL,
+                            err));
     }
     engine->candidate = dip_alloc(columns, sizeof *engine->candidate, "extra negatives", err);
     engine->v = dip_alloc(columns, d * sizeof *engine->v, "extra negatives", err);
@@ -185,8 +197,10 @@ static dip_status create_losses(dip_engine *engine, dip_error *err) {
     const dip_config *config = &engine->config;
     const size_t batch = (size_t)config->train.batch;
     const size_t columns = batch + n_extra(config);
-    DIP_TRY(create_pass(engine, &engine->query, &engine->towers.query, batch, err));
-    DIP_TRY(create_pass(engine, &engine->item, &engine->towers.item, batch, err));
+    const size_t room = batch > self_batch(config) ? batch : self_batch(config);
+    const size_t lent = has_second_loss(config) && has_turns(config) ? room : batch;
+    DIP_TRY(create_pass(engine, &engine->query, &engine->towers.query, lent, NULL, err));
+    DIP_TRY(create_pass(engine, &engine->item, &engine->towers.item, lent, NULL, err));
     DIP_TRY(engine->arithmetic->loss_create(&engine->loss_main, batch, columns,
                                             engine->towers.item.output, engine->threads, err));
     DIP_TRY(fill_log_p(engine, columns, err));
@@ -241,41 +255,47 @@ static dip_view view_of(const dip_engine *engine, const dip_batch *batch, bool i
                       .step = batch->step};
 }
 
-static dip_status load_all(dip_engine *engine, const dip_batch *batch, dip_error *err) {
+static dip_status load_main(dip_engine *engine, const dip_batch *batch, dip_error *err) {
     const dip_dataset *dataset = engine->dataset;
     const dip_rows *items = &dataset->items;
     const dip_view feature_dropout = {.feature_dropout = engine->config.ssl.dropout,
                                       .rng = engine->rng_feature,
                                       .step = batch->step};
     const bool drops_features = engine->config.ssl.method == DIP_METHOD_FEATURE_DROPOUT;
-    const dip_view h = view_of(engine, batch, true);
-    const dip_view g = view_of(engine, batch, false);
     DIP_TRY(dip_pass_load(engine->query, dip_dataset_rows(dataset, DIP_SIDE_QUERY), batch->query,
                           batch->n, NULL, err));
     DIP_TRY(dip_pass_load(engine->item, items, batch->item, batch->n,
                           drops_features ? &feature_dropout : NULL, err));
-    if (engine->view_h != NULL) {
-        DIP_TRY(dip_pass_load(engine->view_h, items, batch->self, batch->n_self,
-                              engine->view_g != NULL ? &h : NULL, err));
-    }
-    if (engine->view_g != NULL) {
-        DIP_TRY(dip_pass_load(engine->view_g, items, batch->self, batch->n_self, &g, err));
-    }
     return engine->extra == NULL
                ? DIP_OK
                : dip_pass_load(engine->extra, items, batch->self, batch->n_self, NULL, err);
 }
 
-static size_t active_passes(dip_engine *engine, dip_pass *passes[N_PASSES]) {
-    dip_pass *const all[N_PASSES] = {engine->query, engine->item, engine->view_h, engine->view_g,
-                                     engine->extra};
-    size_t n = 0;
-    for (size_t p = 0; p < N_PASSES; p++) {
-        if (all[p] != NULL) {
-            passes[n++] = all[p];
-        }
+static dip_status load_self(dip_engine *engine, const dip_batch *batch, dip_error *err) {
+    const dip_rows *items = &engine->dataset->items;
+    const dip_view h = view_of(engine, batch, true);
+    const dip_view g = view_of(engine, batch, false);
+    if (engine->view_g == NULL) {
+        return dip_pass_load(engine->view_h, items, batch->self, batch->n_self, NULL, err);
     }
-    return n;
+    DIP_TRY(dip_pass_load(engine->view_h, items, batch->self, batch->n_self, &h, err));
+    return dip_pass_load(engine->view_g, items, batch->self, batch->n_self, &g, err);
+}
+
+static size_t add_pass(dip_pass *passes[N_PASSES], size_t n, dip_pass *pass) {
+    passes[n] = pass;
+    return n + (pass != NULL);
+}
+
+/* The passes of the second loss, of the main loss, or of both, in this order. */
+static size_t active_passes(const dip_engine *engine, bool self, bool main,
+                            dip_pass *passes[N_PASSES]) {
+    size_t n = 0;
+    n = add_pass(passes, n, self ? engine->view_h : NULL);
+    n = add_pass(passes, n, self ? engine->view_g : NULL);
+    n = add_pass(passes, n, main ? engine->query : NULL);
+    n = add_pass(passes, n, main ? engine->item : NULL);
+    return n < N_PASSES ? add_pass(passes, n, main ? engine->extra : NULL) : n;
 }
 
 /* ---- main loss ------------------------------------------------------------------------------- */
@@ -382,16 +402,48 @@ static double run_self(dip_engine *engine, size_t n) {
 
 /* ---- the step -------------------------------------------------------------------------------- */
 
-/* The second loss comes first: gradients of extra negatives are added to those of its view. */
-static dip_status run_losses(dip_engine *engine, const dip_batch *batch, dip_losses *losses,
-                             dip_error *err) {
-    const bool has_self = has_second_loss(&engine->config);
-    losses->self = has_self ? run_self(engine, batch->n_self) : 0;
-    losses->main = run_main(engine, batch);
-    losses->total = losses->main + (has_self ? engine->config.ssl.alpha * losses->self : 0);
+static void forward(dip_engine *engine, bool self, bool main) {
+    dip_pass *passes[N_PASSES];
+    const size_t n = active_passes(engine, self, main, passes);
+    for (size_t p = 0; p < n; p++) {
+        engine->arithmetic->forward(engine->space, passes[p], &engine->towers.params);
+    }
+    lap(engine, DIP_PHASE_FORWARD);
+}
+
+static void backward(dip_engine *engine, bool self, bool main) {
+    dip_pass *passes[N_PASSES];
+    const size_t n = active_passes(engine, self, main, passes);
+    engine->arithmetic->backward(engine->space, passes, n, &engine->towers.params);
+    lap(engine, DIP_PHASE_BACKWARD);
+}
+
+/* The second loss, up to its backward pass when it has its own turn. */
+static dip_status turn_of_self(dip_engine *engine, const dip_batch *batch, double *loss,
+                               dip_error *err) {
+    DIP_TRY(load_self(engine, batch, err));
+    lap(engine, DIP_PHASE_LOAD);
+    forward(engine, true, false);
+    *loss = run_self(engine, batch->n_self);
     lap(engine, DIP_PHASE_LOSS);
-    DIP_TRY(dip_check_loss("main", losses->main, err));
-    return dip_check_loss("self-supervised", losses->self, err);
+    DIP_TRY(dip_check_loss("self-supervised", *loss, err));
+    if (has_turns(&engine->config)) {
+        backward(engine, true, false);
+    }
+    return DIP_OK;
+}
+
+static dip_status turn_of_main(dip_engine *engine, const dip_batch *batch, double *loss,
+                               dip_error *err) {
+    const bool waited = engine->view_h != NULL && !has_turns(&engine->config);
+    DIP_TRY(load_main(engine, batch, err));
+    lap(engine, DIP_PHASE_LOAD);
+    forward(engine, false, true);
+    *loss = run_main(engine, batch);
+    lap(engine, DIP_PHASE_LOSS);
+    DIP_TRY(dip_check_loss("main", *loss, err));
+    backward(engine, waited, true);
+    return DIP_OK;
 }
 
 dip_status dip_engine_compute(dip_engine *engine, const dip_batch *batch, dip_losses *out,
@@ -399,18 +451,16 @@ dip_status dip_engine_compute(dip_engine *engine, const dip_batch *batch, dip_lo
     dip_losses losses = {0};
     dip_pass *passes[N_PASSES];
     dip_params *params = &engine->towers.params;
-    const size_t n = active_passes(engine, passes);
+    const bool has_self = has_second_loss(&engine->config);
+    const size_t n = active_passes(engine, true, true, passes);
     engine->lap = omp_get_wtime();
-    DIP_TRY(load_all(engine, batch, err));
-    lap(engine, DIP_PHASE_LOAD);
     engine->arithmetic->begin(engine->space, params);
-    for (size_t p = 0; p < n; p++) {
-        engine->arithmetic->forward(engine->space, passes[p], params);
-    }
     lap(engine, DIP_PHASE_FORWARD);
-    DIP_TRY(run_losses(engine, batch, &losses, err));
-    engine->arithmetic->backward(engine->space, passes, n, params);
-    lap(engine, DIP_PHASE_BACKWARD);
+    if (has_self) {
+        DIP_TRY(turn_of_self(engine, batch, &losses.self, err));
+    }
+    DIP_TRY(turn_of_main(engine, batch, &losses.main, err));
+    losses.total = losses.main + (has_self ? engine->config.ssl.alpha * losses.self : 0);
     for (size_t p = 0; p < n; p++) {
         DIP_TRY(dip_check_pass(passes[p], params, err));
     }
@@ -463,7 +513,7 @@ void dip_engine_free(dip_engine *engine) {
         return;
     }
     dip_pass *passes[N_PASSES];
-    const size_t n = active_passes(engine, passes);
+    const size_t n = active_passes(engine, true, true, passes);
     for (size_t p = 0; p < n; p++) {
         engine->arithmetic->pass_free(passes[p]);
     }

@@ -40,10 +40,35 @@ static dip_status alloc_layers(dip_pass_bf16 *pass, dip_error *err) {
     return DIP_OK;
 }
 
+static bool can_lend(const dip_pass_bf16 *lender, const dip_tower *tower, size_t capacity) {
+    const dip_tower *other = lender->ends.tower;
+    bool fits = lender->ends.capacity >= capacity && other->n_layers == tower->n_layers;
+    for (size_t l = 0; fits && l < tower->n_layers; l++) {
+        fits =
+            other->layer[l].in >= tower->layer[l].in && other->layer[l].out == tower->layer[l].out;
+    }
+    return fits;
+}
+
+static void borrow(dip_pass_bf16 *pass, const dip_pass_bf16 *lender) {
+    for (size_t l = 0; l < pass->ends.tower->n_layers; l++) {
+        pass->in[l] = lender->in[l];
+        pass->out[l] = lender->out[l];
+        pass->rows[l] = lender->rows[l];
+        pass->bias[l] = lender->bias[l];
+        pass->sums[l] = lender->sums[l];
+    }
+    pass->borrows = true;
+}
+
 dip_status dip_pass_bf16_create(dip_pass_bf16 *pass, const dip_tower *tower, size_t capacity,
-                                int threads, dip_error *err) {
+                                int threads, const dip_pass_bf16 *lender, dip_error *err) {
     memset(pass, 0, sizeof *pass);
     DIP_TRY(dip_pass_create_ends(&pass->ends, tower, capacity, threads, err));
+    if (lender != NULL && can_lend(lender, tower, capacity)) {
+        borrow(pass, lender);
+        return DIP_OK;
+    }
     const dip_status status = alloc_layers(pass, err);
     if (status != DIP_OK) {
         dip_pass_bf16_free(pass);
@@ -52,7 +77,8 @@ dip_status dip_pass_bf16_create(dip_pass_bf16 *pass, const dip_tower *tower, siz
 }
 
 void dip_pass_bf16_free(dip_pass_bf16 *pass) {
-    const size_t n_layers = pass->ends.tower != NULL ? pass->ends.tower->n_layers : 0;
+    const bool is_owner = pass->ends.tower != NULL && !pass->borrows;
+    const size_t n_layers = is_owner ? pass->ends.tower->n_layers : 0;
     if (n_layers > 0) {
         dip_free(pass->out[n_layers - 1]);
     }

@@ -26,21 +26,23 @@ typedef struct dip_pass_bf16 {
     dip_bf16 *out[DIP_LIST_MAX];  /* P(gradient of its output) */
     dip_bf16 *rows[DIP_LIST_MAX]; /* [B x out] the same as rows, except of the first layer */
     float *bias[DIP_LIST_MAX];    /* [out] its bias, the masked defaults added in the first */
+    bool borrows;                 /* in, out, rows, bias and sums are the lender's */
     float *sums[DIP_LIST_MAX];    /* [panels x out] gradients summed over panels; then the first row
                                     is the sum over the batch */
 } dip_pass_bf16;
 
+/* Takes the memory of the lender's layers when it is large enough; lender may be NULL. */
 dip_status dip_pass_bf16_create(dip_pass_bf16 *pass, const dip_tower *tower, size_t capacity,
-                                int threads, dip_error *err);
+                                int threads, const dip_pass_bf16 *lender, dip_error *err);
 
 /* u and norm of the loaded batch. */
 void dip_pass_bf16_forward(dip_pass_bf16 *pass, const dip_params *params,
                            const dip_weights_bf16 *weights);
 
-/* From du of all passes: their dx, except in columns of masked features, and all gradients of
- * layers and defaults, which are overwritten. */
+/* From du of the passes: their dx, except in columns of masked features, and their gradients of
+ * layers and defaults, which are added to those of this step so far. */
 void dip_pass_bf16_backward(dip_pass_bf16 *const *pass, size_t n, dip_params *params,
-                            const dip_weights_bf16 *weights);
+                            dip_weights_bf16 *weights);
 
 void dip_pass_bf16_free(dip_pass_bf16 *pass);
 

@@ -107,7 +107,7 @@ typedef struct step {
     dip_pass_bf16 *const *pass;
     size_t n;
     dip_params *params;
-    const dip_weights_bf16 *weights;
+    dip_weights_bf16 *weights;
 } step;
 
 /* Where a tile of a weight gradient is. */
@@ -192,7 +192,7 @@ static void weight_stripe(const step *s, const dip_param *param, const dip_pass_
 static void weight_gradient(const step *s, const dip_weight_bf16 *weight, size_t l) {
     const dip_param *param = &s->params->list[weight->param];
     const size_t stripes = dip_blocks(param->columns > param->rows ? param->columns : param->rows);
-    place at = {.layer = l, .is_first = true};
+    place at = {.layer = l, .is_first = !weight->has_gradient};
     for (size_t p = 0; p < s->n; p++) {
         if (s->pass[p]->ends.tower->layer[l].weight != weight->param) {
             continue;
@@ -256,15 +256,6 @@ static void default_gradients(const step *s) {
     }
 }
 
-static void zero_small_gradients(dip_params *params, const dip_weights_bf16 *weights) {
-    for (size_t i = 0; i < params->n; i++) {
-        dip_param *param = &params->list[i];
-        if (param->gradient != NULL && dip_weights_bf16_find(weights, (int)i) == NULL) {
-            memset(param->gradient, 0, dip_param_size(param) * sizeof *param->gradient);
-        }
-    }
-}
-
 /* The gradients of the outputs of layer l in all passes; of the first layer, with dx. */
 static void output_gradients(const step *s, size_t l) {
     for (size_t p = 0; p < s->n; p++) {
@@ -295,13 +286,20 @@ static void sum_panels(const step *s) {
 #pragma omp barrier
 }
 
+static void mark_gradient(dip_weights_bf16 *weights, int param) {
+    for (size_t w = 0; w < weights->n; w++) {
+        if (weights->list[w].param == param) {
+            weights->list[w].has_gradient = true;
+        }
+    }
+}
+
 /* From the last layer to the first: the gradients of its outputs, then of its weight, whose other
  * operand the next gradients overwrite. Both towers have as many layers. */
 void dip_pass_bf16_backward(dip_pass_bf16 *const *pass, size_t n, dip_params *params,
-                            const dip_weights_bf16 *weights) {
+                            dip_weights_bf16 *weights) {
     const step s = {pass, n, params, weights};
     const size_t n_layers = pass[0]->ends.tower->n_layers;
-    zero_small_gradients(params, weights);
 #pragma omp parallel num_threads(weights->threads)
     {
         for (size_t l = n_layers - 1; l > 0; l--) {
@@ -314,5 +312,10 @@ void dip_pass_bf16_backward(dip_pass_bf16 *const *pass, size_t n, dip_params *pa
 #pragma omp single nowait
         bias_gradients(&s);
         default_gradients(&s);
+    }
+    for (size_t p = 0; p < n; p++) {
+        for (size_t l = 0; l < n_layers; l++) {
+            mark_gradient(weights, pass[p]->ends.tower->layer[l].weight);
+        }
     }
 }

@@ -103,6 +103,9 @@ static void pack_block(const dip_weights_bf16 *weights, const dip_weight_bf16 *w
 }
 
 void dip_weights_bf16_pack(dip_weights_bf16 *weights, const dip_params *params) {
+    for (size_t w = 0; w < weights->n; w++) {
+        weights->list[w].has_gradient = false;
+    }
 #pragma omp parallel num_threads(weights->threads)
     for (size_t w = 0; w < weights->n; w++) {
         const dip_weight_bf16 *weight = &weights->list[w];

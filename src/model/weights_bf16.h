@@ -14,6 +14,7 @@ typedef struct dip_weight_bf16 {
     int param;          /* the weight [in x out] */
     dip_bf16 *forward;  /* P(W) */
     dip_bf16 *backward; /* P(W^T) */
+    bool has_gradient;  /* a pass of this step has put its gradient there */
 } dip_weight_bf16;
 
 /* What one thread needs for a panel of rows, or a tile of a gradient. */
@@ -33,7 +34,7 @@ typedef struct dip_weights_bf16 {
 dip_status dip_weights_bf16_create(dip_weights_bf16 *weights, const dip_towers *towers, int threads,
                                    dip_error *err);
 
-/* Packs the current values. */
+/* Packs the current values; no weight has a gradient then. */
 void dip_weights_bf16_pack(dip_weights_bf16 *weights, const dip_params *params);
 
 /* The entry of a weight tensor. */
