@@ -21,18 +21,16 @@ static void add_pair(const dip_bf16 *a, const dip_bf16 *b, float sum[DIP_BLOCK])
     }
 }
 
-static void tile(size_t m, dip_left a, const dip_bf16 *b, size_t pairs, bool add, float *c,
-                 size_t ldc, const dip_bf16 *next) {
-    (void)next;
-    for (size_t i = 0; i < m; i++) {
+static void tile(const dip_tile *t) {
+    for (size_t i = 0; i < t->m; i++) {
         float sum[DIP_BLOCK] = {0};
-        if (add) {
-            memcpy(sum, c + i * ldc, sizeof sum);
+        if (t->add) {
+            memcpy(sum, t->c + i * t->ldc, sizeof sum);
         }
-        for (size_t p = 0; p < pairs; p++) {
-            add_pair(a.data + i * a.row + p * a.pair, b + p * 2 * DIP_BLOCK, sum);
+        for (size_t p = 0; p < t->pairs; p++) {
+            add_pair(t->a.data + i * t->a.row + p * t->a.pair, t->b + p * 2 * DIP_BLOCK, sum);
         }
-        memcpy(c + i * ldc, sum, sizeof sum);
+        memcpy(t->c + i * t->ldc, sum, sizeof sum);
     }
 }
 

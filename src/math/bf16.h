@@ -86,6 +86,20 @@ typedef struct dip_left {
     size_t pair;
 } dip_left;
 
+/* One product: c [m x 64] at stride ldc = A B, or += A B. While it is computed, memory that comes
+ * next is asked for. */
+typedef struct dip_tile {
+    size_t m;
+    dip_left a;
+    const dip_bf16 *b; /* one block of P(B) */
+    size_t pairs;      /* its length */
+    bool add;
+    float *c;
+    size_t ldc;
+    const dip_bf16 *next; /* the block used next, of the same length; or NULL */
+    dip_bf16 *target;     /* [m] rows of a packed block that will be written next; or NULL */
+} dip_tile;
+
 /* One tile of logits of a softmax: logit(i, j) = scale c(i, j) - offset(j) - shift(i). */
 typedef struct dip_exp_tile {
     size_t m;                /* rows */
@@ -103,10 +117,7 @@ typedef struct dip_exp_tile {
 } dip_exp_tile;
 
 typedef struct dip_bf16_kernels {
-    /* c [m x 64] at stride ldc = A B, or += A B. b is one block of P(B), `pairs` long. `next`, of
-     * the same length or NULL, is the block that will be used next: it is asked for meanwhile. */
-    void (*tile)(size_t m, dip_left a, const dip_bf16 *b, size_t pairs, bool add, float *c,
-                 size_t ldc, const dip_bf16 *next);
+    void (*tile)(const dip_tile *tile);
     /* y = x rounded */
     void (*round)(size_t n, const float *x, dip_bf16 *y);
     /* Packs one pair of rows: `blocks` blocks of 64 columns, block j to out + j * step. */

@@ -24,46 +24,53 @@ static inline __m512bh broadcast_pair(const dip_bf16 *x) {
     return (__m512bh)_mm512_set1_epi32(pair);
 }
 
-/* A product as the loops below see it. */
-typedef struct product {
-    dip_left a;
-    const dip_bf16 *b;
-    size_t pairs;
-    bool add;
-    float *c;
-    size_t ldc;
-    const dip_bf16 *next; /* one cache line of it is asked for with each pair */
-} product;
+/* What is asked for with one line of 64 bytes a pair, while a group of rows is computed. */
+typedef struct ahead {
+    const char *line; /* NULL: nothing */
+    size_t lines;
+    bool writes;
+} ahead;
 
-/* m and prefetches are constants where this is inlined. */
-static inline __attribute__((always_inline)) void tile_rows(size_t m, bool prefetches, product x) {
+enum { LINE = 64 };
+
+static inline void ask(ahead a, size_t p) {
+    if (a.writes) {
+        __builtin_prefetch(a.line + p * LINE, 1, 3);
+    } else {
+        __builtin_prefetch(a.line + p * LINE, 0, 2);
+    }
+}
+
+/* m and whether something is asked for are constants where this is inlined. */
+static inline __attribute__((always_inline)) void tile_rows(size_t m, bool asks, dip_tile t,
+                                                            ahead a) {
     __m512 sum[ROWS][VECTORS];
     for (size_t i = 0; i < m; i++) {
         for (size_t v = 0; v < VECTORS; v++) {
-            const float *c = x.c + i * x.ldc + v * DIP_BF16_LANES;
-            sum[i][v] = x.add ? _mm512_loadu_ps(c) : _mm512_setzero_ps();
+            const float *c = t.c + i * t.ldc + v * DIP_BF16_LANES;
+            sum[i][v] = t.add ? _mm512_loadu_ps(c) : _mm512_setzero_ps();
         }
     }
-    for (size_t p = 0; p < x.pairs; p++) {
+    for (size_t p = 0; p < t.pairs; p++) {
         __m512bh y[VECTORS];
         for (size_t v = 0; v < VECTORS; v++) {
-            y[v] = load_pairs(x.b + v * 2 * DIP_BF16_LANES);
+            y[v] = load_pairs(t.b + v * 2 * DIP_BF16_LANES);
         }
-        if (prefetches) {
-            _mm_prefetch((const char *)(x.next + p * 2 * DIP_BF16_LANES), _MM_HINT_T1);
+        if (asks && p < a.lines) {
+            ask(a, p);
         }
         for (size_t i = 0; i < m; i++) {
-            const __m512bh pair = broadcast_pair(x.a.data + i * x.a.row);
+            const __m512bh pair = broadcast_pair(t.a.data + i * t.a.row);
             for (size_t v = 0; v < VECTORS; v++) {
                 sum[i][v] = _mm512_dpbf16_ps(sum[i][v], pair, y[v]);
             }
         }
-        x.a.data += x.a.pair;
-        x.b += 2 * DIP_BLOCK;
+        t.a.data += t.a.pair;
+        t.b += 2 * DIP_BLOCK;
     }
     for (size_t i = 0; i < m; i++) {
         for (size_t v = 0; v < VECTORS; v++) {
-            _mm512_storeu_ps(x.c + i * x.ldc + v * DIP_BF16_LANES, sum[i][v]);
+            _mm512_storeu_ps(t.c + i * t.ldc + v * DIP_BF16_LANES, sum[i][v]);
         }
     }
 }
@@ -73,42 +80,58 @@ static inline size_t group(size_t left) {
     return left == 7 || left == 8 ? 4 : (left < ROWS ? left : ROWS);
 }
 
-static void few_rows(size_t m, product x) {
-    switch (m) {
+static void few_rows(const dip_tile *t) {
+    const ahead nothing = {NULL, 0, false};
+    switch (t->m) {
     case 5:
-        tile_rows(5, false, x);
+        tile_rows(5, false, *t, nothing);
         break;
     case 4:
-        tile_rows(4, false, x);
+        tile_rows(4, false, *t, nothing);
         break;
     case 3:
-        tile_rows(3, false, x);
+        tile_rows(3, false, *t, nothing);
         break;
     case 2:
-        tile_rows(2, false, x);
+        tile_rows(2, false, *t, nothing);
         break;
     default:
-        tile_rows(1, false, x);
+        tile_rows(1, false, *t, nothing);
         break;
     }
 }
 
-/* The block to come is four cache lines a pair: the first four groups of rows ask for one each. */
-static void tile(size_t m, dip_left a, const dip_bf16 *b, size_t pairs, bool add, float *c,
-                 size_t ldc, const dip_bf16 *next) {
-    size_t rows = 0;
-    for (size_t done = 0, g = 0; done < m; done += rows, g++) {
-        rows = group(m - done);
-        product x = {
-            {a.data + done * a.row, a.row, a.pair}, b, pairs, add, c + done * ldc, ldc, NULL};
-        if (rows < ROWS) {
-            few_rows(rows, x);
-        } else if (next != NULL && g < VECTORS) {
-            x.next = next + g * pairs * 2 * DIP_BF16_LANES;
-            tile_rows(ROWS, true, x);
+/* The block to come has four lines a pair: the first four groups of rows ask for a quarter each.
+ * The target has two lines a row, which the groups after them ask for. */
+static ahead ahead_of_group(const dip_tile *t, size_t g) {
+    if (g < VECTORS) {
+        return (ahead){(const char *)t->next + (t->next != NULL ? g * t->pairs * LINE : 0),
+                       t->next != NULL ? t->pairs : 0, false};
+    }
+    const size_t lines = t->target != NULL ? 2 * t->m : 0;
+    const size_t first = (g - VECTORS) * t->pairs;
+    const size_t left = lines > first ? lines - first : 0;
+    return (ahead){(const char *)t->target + (left > 0 ? first * LINE : 0),
+                   left < t->pairs ? left : t->pairs, true};
+}
+
+static void tile(const dip_tile *whole) {
+    dip_tile t = *whole;
+    for (size_t done = 0, g = 0; done < whole->m; g++) {
+        t.m = group(whole->m - done);
+        if (t.m == ROWS) {
+            const ahead a = ahead_of_group(whole, g);
+            if (a.lines > 0) {
+                tile_rows(ROWS, true, t, a);
+            } else {
+                tile_rows(ROWS, false, t, a);
+            }
         } else {
-            tile_rows(ROWS, false, x);
+            few_rows(&t);
         }
+        done += t.m;
+        t.a.data += t.m * t.a.row;
+        t.c += t.m * t.ldc;
     }
 }
 

@@ -175,61 +175,64 @@ void dip_pass_bf16_pack(const dip_bf16 *rows, size_t n_rows, size_t columns, siz
     }
 }
 
-/* c [rows x 64] = in W, for one block of columns of W; dead blocks of x are passed over. */
+/* c = in W, for one block of columns of W; dead blocks of x are passed over. Given rows, their
+ * operand with c, and the target of the result. */
 static void forward_tile(const dip_pass_bf16 *pass, const dip_weight_bf16 *weight, size_t l,
-                         const dip_bf16 *in, size_t rows, size_t block, float *c) {
+                         size_t block, dip_tile t) {
     const dip_bf16_kernels *kernels = dip_bf16_get();
-    const size_t width = dip_wide_in(&pass->ends.tower->layer[l]);
-    const size_t stride = dip_row_stride(width);
-    const dip_bf16 *w = weight->forward + block * dip_packed_block(width);
-    const bool is_last = (block + 1) * DIP_BLOCK >= pass->ends.tower->layer[l].out;
-    const dip_bf16 *next = is_last ? NULL : w + dip_packed_block(width);
-    if (l > 0) {
-        kernels->tile(rows, (dip_left){in, stride, 2}, w, width / 2, false, c, DIP_BLOCK, next);
-        return;
-    }
-    bool add = false;
-    for (size_t b = dip_pass_bf16_next(pass, 0, true); b < width / DIP_BLOCK;
-         b = dip_pass_bf16_next(pass, b, true)) {
-        const size_t end = dip_pass_bf16_next(pass, b, false);
-        const size_t at = b * DIP_BLOCK;
-        kernels->tile(rows, (dip_left){in + at, stride, 2}, w + at * DIP_BLOCK,
-                      (end - b) * DIP_BLOCK / 2, add, c, DIP_BLOCK,
-                      next != NULL ? next + at * DIP_BLOCK : NULL);
-        add = true;
-        b = end;
-    }
-    if (!add) {
-        memset(c, 0, rows * DIP_BLOCK * sizeof *c);
+    const dip_layer *layer = &pass->ends.tower->layer[l];
+    const size_t blocks = dip_blocks(layer->in);
+    const bool is_last = (block + 1) * DIP_BLOCK >= layer->out;
+    const dip_bf16 *w = weight->forward + block * dip_packed_block(blocks * DIP_BLOCK);
+    const dip_bf16 *in = t.a.data;
+    for (size_t b = 0; b<blocks; t.add = t.pairs> 0) {
+        const size_t begin = l > 0 ? 0 : dip_pass_bf16_next(pass, b, true);
+        b = l > 0 ? blocks : dip_pass_bf16_next(pass, begin, false);
+        t.a.data = in + begin * DIP_BLOCK;
+        t.b = w + begin * DIP_BLOCK * DIP_BLOCK;
+        t.pairs = (b - begin) * DIP_BLOCK / 2;
+        t.next = is_last ? NULL : t.b + dip_packed_block(blocks * DIP_BLOCK);
+        if (t.pairs > 0 || !t.add) {
+            kernels->tile(&t);
+        }
     }
 }
 
 /* h = relu(in W + b), to rows for the next layer and packed for its weight gradient. */
 static void hidden_layer(dip_pass_bf16 *pass, const dip_weight_bf16 *weight, size_t l,
-                         const dip_bf16 *in, dip_bf16 *out, size_t first, size_t rows,
-                         float *tile) {
-    const dip_bf16_kernels *kernels = dip_bf16_get();
-    const size_t width = dip_wide_out(&pass->ends.tower->layer[l]);
-    for (size_t block = 0; block < width / DIP_BLOCK; block++) {
+                         const dip_scratch_bf16 *scratch, size_t first, size_t rows) {
+    const dip_layer *layer = &pass->ends.tower->layer[l];
+    const size_t stride = dip_row_stride(layer->out);
+    dip_bf16 *out = scratch->rows[(l + 1) % 2];
+    for (size_t block = 0; block < dip_blocks(layer->out); block++) {
         dip_bf16 *packed = pass->in[l + 1] + block * dip_packed_block(pass->ends.n);
-        forward_tile(pass, weight, l, in, rows, block, tile);
-        kernels->relu(rows, tile, pass->bias[l] + block * DIP_BLOCK, out + block * DIP_BLOCK,
-                      dip_row_stride(width), packed + first * DIP_BLOCK);
+        const dip_tile tile = {.m = rows,
+                               .a = {scratch->rows[l % 2], dip_row_stride(layer->in), 2},
+                               .c = scratch->tile,
+                               .ldc = DIP_BLOCK,
+                               .target = packed + first * DIP_BLOCK};
+        forward_tile(pass, weight, l, block, tile);
+        dip_bf16_get()->relu(rows, scratch->tile, pass->bias[l] + block * DIP_BLOCK,
+                             out + block * DIP_BLOCK, stride, packed + first * DIP_BLOCK);
     }
 }
 
 /* z = in W + b, in the place of u for now. */
 static void last_layer(dip_pass_bf16 *pass, const dip_weight_bf16 *weight, size_t l,
-                       const dip_bf16 *in, size_t first, size_t rows, float *tile) {
-    const size_t d = pass->ends.tower->output;
+                       const dip_scratch_bf16 *scratch, size_t first, size_t rows) {
+    const dip_layer *layer = &pass->ends.tower->layer[l];
+    const size_t d = layer->out;
+    const dip_tile tile = {.m = rows,
+                           .a = {scratch->rows[l % 2], dip_row_stride(layer->in), 2},
+                           .c = scratch->tile,
+                           .ldc = DIP_BLOCK};
     for (size_t column = 0; column < d; column += DIP_BLOCK) {
         const size_t width = d - column < DIP_BLOCK ? d - column : DIP_BLOCK;
-        forward_tile(pass, weight, l, in, rows, column / DIP_BLOCK, tile);
+        forward_tile(pass, weight, l, column / DIP_BLOCK, tile);
         for (size_t i = 0; i < rows; i++) {
             float *z = pass->ends.u + (first + i) * d + column;
-            for (size_t c = 0; c < width; c++) {
-                z[c] = tile[i * DIP_BLOCK + c] + pass->bias[l][column + c];
-            }
+            memcpy(z, scratch->tile + i * DIP_BLOCK, width * sizeof *z);
+            dip_vec_axpy(width, 1, pass->bias[l] + column, z);
         }
     }
 }
@@ -247,12 +250,10 @@ static void forward_panel(dip_pass_bf16 *pass, const dip_params *params,
                        scratch->rows[1], pass->in[0]);
     for (size_t l = 0; l < tower->n_layers; l++) {
         const dip_weight_bf16 *weight = dip_weights_bf16_find(weights, tower->layer[l].weight);
-        const dip_bf16 *in = scratch->rows[l % 2];
         if (l < last) {
-            hidden_layer(pass, weight, l, in, scratch->rows[(l + 1) % 2], first, rows,
-                         scratch->tile);
+            hidden_layer(pass, weight, l, scratch, first, rows);
         } else {
-            last_layer(pass, weight, l, in, first, rows, scratch->tile);
+            last_layer(pass, weight, l, scratch, first, rows);
         }
     }
     for (size_t i = first; i < first + rows; i++) {

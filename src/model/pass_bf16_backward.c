@@ -57,8 +57,14 @@ static void hidden_gradient(dip_pass_bf16 *pass, const dip_weights_bf16 *weights
             pass->in[l] + block * dip_packed_block(pass->ends.n) + panel * DIP_PANEL * DIP_BLOCK;
         const dip_bf16 *w = weight->backward + block * dip_packed_block(from);
         const bool is_last = block + 1 == width / DIP_BLOCK;
-        kernels->tile(rows, dout, w, from / 2, false, scratch->tile, DIP_BLOCK,
-                      is_last ? NULL : w + dip_packed_block(from));
+        kernels->tile(&(dip_tile){.m = rows,
+                                  .a = dout,
+                                  .b = w,
+                                  .pairs = from / 2,
+                                  .c = scratch->tile,
+                                  .ldc = DIP_BLOCK,
+                                  .next = is_last ? NULL : w + dip_packed_block(from),
+                                  .target = packed});
         kernels->relu_backward(rows, scratch->tile, packed, din + block * DIP_BLOCK,
                                dip_row_stride(width), packed, sums + block * DIP_BLOCK);
     }
@@ -82,9 +88,14 @@ static void input_gradient(dip_pass_bf16 *pass, const dip_weights_bf16 *weights,
         float *dx = pass->ends.dx + first * input + column;
         const bool is_whole = width == DIP_BLOCK;
         const dip_bf16 *w = weight->backward;
-        kernels->tile(rows, dout, w + block * dip_packed_block(from), from / 2, false,
-                      is_whole ? dx : scratch->tile, is_whole ? input : DIP_BLOCK,
-                      after < dip_blocks(input) ? w + after * dip_packed_block(from) : NULL);
+        const bool is_last = after >= dip_blocks(input);
+        kernels->tile(&(dip_tile){.m = rows,
+                                  .a = dout,
+                                  .b = w + block * dip_packed_block(from),
+                                  .pairs = from / 2,
+                                  .c = is_whole ? dx : scratch->tile,
+                                  .ldc = is_whole ? input : DIP_BLOCK,
+                                  .next = is_last ? NULL : w + after * dip_packed_block(from)});
         for (size_t i = 0; !is_whole && i < rows; i++) {
             memcpy(dx + i * input, scratch->tile + i * DIP_BLOCK, width * sizeof *dx);
         }
@@ -141,8 +152,13 @@ static void add_tile(const dip_pass_bf16 *pass, const dip_params *params, place 
     const size_t block = dip_packed_block(pass->ends.n);
     if (at.layer > 0 || dip_pass_bf16_is_alive(pass, at.row / DIP_BLOCK)) {
         const dip_left in = {pass->in[at.layer] + at.row / DIP_BLOCK * block, 2, 2 * DIP_BLOCK};
-        dip_bf16_get()->tile(DIP_BLOCK, in, pass->out[at.layer] + at.column / DIP_BLOCK * block,
-                             dip_pairs(pass->ends.n), !at.is_first, tile, stride, NULL);
+        dip_bf16_get()->tile(&(dip_tile){.m = DIP_BLOCK,
+                                         .a = in,
+                                         .b = pass->out[at.layer] + at.column / DIP_BLOCK * block,
+                                         .pairs = dip_pairs(pass->ends.n),
+                                         .add = !at.is_first,
+                                         .c = tile,
+                                         .ldc = stride});
     } else if (at.is_first) {
         for (size_t i = 0; i < DIP_BLOCK; i++) {
             memset(tile + i * stride, 0, DIP_BLOCK * sizeof *tile);

@@ -161,13 +161,20 @@ static bool fill_shifts(const job *j) {
 
 /* ---- a unit of rows -------------------------------------------------------------------------- */
 
-static void product_tile(const job *j, size_t first, size_t rows, size_t block, float *c) {
+static void product_tile(const job *j, size_t first, size_t rows, size_t block, float *c,
+                         dip_bf16 *target) {
     const dip_softmax_bf16 *s = j->softmax;
     const dip_left u = {s->u + first * s->d, s->d, 2};
     const dip_bf16 *v = s->v_across + block * dip_packed_block(s->d);
     const bool is_last = (block + 1) * DIP_BLOCK >= j->m;
-    j->kernels->tile(rows, u, v, dip_pairs(s->d), false, c, DIP_BLOCK,
-                     is_last ? NULL : v + dip_packed_block(s->d));
+    j->kernels->tile(&(dip_tile){.m = rows,
+                                 .a = u,
+                                 .b = v,
+                                 .pairs = dip_pairs(s->d),
+                                 .c = c,
+                                 .ldc = DIP_BLOCK,
+                                 .next = is_last ? NULL : v + dip_packed_block(s->d),
+                                 .target = target});
 }
 
 /* The largest logit of each row. */
@@ -177,7 +184,7 @@ static void find_shifts(const job *j, dip_softmax_bf16_unit *unit, size_t first,
         s->shift[first + i] = -INFINITY;
     }
     for (size_t block = 0; block < j->m_wide / DIP_BLOCK; block++) {
-        product_tile(j, first, rows, block, unit->c);
+        product_tile(j, first, rows, block, unit->c, NULL);
         for (size_t e = 0; e < rows * DIP_BLOCK; e++) {
             float *shift = &s->shift[first + e / DIP_BLOCK];
             const float offset = s->offset[block * DIP_BLOCK + e % DIP_BLOCK];
@@ -192,7 +199,9 @@ static void exponentials(const job *j, dip_softmax_bf16_unit *unit, size_t first
     memset(unit->sum, 0, sizeof unit->sum);
     for (size_t block = 0; block < j->m_wide / DIP_BLOCK; block++) {
         const size_t column = block * DIP_BLOCK;
-        product_tile(j, first, rows, block, unit->c);
+        dip_bf16 *packed =
+            s->e + block * dip_packed_block(j->rows) + (first - j->first) * DIP_BLOCK;
+        product_tile(j, first, rows, block, unit->c, packed);
         for (size_t i = 0; i < rows && first + i < column + DIP_BLOCK; i++) {
             if (first + i >= column) {
                 unit->positive[i] = unit->c[i * DIP_BLOCK + first + i - column];
@@ -208,8 +217,7 @@ static void exponentials(const job *j, dip_softmax_bf16_unit *unit, size_t first
                                    .positive = (ptrdiff_t)first - (ptrdiff_t)column,
                                    .e = unit->e + column,
                                    .lde = dip_row_stride(j->m),
-                                   .packed = s->e + block * dip_packed_block(j->rows) +
-                                             (first - j->first) * DIP_BLOCK,
+                                   .packed = packed,
                                    .sum = unit->sum};
         j->kernels->exp(&tile);
     }
@@ -245,8 +253,12 @@ static void query_gradients(const job *j, dip_softmax_bf16_unit *unit, size_t fi
     for (size_t block = 0; block < dip_blocks(d); block++) {
         const size_t column = block * DIP_BLOCK;
         const size_t width = d - column < DIP_BLOCK ? d - column : DIP_BLOCK;
-        j->kernels->tile(rows, e, s->v + block * dip_packed_block(j->m), dip_pairs(j->m), false,
-                         unit->c, DIP_BLOCK, NULL);
+        j->kernels->tile(&(dip_tile){.m = rows,
+                                     .a = e,
+                                     .b = s->v + block * dip_packed_block(j->m),
+                                     .pairs = dip_pairs(j->m),
+                                     .c = unit->c,
+                                     .ldc = DIP_BLOCK});
         for (size_t i = 0; i < rows; i++) {
             const float *v = j->in->v + (first + i) * d + column;
             float *du = j->du + (first + i) * d + column;
@@ -301,8 +313,12 @@ static void column_unit(const job *j, size_t block) {
     for (size_t piece = 0; piece < dip_blocks(d); piece++) {
         const size_t column = piece * DIP_BLOCK;
         const size_t width = d - column < DIP_BLOCK ? d - column : DIP_BLOCK;
-        j->kernels->tile(n, e, s->u_scaled + piece * dip_packed_block(j->rows), dip_pairs(j->rows),
-                         false, c, DIP_BLOCK, NULL);
+        j->kernels->tile(&(dip_tile){.m = n,
+                                     .a = e,
+                                     .b = s->u_scaled + piece * dip_packed_block(j->rows),
+                                     .pairs = dip_pairs(j->rows),
+                                     .c = c,
+                                     .ldc = DIP_BLOCK});
         for (size_t i = 0; i < n; i++) {
             const bool has_query = j->first == 0 && first + i < j->in->n;
             const float *u = has_query ? j->in->u + (first + i) * d + column : NULL;

@@ -106,14 +106,18 @@ void dip_weights_bf16_pack(dip_weights_bf16 *weights, const dip_params *params) 
     for (size_t w = 0; w < weights->n; w++) {
         weights->list[w].has_gradient = false;
     }
-#pragma omp parallel num_threads(weights->threads)
+    size_t blocks = 0;
     for (size_t w = 0; w < weights->n; w++) {
-        const dip_weight_bf16 *weight = &weights->list[w];
-        const dip_param *param = &params->list[weight->param];
-#pragma omp for schedule(static) nowait
-        for (size_t block = 0; block < dip_blocks(param->rows); block++) {
-            pack_block(weights, weight, param, block);
+        blocks += dip_blocks(params->list[weights->list[w].param].rows);
+    }
+#pragma omp parallel for schedule(dynamic) num_threads(weights->threads)
+    for (size_t b = 0; b < blocks; b++) {
+        size_t block = b;
+        size_t w = 0;
+        for (; block >= dip_blocks(params->list[weights->list[w].param].rows); w++) {
+            block -= dip_blocks(params->list[weights->list[w].param].rows);
         }
+        pack_block(weights, &weights->list[w], &params->list[weights->list[w].param], block);
     }
 }
 

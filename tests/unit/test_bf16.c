@@ -93,8 +93,13 @@ static void the_reference_tile_is_a_matrix_product(void **state) {
     pack(2 * PAIRS, b, packed);
     for (size_t block = 0; block < 2; block++) {
         const dip_left left = {a, 2 * PAIRS, 2};
-        dip_bf16_reference.tile(M, left, packed + block * dip_packed_block(2 * PAIRS), PAIRS, false,
-                                c, DIP_BLOCK, NULL);
+        const dip_tile tile = {.m = M,
+                               .a = left,
+                               .b = packed + block * dip_packed_block(2 * PAIRS),
+                               .pairs = PAIRS,
+                               .c = c,
+                               .ldc = DIP_BLOCK};
+        dip_bf16_reference.tile(&tile);
         for (size_t e = 0; e < M * DIP_BLOCK; e++) {
             double sum = 0;
             double size = 0;
@@ -117,6 +122,7 @@ static void every_tile_has_the_bits_of_the_reference(void **state) {
     static dip_bf16 b[2 * PAIRS * DIP_BLOCK];
     static float c[M * DIP_BLOCK];
     static float expected[M * DIP_BLOCK];
+    static dip_bf16 target[M * DIP_BLOCK];
     uint64_t random = 3;
     for (size_t m = 1; m <= M; m++) {
         for (size_t pairs = 0; pairs <= PAIRS; pairs += 8) {
@@ -129,8 +135,18 @@ static void every_tile_has_the_bits_of_the_reference(void **state) {
             /* Row-major, and as the transpose of a packed matrix. */
             const dip_left left =
                 m % 3 != 0 ? (dip_left){a, 2 * PAIRS, 2} : (dip_left){a, 2, 2 * M};
-            kernels->tile(m, left, b, pairs, add, c, DIP_BLOCK, m % 2 == 0 ? b : NULL);
-            dip_bf16_reference.tile(m, left, b, pairs, add, expected, DIP_BLOCK, NULL);
+            dip_tile tile = {.m = m,
+                             .a = left,
+                             .b = b,
+                             .pairs = pairs,
+                             .add = add,
+                             .c = c,
+                             .ldc = DIP_BLOCK,
+                             .next = m % 2 == 0 ? b : NULL,
+                             .target = m % 4 == 0 ? target : NULL};
+            kernels->tile(&tile);
+            tile.c = expected;
+            dip_bf16_reference.tile(&tile);
             check_same(c, expected, M * DIP_BLOCK);
         }
     }
