@@ -117,12 +117,22 @@ static void pack_transposed(size_t m, size_t columns, const dip_bf16 *x, size_t 
     }
 }
 
+static void compare(size_t m, const float *c, size_t ldc, const float *bound, uint64_t *at_least) {
+    for (size_t i = 0; i < m; i++) {
+        at_least[i] = 0;
+        for (size_t j = 0; j < DIP_BLOCK; j++) {
+            at_least[i] |= (uint64_t)(c[i * ldc + j] >= bound[i]) << j;
+        }
+    }
+}
+
 const dip_bf16_kernels dip_bf16_reference = {.tile = tile,
                                              .round = round_row,
                                              .interleave = interleave,
                                              .relu = relu,
                                              .relu_backward = relu_backward,
                                              .exp = exp_tile,
+                                             .compare = compare,
                                              .pack_transposed = pack_transposed};
 
 #ifdef DIP_HAS_AVX

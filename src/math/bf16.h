@@ -132,6 +132,9 @@ typedef struct dip_bf16_kernels {
     void (*relu_backward)(size_t m, const float *c, const dip_bf16 *h, dip_bf16 *d, size_t ldd,
                           dip_bf16 *packed, float *sum);
     void (*exp)(const dip_exp_tile *tile);
+    /* Bit j of at_least[i] says whether c(i, j) >= bound[i], for m rows of 64 at
+     * stride ldc. */
+    void (*compare)(size_t m, const float *c, size_t ldc, const float *bound, uint64_t *at_least);
     /* P(X^T) from rows of X, for the block of 64 rows of X that begins at x: X [m x columns], m <=
      * 64, row-major at stride ldx; out is block [ceil(columns / 2)][64][2]. Rows beyond m become
      * zeros. */

@@ -360,6 +360,18 @@ static void pack_transposed(size_t m, size_t columns, const dip_bf16 *x, size_t 
     }
 }
 
+static void compare(size_t m, const float *c, size_t ldc, const float *bound, uint64_t *at_least) {
+    for (size_t i = 0; i < m; i++) {
+        const __m512 b = _mm512_set1_ps(bound[i]);
+        uint64_t bits = 0;
+        for (size_t v = 0; v < VECTORS; v++) {
+            const __m512 x = _mm512_loadu_ps(c + i * ldc + v * DIP_BF16_LANES);
+            bits |= (uint64_t)_mm512_cmp_ps_mask(x, b, _CMP_GE_OQ) << (v * DIP_BF16_LANES);
+        }
+        at_least[i] = bits;
+    }
+}
+
 extern const dip_bf16_kernels dip_bf16_avx512;
 
 const dip_bf16_kernels dip_bf16_avx512 = {.tile = tile,
@@ -368,4 +380,5 @@ const dip_bf16_kernels dip_bf16_avx512 = {.tile = tile,
                                           .relu = relu,
                                           .relu_backward = relu_backward,
                                           .exp = exp_tile,
+                                          .compare = compare,
                                           .pack_transposed = pack_transposed};

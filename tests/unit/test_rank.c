@@ -191,7 +191,7 @@ static void ranking_can_be_interrupted(void **state) {
     uint64_t random = 5;
     int calls = 0;
     const dip_watch watch = {.on_progress = stop_at_second, .context = &calls};
-    problem p = make_problem(1500, 5, 3, 2, &random);
+    problem p = make_problem(1500, 5000, 3, 2, &random);
     const dip_rank_job job = {.queries = p.queries,
                               .n = p.n,
                               .catalogue = p.catalogue,
