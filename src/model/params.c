@@ -53,10 +53,10 @@ dip_status dip_params_alloc(dip_params *params, bool with_gradients, dip_error *
 /* Tensors smaller than this are drawn by one thread. */
 enum { PARALLEL_SIZE = 1 << 18 };
 
-static void init_param(dip_param *param, dip_rng rng) {
+static void init_param(dip_param *param, dip_rng rng, int threads) {
     const uint64_t stream = dip_hash(param->name, strlen(param->name));
     const size_t size = dip_param_size(param);
-#pragma omp parallel for schedule(static) if (size >= PARALLEL_SIZE)
+#pragma omp parallel for schedule(static) num_threads(size >= PARALLEL_SIZE ? threads : 1)
     for (size_t i = 0; i < size; i += 4) {
         const dip_draw draw = dip_rng_at(rng, i / 4, stream);
         for (size_t j = i; j < size && j < i + 4; j++) {
@@ -68,7 +68,7 @@ static void init_param(dip_param *param, dip_rng rng) {
 void dip_params_init(dip_params *params, uint64_t seed) {
     const dip_rng rng = dip_rng_make(seed, DIP_DRAW_INIT);
     for (size_t i = 0; i < params->n; i++) {
-        init_param(&params->list[i], rng);
+        init_param(&params->list[i], rng, params->threads > 0 ? params->threads : 1);
     }
 }
 

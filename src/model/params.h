@@ -33,6 +33,7 @@ typedef struct dip_param {
 typedef struct dip_params {
     size_t n;
     dip_param *list;          /* [DIP_PARAMS_MAX] */
+    int threads;              /* that draw initial values; 0 means 1 */
     const char *table_folder; /* where tables are kept in files; "" or NULL keeps them in memory */
 } dip_params;
 

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of the CPU engine share: its state, and what a configuration asks of it.
+ */
+#ifndef DIP_ENGINE_ENGINE_STATE_H
+#define DIP_ENGINE_ENGINE_STATE_H
+
+#include "engine/arithmetic.h"
+#include "engine/engine.h"
+#include "engine/sparse.h"
+
+#include <omp.h>
+
+enum { DIP_ENGINE_PASSES = 5 };
+
+struct dip_engine {
+    const dip_dataset *dataset;
+    dip_config config;
+    int threads;
+    dip_towers towers;
+    dip_optimizer optimizer;
+    dip_sparse sparse;
+    const dip_arithmetic *arithmetic;
+    dip_workspace *space;
+    dip_pass *query;
+    dip_pass *item;
+    dip_pass *view_h; /* also the unaugmented items of the spread-out baselines */
+    dip_pass *view_g;
+    dip_pass *extra; /* unaugmented items that are further negatives */
+    dip_loss_space *loss_main;
+    dip_loss_space *loss_self;
+    dip_softmax spread;  /* of the spread-out forms that are not a softmax */
+    dip_real *log_p;     /* [items] log of the share of training pairs; NULL without correction */
+    dip_real *batch_log; /* [columns] log p of the candidates of a batch */
+    int32_t *candidate;  /* [columns] their items, with extra negatives */
+    dip_real *v;         /* [columns x D] their vectors, with extra negatives */
+    dip_real *dv;        /* [columns x D] */
+    dip_real *spare;     /* [B x D] second gradient of a loss whose sides are one */
+    dip_rng rng_h;
+    dip_rng rng_g;
+    dip_rng rng_feature;
+    double seconds[DIP_PHASES];
+    double lap; /* when the current phase began */
+};
+
+static inline bool dip_engine_has_second_loss(const dip_config *config) {
+    const int method = config->ssl.method;
+    return config->ssl.alpha > 0 && method != DIP_METHOD_NONE &&
+           method != DIP_METHOD_FEATURE_DROPOUT;
+}
+
+static inline bool dip_engine_has_views(const dip_config *config) {
+    return dip_engine_has_second_loss(config) && dip_method_has_views(config->ssl.method);
+}
+
+/* Eq. 3 on views, or its spread-out form on the items themselves. */
+static inline bool dip_engine_has_self_softmax(const dip_config *config) {
+    return dip_engine_has_views(config) ||
+           (dip_engine_has_second_loss(config) && config->ssl.method == DIP_METHOD_SPREAD_OUT);
+}
+
+static inline size_t dip_engine_self_batch(const dip_config *config) {
+    return (size_t)(config->ssl.batch > 0 ? config->ssl.batch : config->train.batch);
+}
+
+static inline size_t dip_engine_n_extra(const dip_config *config) {
+    return config->train.extra_negatives != DIP_EXTRA_NONE ? dip_engine_self_batch(config) : 0;
+}
+
+/* Whether the second loss is done, backward pass and all, before the main loss begins: then the
+ * passes of the one use the memory of the other. Views that are extra negatives wait for the
+ * gradient of the main loss. */
+static inline bool dip_engine_has_turns(const dip_config *config) {
+    return config->train.extra_negatives != DIP_EXTRA_VIEWS;
+}
+
+/* Ends a phase: the time since the last call belongs to it. */
+static inline void dip_engine_lap(dip_engine *engine, dip_phase phase) {
+    const double now = omp_get_wtime();
+    engine->seconds[phase] += now - engine->lap;
+    engine->lap = now;
+}
+
+/* The passes of the second loss, of the main loss, or of both, in this order. */
+size_t dip_engine_passes(const dip_engine *engine, bool self, bool main,
+                         dip_pass *passes[DIP_ENGINE_PASSES]);
+
+#endif

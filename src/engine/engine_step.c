@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One training step on a CPU:
+ *
+ *   second loss   the views h and g of the self-supervised items: features looked up, through the
+ *                 tower, the loss, which fills du, and backward: gradients of layers and defaults;
+ *                 dx stays in the passes
+ *   main loss     the same with queries and items
+ *   check         a loss or gradient that is not finite stops here, before anything is changed
+ *
+ * The update is in engine_cpu.c: dense tensors, then the touched rows of the tables.
+ */
+#include "engine/check.h"
+#include "engine/engine_state.h"
+#include "math/vec.h"
+#include "model/loss_spread.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- passes ---------------------------------------------------------------------------------- */
+
+static dip_view view_of(const dip_engine *engine, const dip_batch *batch, bool is_h) {
+    const dip_config *config = &engine->config;
+    const bool drops = dip_method_drops_values(config->ssl.method);
+    return (dip_view){.mask = is_h ? batch->masks.h : batch->masks.g,
+                      .value_dropout = drops ? config->ssl.dropout : 0,
+                      .rng = is_h ? engine->rng_h : engine->rng_g,
+                      .step = batch->step};
+}
+
+static dip_status load_main(dip_engine *engine, const dip_batch *batch, dip_error *err) {
+    const dip_dataset *dataset = engine->dataset;
+    const dip_rows *items = &dataset->items;
+    const dip_view feature_dropout = {.feature_dropout = engine->config.ssl.dropout,
+                                      .rng = engine->rng_feature,
+                                      .step = batch->step};
+    const bool drops_features = engine->config.ssl.method == DIP_METHOD_FEATURE_DROPOUT;
+    DIP_TRY(dip_pass_load(engine->query, dip_dataset_rows(dataset, DIP_SIDE_QUERY), batch->query,
+                          batch->n, NULL, err));
+    DIP_TRY(dip_pass_load(engine->item, items, batch->item, batch->n,
+                          drops_features ? &feature_dropout : NULL, err));
+    return engine->extra == NULL
+               ? DIP_OK
+               : dip_pass_load(engine->extra, items, batch->self, batch->n_self, NULL, err);
+}
+
+static dip_status load_self(dip_engine *engine, const dip_batch *batch, dip_error *err) {
+    const dip_rows *items = &engine->dataset->items;
+    const dip_view h = view_of(engine, batch, true);
+    const dip_view g = view_of(engine, batch, false);
+    if (engine->view_g == NULL) {
+        return dip_pass_load(engine->view_h, items, batch->self, batch->n_self, NULL, err);
+    }
+    DIP_TRY(dip_pass_load(engine->view_h, items, batch->self, batch->n_self, &h, err));
+    return dip_pass_load(engine->view_g, items, batch->self, batch->n_self, &g, err);
+}
+
+static size_t add_pass(dip_pass *passes[DIP_ENGINE_PASSES], size_t n, dip_pass *pass) {
+    passes[n] = pass;
+    return n + (pass != NULL);
+}
+
+size_t dip_engine_passes(const dip_engine *engine, bool self, bool main,
+                         dip_pass *passes[DIP_ENGINE_PASSES]) {
+    size_t n = 0;
+    n = add_pass(passes, n, self ? engine->view_h : NULL);
+    n = add_pass(passes, n, self ? engine->view_g : NULL);
+    n = add_pass(passes, n, main ? engine->query : NULL);
+    n = add_pass(passes, n, main ? engine->item : NULL);
+    return n < DIP_ENGINE_PASSES ? add_pass(passes, n, main ? engine->extra : NULL) : n;
+}
+
+/* ---- main loss ------------------------------------------------------------------------------- */
+
+/* The share of a candidate's item among those that were drawn: n of them by frequency, and with
+ * extra negatives m uniformly out of N:  q = (n p + m / N) / (n + m). */
+static void fill_logs(dip_engine *engine, const dip_batch *batch, size_t m, const int32_t *item) {
+    const double extra = (double)(m - batch->n);
+    const double uniform = extra / (double)batch->self_items;
+    for (size_t j = 0; j < m; j++) {
+        const dip_real log_p = engine->log_p[item[j]];
+        engine->batch_log[j] =
+            m == batch->n ? log_p
+                          : (dip_real)log(((double)batch->n * exp((double)log_p) + uniform) /
+                                          ((double)batch->n + extra));
+    }
+}
+
+/* The vectors of the batch's items, and behind them those of the uniform items. */
+static void gather_candidates(dip_engine *engine, const dip_batch *batch) {
+    const dip_pass *extra = engine->extra != NULL ? engine->extra : engine->view_h;
+    const size_t d = engine->item->tower->output;
+    memcpy(engine->v, engine->item->u, batch->n * d * sizeof *engine->v);
+    memcpy(engine->v + batch->n * d, extra->u, batch->n_self * d * sizeof *engine->v);
+    memcpy(engine->candidate, batch->item, batch->n * sizeof *engine->candidate);
+    memcpy(engine->candidate + batch->n, batch->self, batch->n_self * sizeof *engine->candidate);
+}
+
+static void scatter_gradients(dip_engine *engine, const dip_batch *batch) {
+    const size_t d = engine->item->tower->output;
+    dip_real *rest = engine->dv + batch->n * d;
+    memcpy(engine->item->du, engine->dv, batch->n * d * sizeof *engine->dv);
+    if (engine->extra != NULL) {
+        memcpy(engine->extra->du, rest, batch->n_self * d * sizeof *rest);
+    } else {
+        dip_vec_axpy(batch->n_self * d, 1, rest, engine->view_h->du);
+    }
+}
+
+static double run_main(dip_engine *engine, const dip_batch *batch) {
+    const dip_config *config = &engine->config;
+    const bool has_extra = engine->candidate != NULL;
+    const size_t m = batch->n + (has_extra ? batch->n_self : 0);
+    if (has_extra) {
+        gather_candidates(engine, batch);
+    }
+    const int32_t *item = has_extra ? engine->candidate : batch->item;
+    if (engine->log_p != NULL) {
+        fill_logs(engine, batch, m, item);
+    }
+    const dip_softmax_input input = {.n = batch->n,
+                                     .m = m,
+                                     .d = engine->item->tower->output,
+                                     .u = engine->query->u,
+                                     .v = has_extra ? engine->v : engine->item->u,
+                                     .temperature = (dip_real)config->train.temperature,
+                                     .log_p = engine->batch_log,
+                                     .item = config->train.mask_hits ? item : NULL,
+                                     .weight = 1};
+    const double loss = engine->arithmetic->softmax(engine->loss_main, &input, engine->query->du,
+                                                    has_extra ? engine->dv : engine->item->du);
+    if (has_extra) {
+        scatter_gradients(engine, batch);
+    }
+    return loss;
+}
+
+/* ---- second loss ----------------------------------------------------------------------------- */
+
+/* Eq. 3. In the spread-out form both sides of the softmax are z, so its two gradients are added. */
+static double run_contrast(dip_engine *engine, size_t n) {
+    const dip_config *config = &engine->config;
+    dip_pass *h = engine->view_h;
+    const bool is_one = engine->view_g == NULL;
+    const double temperature =
+        config->ssl.temperature > 0 ? config->ssl.temperature : config->train.temperature;
+    const dip_softmax_input input = {.n = n,
+                                     .d = h->tower->output,
+                                     .u = h->u,
+                                     .v = is_one ? h->u : engine->view_g->u,
+                                     .temperature = (dip_real)temperature,
+                                     .weight = (dip_real)config->ssl.alpha};
+    const double loss = engine->arithmetic->softmax(engine->loss_self, &input, h->du,
+                                                    is_one ? engine->spare : engine->view_g->du);
+    if (is_one) {
+        dip_vec_axpy(n * h->tower->output, 1, engine->spare, h->du);
+    }
+    return loss;
+}
+
+static double run_self(dip_engine *engine, size_t n) {
+    dip_pass *h = engine->view_h;
+    const size_t d = h->tower->output;
+    const dip_real alpha = (dip_real)engine->config.ssl.alpha;
+    switch (engine->config.ssl.method) {
+    case DIP_METHOD_SPREAD_OUT_SQUARE:
+        return dip_spread_square(&engine->spread, h->u, n, d, alpha, h->du);
+    case DIP_METHOD_SPREAD_OUT_MOMENTS:
+        return dip_spread_moments(&engine->spread, h->u, n, d, alpha, h->du);
+    default:
+        return run_contrast(engine, n);
+    }
+}
+
+/* ---- the step -------------------------------------------------------------------------------- */
+
+static void forward(dip_engine *engine, bool self, bool main) {
+    dip_pass *passes[DIP_ENGINE_PASSES];
+    const size_t n = dip_engine_passes(engine, self, main, passes);
+    for (size_t p = 0; p < n; p++) {
+        engine->arithmetic->forward(engine->space, passes[p], &engine->towers.params);
+    }
+    dip_engine_lap(engine, DIP_PHASE_FORWARD);
+}
+
+static void backward(dip_engine *engine, bool self, bool main) {
+    dip_pass *passes[DIP_ENGINE_PASSES];
+    const size_t n = dip_engine_passes(engine, self, main, passes);
+    engine->arithmetic->backward(engine->space, passes, n, &engine->towers.params);
+    dip_engine_lap(engine, DIP_PHASE_BACKWARD);
+}
+
+/* The second loss, up to its backward pass when it has its own turn. */
+static dip_status turn_of_self(dip_engine *engine, const dip_batch *batch, double *loss,
+                               dip_error *err) {
+    DIP_TRY(load_self(engine, batch, err));
+    dip_engine_lap(engine, DIP_PHASE_LOAD);
+    forward(engine, true, false);
+    *loss = run_self(engine, batch->n_self);
+    dip_engine_lap(engine, DIP_PHASE_LOSS);
+    DIP_TRY(dip_check_loss("self-supervised", *loss, err));
+    if (dip_engine_has_turns(&engine->config)) {
+        backward(engine, true, false);
+    }
+    return DIP_OK;
+}
+
+static dip_status turn_of_main(dip_engine *engine, const dip_batch *batch, double *loss,
+                               dip_error *err) {
+    const bool waited = engine->view_h != NULL && !dip_engine_has_turns(&engine->config);
+    DIP_TRY(load_main(engine, batch, err));
+    dip_engine_lap(engine, DIP_PHASE_LOAD);
+    forward(engine, false, true);
+    *loss = run_main(engine, batch);
+    dip_engine_lap(engine, DIP_PHASE_LOSS);
+    DIP_TRY(dip_check_loss("main", *loss, err));
+    backward(engine, waited, true);
+    return DIP_OK;
+}
+
+dip_status dip_engine_compute(dip_engine *engine, const dip_batch *batch, dip_losses *out,
+                              dip_error *err) {
+    dip_losses losses = {0};
+    dip_pass *passes[DIP_ENGINE_PASSES];
+    dip_params *params = &engine->towers.params;
+    const bool has_self = dip_engine_has_second_loss(&engine->config);
+    const size_t n = dip_engine_passes(engine, true, true, passes);
+    engine->lap = omp_get_wtime();
+    engine->arithmetic->begin(engine->space, params);
+    dip_engine_lap(engine, DIP_PHASE_FORWARD);
+    if (has_self) {
+        DIP_TRY(turn_of_self(engine, batch, &losses.self, err));
+    }
+    DIP_TRY(turn_of_main(engine, batch, &losses.main, err));
+    losses.total = losses.main + (has_self ? engine->config.ssl.alpha * losses.self : 0);
+    for (size_t p = 0; p < n; p++) {
+        DIP_TRY(dip_check_pass(passes[p], params, err));
+    }
+    DIP_TRY(dip_check_dense(params, engine->threads, &losses.gradient_norm, err));
+    DIP_TRY(dip_sparse_collect(&engine->sparse, (const dip_pass *const *)passes, n, err));
+    dip_engine_lap(engine, DIP_PHASE_COLLECT);
+    *out = losses;
+    return DIP_OK;
+}
