@@ -41,12 +41,13 @@ static size_t feed_part(void *buffer, size_t room, void *context) {
     return n;
 }
 
-/* The parsed text, or NULL. A text that is not one whole value, such as "1, 2", makes a list that
- * has not two members, or none. */
+/* The parsed text, or NULL when it is not one whole object or list: "{}, {}" makes a list that has
+ * not two members. */
 static json_t *load(const char *text, size_t bytes, json_error_t *problem) {
     feed f = {{OPENING, text, "]"}, {sizeof OPENING - 1, bytes, 1}, 0};
     json_t *list = json_load_callback(feed_part, &f, JSON_REJECT_DUPLICATES, problem);
-    json_t *parsed = json_array_size(list) == 2 ? json_incref(json_array_get(list, 1)) : NULL;
+    json_t *parsed = json_array_size(list) == 2 ? json_array_get(list, 1) : NULL;
+    parsed = json_is_object(parsed) || json_is_array(parsed) ? json_incref(parsed) : NULL;
     json_decref(list);
     return parsed;
 }

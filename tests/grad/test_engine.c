@@ -30,7 +30,8 @@ typedef struct setting {
     const char *logq;
     const char *mask_hits;
     const char *method;
-    int excess; /* of the moments: +1 or -1 asks for that side of the corner, 0 for either */
+    const char *extra; /* extra negatives; NULL: none */
+    int excess;        /* of the moments: +1 or -1 asks for that side of the corner, 0 for either */
 } setting;
 
 typedef struct engine_case {
@@ -55,6 +56,7 @@ static void configure(engine_case *k, const setting *s, int64_t seed) {
     tiny_set(&k->config, "train.logq", s->logq);
     tiny_set(&k->config, "train.mask_hits", s->mask_hits);
     tiny_set(&k->config, "ssl.method", s->method);
+    tiny_set(&k->config, "train.extra_negatives", s->extra != NULL ? s->extra : "none");
     k->config.seed = seed;
 }
 
@@ -195,9 +197,11 @@ static void check_losses(engine_case *k, dip_real **gradient, const dip_losses *
     }
     /* value - (value - gradient) rounds to the spacing of doubles near the value. */
     assert_true(fabs(sqrt(squares) - losses->gradient_norm) < 1e-12 * losses->gradient_norm);
-    const double alpha = k->n_passes > 2 ? k->config.ssl.alpha : 0;
+    const bool has_self =
+        k->n_passes > (k->config.train.extra_negatives == DIP_EXTRA_ITEMS ? 3 : 2);
+    const double alpha = has_self ? k->config.ssl.alpha : 0;
     assert_true(fabs(losses->main + alpha * losses->self - losses->total) < 1e-14 * losses->total);
-    assert_true((losses->self != 0) == (k->n_passes > 2));
+    assert_true((losses->self != 0) == has_self);
 }
 
 static void check_setting(difference_worst *worst, const setting *s) {
@@ -251,35 +255,35 @@ static void check_methods(const setting *rest) {
 
 static void every_method_is_right_with_shared_tables(void **state) {
     (void)state;
-    const setting s = {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "yes", NULL, 0};
+    const setting s = {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "yes", NULL, NULL, 0};
     check_methods(&s);
 }
 
 static void every_method_is_right_with_nothing_shared(void **state) {
     (void)state;
-    const setting s = {TINY_ITEMS_ARE_QUERIES, "none", "exact", "yes", NULL, 0};
+    const setting s = {TINY_ITEMS_ARE_QUERIES, "none", "exact", "yes", NULL, NULL, 0};
     check_methods(&s);
 }
 
 static void every_method_is_right_with_everything_shared(void **state) {
     (void)state;
-    const setting s = {TINY_ITEMS_ARE_QUERIES, "all", "exact", "yes", NULL, 0};
+    const setting s = {TINY_ITEMS_ARE_QUERIES, "all", "exact", "yes", NULL, NULL, 0};
     check_methods(&s);
 }
 
 static void every_method_is_right_with_queries_of_their_own(void **state) {
     (void)state;
-    const setting apart = {TINY_OWN_QUERIES, "none", "exact", "yes", NULL, 0};
-    const setting shared = {TINY_OWN_QUERIES, "tables", "exact", "yes", NULL, 0};
+    const setting apart = {TINY_OWN_QUERIES, "none", "exact", "yes", NULL, NULL, 0};
+    const setting shared = {TINY_OWN_QUERIES, "tables", "exact", "yes", NULL, NULL, 0};
     check_methods(&apart);
     check_methods(&shared);
 }
 
 static void every_method_is_right_without_correction_or_hit_mask(void **state) {
     (void)state;
-    const setting plain = {TINY_ITEMS_ARE_QUERIES, "tables", "none", "no", NULL, 0};
-    const setting corrected = {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "no", NULL, 0};
-    const setting masked = {TINY_ITEMS_ARE_QUERIES, "tables", "none", "yes", NULL, 0};
+    const setting plain = {TINY_ITEMS_ARE_QUERIES, "tables", "none", "no", NULL, NULL, 0};
+    const setting corrected = {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "no", NULL, NULL, 0};
+    const setting masked = {TINY_ITEMS_ARE_QUERIES, "tables", "none", "yes", NULL, NULL, 0};
     check_methods(&plain);
     check_methods(&corrected);
     check_methods(&masked);
@@ -290,17 +294,70 @@ static void moments_are_right_on_both_sides_of_the_corner(void **state) {
     for (int side = -1; side <= 1; side += 2) {
         difference_worst worst = {0};
         const setting s = {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "yes",
-                           "spread-out-moments",   side};
+                           "spread-out-moments",   NULL,     side};
         check_setting(&worst, &s);
         difference_report(&worst, side > 0 ? "M2 > 1/d" : "M2 < 1/d");
     }
 }
 
+static void extra_negatives_are_right(void **state) {
+    (void)state;
+    const setting settings[] = {
+        {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "yes", "cfm", "items", 0},
+        {TINY_ITEMS_ARE_QUERIES, "all", "exact", "yes", "cfm", "views", 0},
+        {TINY_OWN_QUERIES, "none", "none", "no", "rfm-no-complement", "views", 0},
+        {TINY_OWN_QUERIES, "tables", "exact", "yes", "none", "items", 0},
+        {TINY_OWN_QUERIES, "tables", "exact", "no", "spread-out", "items", 0}};
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        char what[200];
+        difference_worst worst = {0};
+        check_setting(&worst, &settings[i]);
+        snprintf(what, sizeof what, "%s with extra %s", settings[i].method, settings[i].extra);
+        difference_report(&worst, what);
+    }
+}
+
+/* With candidates j of the batch and m uniform ones out of N items, each drawn with share
+ * q_j = (n p_j + m / N) / (n + m): the loss by its definition, from vectors of our own passes. */
+static void the_correction_is_that_of_the_mixture(void **state) {
+    (void)state;
+    const setting s = {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "yes", "none", "items", 0};
+    engine_case *k = create_case(&s, 1);
+    dip_losses losses = {0};
+    dip_error err = {0};
+    assert_int_equal(dip_engine_compute(k->engine, &k->batch, &losses, &err), DIP_OK);
+    pattern_of(k); /* runs the passes */
+    const dip_pass *query = &k->pass[0];
+    const size_t d = query->tower->output;
+    const size_t n = k->batch.n;
+    const size_t m = k->batch.n_self;
+    double total = 0;
+    for (size_t i = 0; i < n; i++) {
+        double sum = 0;
+        double positive = 0;
+        for (size_t j = 0; j < n + m; j++) {
+            const int32_t item = j < n ? k->batch.item[j] : k->batch.self[j - n];
+            const dip_real *v = j < n ? k->pass[1].u + j * d : k->pass[2].u + (j - n) * d;
+            const double p = (double)k->world.item_count[item] / TINY_PAIRS;
+            const double q = ((double)n * p + (double)m / TINY_ITEMS) / (double)(n + m);
+            double logit = -log(q);
+            for (size_t c = 0; c < d; c++) {
+                logit += query->u[i * d + c] * v[c] / k->config.train.temperature;
+            }
+            sum += j != i && item == k->batch.item[i] ? 0 : exp(logit);
+            positive = j == i ? logit : positive;
+        }
+        total += log(sum) - positive;
+    }
+    assert_true(fabs(losses.main - total / (double)n) < 1e-12);
+    free_case(k);
+}
+
 /* alpha = 0 leaves the second loss out altogether. */
 static void zero_alpha_is_the_main_loss_alone(void **state) {
     (void)state;
-    const setting ssl = {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "yes", "cfm", 0};
-    const setting none = {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "yes", "none", 0};
+    const setting ssl = {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "yes", "cfm", NULL, 0};
+    const setting none = {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "yes", "none", NULL, 0};
     engine_case *with = create_case(&ssl, 1);
     dip_engine_free(with->engine);
     with->config.ssl.alpha = 0;
@@ -326,6 +383,8 @@ int main(void) {
         cmocka_unit_test(every_method_is_right_with_queries_of_their_own),
         cmocka_unit_test(every_method_is_right_without_correction_or_hit_mask),
         cmocka_unit_test(moments_are_right_on_both_sides_of_the_corner),
+        cmocka_unit_test(extra_negatives_are_right),
+        cmocka_unit_test(the_correction_is_that_of_the_mixture),
         cmocka_unit_test(zero_alpha_is_the_main_loss_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,14 @@
 
 #include <cmocka.h>
 
-enum { LARGE = DIP_PANEL + 2, WIDTH = 3, MANY = LARGE * WIDTH };
+/* More rows than a strip of the softmax, and extra candidates behind them. */
+enum {
+    LARGE = DIP_SOFTMAX_ROWS + 2,
+    EXTRA = 5,
+    WIDTH = 3,
+    MANY = (LARGE + EXTRA) * WIDTH,
+    STRIDE = 61
+};
 
 /* Row vectors of unit length, as the losses get them. */
 static void fill_units(dip_real *rows, size_t n, size_t d, uint64_t state) {
@@ -37,7 +44,7 @@ static void fill_units(dip_real *rows, size_t n, size_t d, uint64_t state) {
 
 static void create_softmax(dip_softmax *softmax, size_t n) {
     dip_error err = {0};
-    assert_int_equal(dip_softmax_create(softmax, n, n, 1, &err), DIP_OK);
+    assert_int_equal(dip_softmax_create(softmax, n, n + EXTRA, 1, &err), DIP_OK);
 }
 
 /* ---- softmax --------------------------------------------------------------------------------- */
@@ -50,8 +57,8 @@ typedef struct softmax_case {
     dip_real du[MANY];
     dip_real dv[MANY];
     dip_real spare[2][MANY]; /* gradients that a difference does not need */
-    dip_real log_p[LARGE];
-    int32_t item[LARGE];
+    dip_real log_p[LARGE + EXTRA];
+    int32_t item[LARGE + EXTRA];
 } softmax_case;
 
 static double weighted_softmax(void *context) {
@@ -61,18 +68,19 @@ static double weighted_softmax(void *context) {
 
 /* The weight is not 1: a gradient that forgets it fails. Every third row is an item that is there
  * twice or more. */
-static softmax_case *make_softmax(size_t n, bool has_log_p, bool has_item) {
+static softmax_case *make_softmax(size_t n, size_t extra, bool has_log_p, bool has_item) {
     softmax_case *c = calloc(1, sizeof *c);
     assert_non_null(c);
     uint64_t state = 77;
     create_softmax(&c->softmax, LARGE);
     fill_units(c->u, n, WIDTH, 1000);
-    fill_units(c->v, n, WIDTH, 5000);
-    for (size_t i = 0; i < n; i++) {
+    fill_units(c->v, n + extra, WIDTH, 5000);
+    for (size_t i = 0; i < n + extra; i++) {
         c->log_p[i] = log(0.02 + 0.4 * fabs(tiny_noise(&state)));
         c->item[i] = i % 3 == 0 ? 7 : (int32_t)(100 + i);
     }
     c->input = (dip_softmax_input){.n = n,
+                                   .m = n + extra,
                                    .d = WIDTH,
                                    .u = c->u,
                                    .v = c->v,
@@ -88,13 +96,14 @@ static void free_softmax(softmax_case *c) {
     free(c);
 }
 
-static void check_softmax(size_t n, size_t stride, const char *what) {
+static void check_softmax(size_t n, size_t extra, size_t stride, const char *what) {
     difference_worst worst = {0};
     for (int options = 0; options < 4; options++) {
-        softmax_case *c = make_softmax(n, (options & 1) != 0, (options & 2) != 0);
+        softmax_case *c = make_softmax(n, extra, (options & 1) != 0, (options & 2) != 0);
         dip_softmax_loss(&c->softmax, &c->input, c->du, c->dv);
         difference_check(&worst, "u", weighted_softmax, c, c->u, c->du, n * WIDTH, stride);
-        difference_check(&worst, "v", weighted_softmax, c, c->v, c->dv, n * WIDTH, stride);
+        difference_check(&worst, "v", weighted_softmax, c, c->v, c->dv, (n + extra) * WIDTH,
+                         stride);
         free_softmax(c);
     }
     difference_report(&worst, what);
@@ -102,13 +111,14 @@ static void check_softmax(size_t n, size_t stride, const char *what) {
 
 static void softmax_gradients_agree_with_differences(void **state) {
     (void)state;
-    check_softmax(6, 1, "softmax, 6 pairs");
-    check_softmax(2, 1, "softmax, 2 pairs");
+    check_softmax(6, 0, 1, "softmax, 6 pairs");
+    check_softmax(2, 0, 1, "softmax, 2 pairs");
+    check_softmax(4, EXTRA, 1, "softmax, 4 pairs and 5 extra negatives");
 }
 
-static void softmax_gradients_agree_across_panels(void **state) {
+static void softmax_gradients_agree_across_strips(void **state) {
     (void)state;
-    check_softmax(LARGE, 7, "softmax, 130 pairs");
+    check_softmax(LARGE, EXTRA, STRIDE, "softmax, 514 pairs and 5 extra negatives");
 }
 
 /* The definition of the loss, written out. */
@@ -118,7 +128,7 @@ static double softmax_by_definition(const softmax_case *c) {
     for (size_t i = 0; i < in->n; i++) {
         double total = 0;
         double positive = 0;
-        for (size_t j = 0; j < in->n; j++) {
+        for (size_t j = 0; j < in->m; j++) {
             double logit = in->log_p != NULL ? -in->log_p[j] : 0;
             for (size_t k = 0; k < WIDTH; k++) {
                 logit += in->u[i * WIDTH + k] * in->v[j * WIDTH + k] / in->temperature;
@@ -135,7 +145,7 @@ static double softmax_by_definition(const softmax_case *c) {
 static void softmax_loss_is_its_definition(void **state) {
     (void)state;
     for (int options = 0; options < 4; options++) {
-        softmax_case *c = make_softmax(LARGE, (options & 1) != 0, (options & 2) != 0);
+        softmax_case *c = make_softmax(LARGE, EXTRA, (options & 1) != 0, (options & 2) != 0);
         const double loss = dip_softmax_loss(&c->softmax, &c->input, c->du, c->dv);
         const double expected = softmax_by_definition(c);
         assert_true(fabs(loss - expected) < 1e-13 * fabs(expected) * LARGE);
@@ -156,12 +166,12 @@ static void contrastive_gradient_is_the_sum_of_both_sides(void **state) {
     difference_worst worst = {0};
     const size_t sizes[2] = {6, LARGE};
     for (size_t s = 0; s < 2; s++) {
-        softmax_case *c = make_softmax(sizes[s], false, false);
+        softmax_case *c = make_softmax(sizes[s], 0, false, false);
         c->input.v = c->u;
         dip_softmax_loss(&c->softmax, &c->input, c->du, c->dv);
         dip_vec_axpy(sizes[s] * WIDTH, 1, c->dv, c->du);
         difference_check(&worst, "z", weighted_contrast, c, c->u, c->du, sizes[s] * WIDTH,
-                         s == 0 ? 1 : 7);
+                         s == 0 ? 1 : STRIDE);
         free_softmax(c);
     }
     difference_report(&worst, "contrastive spread-out");
@@ -245,7 +255,7 @@ static void square_gradient_agrees_with_differences(void **state) {
     difference_worst worst = {0};
     check_spread(&worst, dip_spread_square, 6, true, 1);
     check_spread(&worst, dip_spread_square, 3, false, 1);
-    check_spread(&worst, dip_spread_square, LARGE, true, 7);
+    check_spread(&worst, dip_spread_square, LARGE, true, STRIDE);
     difference_report(&worst, "spread-out square");
 }
 
@@ -253,7 +263,7 @@ static void moments_gradient_agrees_above_the_corner(void **state) {
     (void)state;
     difference_worst worst = {0};
     check_spread(&worst, dip_spread_moments, 6, true, 1);
-    check_spread(&worst, dip_spread_moments, LARGE, true, 7);
+    check_spread(&worst, dip_spread_moments, LARGE, true, STRIDE);
     difference_report(&worst, "spread-out moments, M2 > 1/d");
 }
 
@@ -337,7 +347,7 @@ static void normalise_gradient_agrees_with_differences(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(softmax_gradients_agree_with_differences),
-        cmocka_unit_test(softmax_gradients_agree_across_panels),
+        cmocka_unit_test(softmax_gradients_agree_across_strips),
         cmocka_unit_test(softmax_loss_is_its_definition),
         cmocka_unit_test(contrastive_gradient_is_the_sum_of_both_sides),
         cmocka_unit_test(square_gradient_agrees_with_differences),

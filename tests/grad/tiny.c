@@ -208,6 +208,12 @@ size_t tiny_passes(const tiny_world *world, const dip_config *config, const dip_
                             .row = batch->query,
                             .n = batch->n};
     list[n++] = (tiny_pass){&towers->item, &dataset->items, batch->item, batch->n, dropout};
+    if (config->train.extra_negatives == DIP_EXTRA_ITEMS) {
+        list[n++] = (tiny_pass){.tower = &towers->item,
+                                .rows = &dataset->items,
+                                .row = batch->self,
+                                .n = batch->n_self};
+    }
     if (method == DIP_METHOD_NONE || drops_features) {
         return n;
     }

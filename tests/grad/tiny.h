@@ -25,7 +25,7 @@ enum {
     TINY_TABLES = 5,
     TINY_PAIRS = 24,
     TINY_BATCH = 6,
-    TINY_PASSES = 4
+    TINY_PASSES = 5
 };
 
 typedef enum tiny_kind { TINY_ITEMS_ARE_QUERIES, TINY_OWN_QUERIES } tiny_kind;
