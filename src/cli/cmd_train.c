@@ -54,8 +54,9 @@ static void print_end(const dip_report *report, const char *output) {
         return;
     }
     if (rate > 0) {
-        printf("%s: %.0f epochs in %.1f s (%s examples/s)", output, epochs, seconds,
-               cli_thousands(rate, text));
+        const char *precision = dip_report_text(report, "precision");
+        printf("%s: %.0f epochs in %.1f s (%s examples/s, %s)", output, epochs, seconds,
+               cli_thousands(rate, text), precision != NULL ? precision : "");
     } else {
         printf("%s is finished already; nothing was done", output);
     }

@@ -126,7 +126,8 @@ typedef struct place {
     size_t layer;
     size_t row;
     size_t column;
-    bool is_first; /* no pass has been added yet */
+    bool is_first;        /* no pass has been added yet */
+    const dip_bf16 *next; /* an operand of the tile after this one, or NULL */
 } place;
 
 /* Adds default_c db to the rows c of a tile that belong to masked features. */
@@ -158,7 +159,8 @@ static void add_tile(const dip_pass_bf16 *pass, const dip_params *params, place 
                                          .pairs = dip_pairs(pass->ends.n),
                                          .add = !at.is_first,
                                          .c = tile,
-                                         .ldc = stride});
+                                         .ldc = stride,
+                                         .next = at.next});
     } else if (at.is_first) {
         for (size_t i = 0; i < DIP_BLOCK; i++) {
             memset(tile + i * stride, 0, DIP_BLOCK * sizeof *tile);
@@ -196,7 +198,11 @@ static void weight_stripe(const step *s, const dip_param *param, const dip_pass_
     float *tile = s->weights->scratch[omp_get_thread_num()].tile;
     const bool is_wide = param->columns > param->rows;
     const size_t end = is_wide ? param->rows : param->columns;
+    const size_t block = dip_packed_block(pass->ends.n);
+    const dip_bf16 *operand = is_wide ? pass->in[at.layer] : pass->out[at.layer];
     for (size_t along = 0; along < end; along += DIP_BLOCK) {
+        const size_t after = along / DIP_BLOCK + 1;
+        at.next = after * DIP_BLOCK < end ? operand + after * block : NULL;
         at.row = is_wide ? along : stripe * DIP_BLOCK;
         at.column = is_wide ? stripe * DIP_BLOCK : along;
         weight_tile(pass, s->params, param, at, tile);

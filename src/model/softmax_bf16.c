@@ -252,18 +252,21 @@ static void query_gradients(const job *j, dip_softmax_bf16_unit *unit, size_t fi
     const dip_left e = {unit->e, dip_row_stride(j->m), 2};
     for (size_t block = 0; block < dip_blocks(d); block++) {
         const size_t column = block * DIP_BLOCK;
+        const bool is_last = block + 1 == dip_blocks(d);
+        const dip_bf16 *v = s->v + block * dip_packed_block(j->m);
         const size_t width = d - column < DIP_BLOCK ? d - column : DIP_BLOCK;
         j->kernels->tile(&(dip_tile){.m = rows,
                                      .a = e,
-                                     .b = s->v + block * dip_packed_block(j->m),
+                                     .b = v,
                                      .pairs = dip_pairs(j->m),
                                      .c = unit->c,
-                                     .ldc = DIP_BLOCK});
+                                     .ldc = DIP_BLOCK,
+                                     .next = is_last ? NULL : v + dip_packed_block(j->m)});
         for (size_t i = 0; i < rows; i++) {
-            const float *v = j->in->v + (first + i) * d + column;
+            const float *positive = j->in->v + (first + i) * d + column;
             float *du = j->du + (first + i) * d + column;
             for (size_t c = 0; c < width; c++) {
-                du[c] = unit->factor[i] * unit->c[i * DIP_BLOCK + c] - j->scale * v[c];
+                du[c] = unit->factor[i] * unit->c[i * DIP_BLOCK + c] - j->scale * positive[c];
             }
         }
     }

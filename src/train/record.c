@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/record.h"
 
+#include "engine/engine.h"
+
 #include <stddef.h>
 #include <stdio.h>
 
@@ -112,6 +114,7 @@ static dip_status fill_summary(const dip_record *record, const dip_config *confi
     DIP_TRY(dip_json_set(state, "steps", json_integer(last->step), err));
     DIP_TRY(dip_json_set(state, "epochs", json_integer(record->epochs), err));
     DIP_TRY(dip_json_set(state, "examples", json_integer(last->examples), err));
+    DIP_TRY(dip_json_set(state, "precision", json_string(dip_engine_precision(config)), err));
     DIP_TRY(dip_json_set(state, "loss", json_real(last->loss), err));
     DIP_TRY(dip_json_set(state, "loss_main", json_real(last->loss_main), err));
     DIP_TRY(dip_json_set(state, "loss_self", json_real(last->loss_self), err));
