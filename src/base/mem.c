@@ -30,11 +30,15 @@ static bool must_fail(void) {
 /* Blocks of this size and more are asked for in huge pages: fewer address translations to miss. */
 #define HUGE_PAGE ((size_t)1 << 21)
 
+/* aligned_alloc wants whole multiples of the alignment; what is beyond `bytes` is never touched. */
 static void *take(size_t bytes) {
-    const bool is_large = bytes >= 2 * HUGE_PAGE;
-    void *pointer = aligned_alloc(is_large ? HUGE_PAGE : ALIGNMENT, bytes);
+    size_t whole = bytes;
+    if (bytes < 2 * HUGE_PAGE || !dip_pad_ok(bytes, HUGE_PAGE, &whole)) {
+        return aligned_alloc(ALIGNMENT, bytes);
+    }
+    void *pointer = aligned_alloc(HUGE_PAGE, whole);
 #ifdef MADV_HUGEPAGE
-    if (is_large && pointer != NULL) {
+    if (pointer != NULL) {
         madvise(pointer, bytes, MADV_HUGEPAGE);
     }
 #endif
