@@ -30,7 +30,8 @@ test: setup
 
 bench: setup
 	@cmake --preset default >/dev/null
-	@cmake --build --preset default --target diptych_command bench_step bench_limit bench_rank
+	@cmake --build --preset default --target diptych_command bench_step bench_limit \
+		bench_rank bench_replay
 	@python3 bench/run.py $(FLAGS)
 
 asan: setup

@@ -6,6 +6,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 
 HIDDEN = "1024,128"
 
@@ -53,6 +54,48 @@ def pytorch_ways():
 
 # What is taken without a search (--quick): the fastest in our searches.
 USUAL_BEST = ("joint table, bf16, huge pages", "bf16,joint,fused", HUGE)
+
+
+# A round is quiet when other programs kept less than this much of a core busy in it. Nothing about
+# a rate decides: a program whose threads spin while they wait (PyTorch's do) loses far more to
+# others than one whose threads sleep, so ratios of other rounds would flatter Diptych.
+QUIET_CORES = 0.15
+QUIET_LEAST = 3  # rounds that a published ratio needs
+
+
+def cpu_of_all():
+    """Processor seconds of everything on this machine, stolen ones too."""
+    with open("/proc/stat", encoding="utf-8") as file:
+        user, nice, system, _, _, irq, softirq, steal = map(int, file.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_of_process(pid):
+    """Processor seconds of a process that lives."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_of_ours(programs=()):
+    """Of this one, its ended children, and programs that live."""
+    own = os.times()
+    done = own.user + own.system + own.children_user + own.children_system
+    return done + sum(cpu_of_process(program.process.pid) for program in programs)
+
+
+class Others:
+    """How many cores other programs keep busy, from when it is made."""
+
+    def __init__(self, programs=()):
+        self.programs = programs
+        self.all, self.ours = cpu_of_all(), cpu_of_ours(programs)
+        self.begin = time.perf_counter()
+
+    def cores(self):
+        """Until now."""
+        spent = cpu_of_all() - self.all - (cpu_of_ours(self.programs) - self.ours)
+        return max(0.0, spent / (time.perf_counter() - self.begin))
 
 
 class ProgramError(Exception):
@@ -145,15 +188,34 @@ def once(command, env=None):
 
 
 def take_turns(programs, rounds):
-    """One window each, round after round, so that all meet the same moments of the machine."""
-    for _ in range(rounds):
+    """One window each, round after round, so that all meet the same moments of the machine.
+
+    Goes on until that many rounds were quiet, or three times as many were made. Returns the
+    numbers of the quiet ones.
+    """
+    quiet = []
+    for number in range(3 * rounds):
+        others = Others(programs)
         for program in programs:
             program.window()
+        if others.cores() < QUIET_CORES:
+            quiet.append(number)
+        if len(quiet) == rounds:
+            break
+    return quiet
 
 
-def ratio(program, other):
-    """Median over the rounds of the ratio of two programs' rates."""
-    return statistics.median(a / b for a, b in zip(program.rates, other.rates))
+def ratio(program, other, quiet):
+    """Median over the quiet rounds of the ratio of two programs' rates; None with too few."""
+    if len(quiet) < QUIET_LEAST:
+        return None
+    return statistics.median(program.rates[i] / other.rates[i] for i in quiet)
+
+
+def rate(program, quiet):
+    """Median rate over the quiet rounds; over all of them when too few were."""
+    rounds = quiet if len(quiet) >= QUIET_LEAST else range(len(program.rates))
+    return statistics.median(program.rates[i] for i in rounds)
 
 
 def find_pytorch(asked):

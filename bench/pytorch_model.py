@@ -127,7 +127,8 @@ class Towers(nn.Module):
         main = softmax_loss(u, v[:batch], temperature, log_p, item)
         if x.shape[0] == 2 * batch:
             return main, torch.zeros(())
-        return main, softmax_loss(v[batch : 2 * batch], v[2 * batch :], temperature)
+        h, g = v[batch:].chunk(2)
+        return main, softmax_loss(h, g, temperature)
 
 
 class Joint:
@@ -147,32 +148,30 @@ class Joint:
     def bags(self, batch, rng, dropout):
         """(values, offsets, lengths), all passes together."""
         passes = list(batch.passes())
-        n, k = len(batch.query), self.dataset.features
-        lengths = np.ones((len(passes) * n, k), np.int64)
+        k = self.dataset.features
+        place = np.cumsum([0] + [len(rows) for rows, _, _ in passes])
+        lengths = np.ones((int(place[-1]), k), np.int64)
         found = []
         for f, column in enumerate(self.dataset.columns):
             for p, (rows, mask, drops) in enumerate(passes):
+                here = slice(place[p], place[p + 1])
                 if f in mask:
-                    values = np.full(n, self.rows + f)
+                    values = np.full(len(rows), self.rows + f)
                 else:
                     values, count = bag(column, rows, rng, dropout if drops else 0.0)
                     values += self.start[f]
                     if not count.all():
-                        values = np.insert(
-                            values, np.cumsum(count)[count == 0], self.rows + f
-                        )
+                        values = np.insert(values, np.cumsum(count)[count == 0], self.rows + f)
                         count = np.maximum(count, 1)
-                    lengths[p * n : (p + 1) * n, f] = count
-                found.append((p, f, values))
+                    lengths[here, f] = count
+                found.append((here, f, values))
         ends = np.cumsum(lengths.ravel())
         offsets = ends - lengths.ravel()
         by_place = offsets.reshape(lengths.shape)
         joint = np.empty(int(ends[-1]), np.int64)
-        for p, f, values in found:
-            count = lengths[p * n : (p + 1) * n, f]
-            first = by_place[p * n : (p + 1) * n, f]
-            ends_here = np.cumsum(count)
-            shift = first - (ends_here - count)
+        for here, f, values in found:
+            count = lengths[here, f]
+            shift = by_place[here, f] - (np.cumsum(count) - count)
             joint[np.arange(len(values)) + np.repeat(shift, count)] = values
         return joint, offsets, lengths.ravel()
 
@@ -189,7 +188,8 @@ class FastTrainer:
         scale = embedding_scale(args.dim)
         rows = self.joint.rows + dataset.features
         self.table = torch.empty(rows, args.dim).uniform_(-scale, scale)
-        self.state = torch.zeros(rows, args.dim)
+        # Written once here: zeros alone would be mapped, page by page, in the steps that are timed.
+        self.state = torch.empty(rows, args.dim).fill_(0)
         self.towers = Towers(dataset.features * args.dim, args.hidden)
         style = {"fused": True} if "fused" in args.ways else {"foreach": "foreach" in args.ways}
         self.optimizer = torch.optim.Adagrad(self.towers.parameters(), lr=args.rate, **style)

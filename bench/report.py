@@ -13,17 +13,6 @@ def memory_available_mb():
         return int(re.search(r"MemAvailable:\s+(\d+)", file.read()).group(1)) * 1024 / 1e6
 
 
-def cpu_seconds():
-    """(of all programs on this machine, of this one with its ended children), since they began."""
-    with open("/proc/stat", encoding="utf-8") as file:
-        user, nice, system, _, _, irq, softirq, steal = map(int, file.readline().split()[1:9])
-    own = os.times()
-    return (
-        (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK"),
-        own.user + own.system + own.children_user + own.children_system,
-    )
-
-
 def processor():
     """Its name and the vector instructions that matter here."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:
@@ -62,8 +51,10 @@ def training(rows, phases):
     """The table of training settings."""
     yield (
         f"{'setting':30} {'examples/s':>11} {'limit':>6} {'/best':>6} {'/deflt':>6} {'KB/ex':>6} "
-        f"{'RSS MB':>7} {'alloc':>5}  ms a step: " + " ".join(f"{name:>8}" for name in phases)
+        f"{'RSS MB':>7} {'alloc':>5} {'others':>6}  ms a step: "
+        + " ".join(f"{name:>8}" for name in phases)
     )
+    # A star: other programs were at work, so the rate is too low.
     for row in rows:
         times = " ".join(f"{row['phases'].get(name, 0):8.2f}" for name in phases)
         yield (
@@ -71,7 +62,8 @@ def training(rows, phases):
             f"{number(row['ratio_to_pytorch'], '6.2f'):>6} "
             f"{number(row['ratio_to_pytorch_default'], '6.2f'):>6} "
             f"{row['bytes_per_example'] / 1e3:6.0f} {row['peak_rss_mb']:7,.0f} "
-            f"{row['allocations_per_step']:5.1f}  {row['ms_per_step']:9.2f}: {times}"
+            f"{row['allocations_per_step']:5.1f} {row['others_cores']:5.2f}"
+            f"{'*' if row['disturbed'] else ' '}  {row['ms_per_step']:9.2f}: {times}"
         )
 
 
@@ -121,7 +113,7 @@ def sections(bench):
     """All lines, with an empty one between sections."""
     rows = [row for row in bench.rows if "table_rows" not in row]
     tables = [row for row in bench.rows if "table_rows" in row]
-    paired = [row for row in rows if row["ratio_to_pytorch"] is not None]
+    paired = [row for row in rows if row["pytorch_rss_mb"] is not None]
     phases = list(rows[0]["phases"]) if rows else []
     order = sorted(rows, key=lambda row: (row["precision"], row["items"], row["ssl"] != "none",
                                           row["batch"], row["dim"], -row["threads"]))  # fmt: skip
