@@ -174,7 +174,7 @@ class Bench:
                 programs.append(self.start(command, env, way))
             except ProgramError as error:
                 self.say(f"PyTorch, {name}: does not run here ({error})")
-        quiet = take_turns(programs, 4)
+        quiet = take_turns(programs, 3)
         for program in programs:
             program.finish()
             self.tried.append((program.key[0], rate(program, quiet)))
@@ -388,8 +388,8 @@ def parse():
     args = parser.parse_args()
     args.threads = args.threads or [1, min(2, os.cpu_count() or 1)]
     args.threads = sorted(set(args.threads))
-    args.rounds = args.rounds or (4 if args.quick else 6)
-    args.windows = args.windows or (3 if args.quick else 4)
+    args.rounds = args.rounds or (4 if args.quick else 5)
+    args.windows = args.windows or 3
     if args.smoke:
         args.no_pytorch, args.windows, args.seconds = True, 1, 0.05
     return args
