@@ -34,7 +34,8 @@ typedef struct dip_arithmetic {
     /* Called first in a step: the parameters have changed, and all gradients of dense tensors
      * begin at 0. */
     void (*begin)(dip_workspace *space, dip_params *params);
-    void (*forward)(dip_workspace *space, dip_pass *pass, const dip_params *params);
+    void (*forward)(dip_workspace *space, dip_pass *const *pass, size_t n,
+                    const dip_params *params);
     double (*softmax)(dip_loss_space *loss, const dip_softmax_input *input, dip_real *du,
                       dip_real *dv);
 

@@ -101,8 +101,13 @@ static void begin(dip_workspace *space, dip_params *params) {
     }
 }
 
-static void forward(dip_workspace *space, dip_pass *pass, const dip_params *params) {
-    dip_pass_bf16_forward(whole(pass), params, &space->weights);
+static void forward(dip_workspace *space, dip_pass *const *pass, size_t n,
+                    const dip_params *params) {
+    dip_pass_bf16 *wholes[N_PASSES];
+    for (size_t p = 0; p < n; p++) {
+        wholes[p] = whole(pass[p]);
+    }
+    dip_pass_bf16_forward(wholes, n, params, &space->weights);
 }
 
 static double softmax(dip_loss_space *loss, const dip_softmax_input *input, dip_real *du,

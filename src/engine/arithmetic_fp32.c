@@ -70,9 +70,12 @@ static void loss_free(dip_loss_space *loss) {
     }
 }
 
-static void forward(dip_workspace *space, dip_pass *pass, const dip_params *params) {
+static void forward(dip_workspace *space, dip_pass *const *pass, size_t n,
+                    const dip_params *params) {
     (void)space;
-    dip_pass_forward(pass, params);
+    for (size_t p = 0; p < n; p++) {
+        dip_pass_forward(pass[p], params);
+    }
 }
 
 static double softmax(dip_loss_space *loss, const dip_softmax_input *input, dip_real *du,

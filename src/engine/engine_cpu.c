@@ -87,9 +87,23 @@ static dip_status create_self(dip_engine *engine, dip_error *err) {
                : DIP_ERR_MEMORY;
 }
 
-static dip_status create_extra(dip_engine *engine, size_t columns, dip_error *err) {
+static dip_status create_batch(dip_engine *engine, size_t batch, size_t columns, dip_error *err) {
+    static const char PURPOSE[] = "vectors of a batch";
+    const size_t bytes = engine->towers.item.output * sizeof(dip_real);
+    DIP_TRY(dip_distinct_create(&engine->queries, batch, engine->threads, err));
+    DIP_TRY(dip_distinct_create(&engine->items, batch, engine->threads, err));
+    engine->u = dip_alloc(batch, bytes, PURPOSE, err);
+    engine->du = dip_alloc(batch, bytes, PURPOSE, err);
+    engine->v = dip_alloc(columns, bytes, PURPOSE, err);
+    engine->dv = dip_alloc(columns, bytes, PURPOSE, err);
+    engine->candidate = dip_alloc(columns, sizeof *engine->candidate, PURPOSE, err);
+    const bool is_whole = engine->u != NULL && engine->du != NULL && engine->v != NULL &&
+                          engine->dv != NULL && engine->candidate != NULL;
+    return is_whole ? DIP_OK : DIP_ERR_MEMORY;
+}
+
+static dip_status create_extra(dip_engine *engine, dip_error *err) {
     const dip_config *config = &engine->config;
-    const size_t d = engine->towers.item.output;
     if (config->train.extra_negatives == DIP_EXTRA_NONE) {
         return DIP_OK;
     }
@@ -102,11 +116,7 @@ static dip_status create_extra(dip_engine *engine, size_t columns, dip_error *er
         DIP_TRY(create_pass(engine, &engine->extra, &engine->towers.item,
                             dip_engine_self_batch(config), NULL, err));
     }
-    engine->candidate = dip_alloc(columns, sizeof *engine->candidate, "extra negatives", err);
-    engine->v = dip_alloc(columns, d * sizeof *engine->v, "extra negatives", err);
-    engine->dv = dip_alloc(columns, d * sizeof *engine->dv, "extra negatives", err);
-    const bool is_whole = engine->candidate != NULL && engine->v != NULL && engine->dv != NULL;
-    return is_whole ? DIP_OK : DIP_ERR_MEMORY;
+    return DIP_OK;
 }
 
 static dip_status create_losses(dip_engine *engine, dip_error *err) {
@@ -122,7 +132,8 @@ static dip_status create_losses(dip_engine *engine, dip_error *err) {
     DIP_TRY(engine->arithmetic->loss_create(&engine->loss_main, batch, columns,
                                             engine->towers.item.output, engine->threads, err));
     DIP_TRY(fill_log_p(engine, columns, err));
-    DIP_TRY(create_extra(engine, columns, err));
+    DIP_TRY(create_extra(engine, err));
+    DIP_TRY(create_batch(engine, batch, columns, err));
     return create_self(engine, err);
 }
 
@@ -219,6 +230,10 @@ void dip_engine_free(dip_engine *engine) {
     dip_free(engine->log_p);
     dip_free(engine->batch_log);
     dip_free(engine->candidate);
+    dip_distinct_free(&engine->queries);
+    dip_distinct_free(&engine->items);
+    dip_free(engine->u);
+    dip_free(engine->du);
     dip_free(engine->v);
     dip_free(engine->dv);
     dip_free(engine->spare);

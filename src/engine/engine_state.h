@@ -6,6 +6,7 @@
 #define DIP_ENGINE_ENGINE_STATE_H
 
 #include "engine/arithmetic.h"
+#include "engine/distinct.h"
 #include "engine/engine.h"
 #include "engine/sparse.h"
 
@@ -29,13 +30,17 @@ struct dip_engine {
     dip_pass *extra; /* unaugmented items that are further negatives */
     dip_loss_space *loss_main;
     dip_loss_space *loss_self;
-    dip_softmax spread;  /* of the spread-out forms that are not a softmax */
-    dip_real *log_p;     /* [items] log of the share of training pairs; NULL without correction */
-    dip_real *batch_log; /* [columns] log p of the candidates of a batch */
-    int32_t *candidate;  /* [columns] their items, with extra negatives */
-    dip_real *v;         /* [columns x D] their vectors, with extra negatives */
-    dip_real *dv;        /* [columns x D] */
-    dip_real *spare;     /* [B x D] second gradient of a loss whose sides are one */
+    dip_softmax spread;   /* of the spread-out forms that are not a softmax */
+    dip_real *log_p;      /* [items] log of the share of training pairs; NULL without correction */
+    dip_real *batch_log;  /* [columns] log p of the candidates of a batch */
+    dip_distinct queries; /* of the batch: the passes have the distinct rows only */
+    dip_distinct items;
+    dip_real *u;        /* [B x D] vectors of all queries, */
+    dip_real *du;       /* [B x D] and their gradients */
+    dip_real *v;        /* [columns x D] vectors of all candidates */
+    dip_real *dv;       /* [columns x D] */
+    int32_t *candidate; /* [columns] the items of all candidates */
+    dip_real *spare;    /* [B x D] second gradient of a loss whose sides are one */
     dip_rng rng_h;
     dip_rng rng_g;
     dip_rng rng_feature;

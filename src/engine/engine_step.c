@@ -29,6 +29,7 @@ static dip_view view_of(const dip_engine *engine, const dip_batch *batch, bool i
                       .step = batch->step};
 }
 
+/* With feature dropout two examples of one item differ. */
 static dip_status load_main(dip_engine *engine, const dip_batch *batch, dip_error *err) {
     const dip_dataset *dataset = engine->dataset;
     const dip_rows *items = &dataset->items;
@@ -36,9 +37,15 @@ static dip_status load_main(dip_engine *engine, const dip_batch *batch, dip_erro
                                       .rng = engine->rng_feature,
                                       .step = batch->step};
     const bool drops_features = engine->config.ssl.method == DIP_METHOD_FEATURE_DROPOUT;
-    DIP_TRY(dip_pass_load(engine->query, dip_dataset_rows(dataset, DIP_SIDE_QUERY), batch->query,
-                          batch->n, NULL, err));
-    DIP_TRY(dip_pass_load(engine->item, items, batch->item, batch->n,
+    dip_distinct_find(&engine->queries, batch->query, batch->n);
+    if (drops_features) {
+        dip_distinct_keep_all(&engine->items, batch->item, batch->n);
+    } else {
+        dip_distinct_find(&engine->items, batch->item, batch->n);
+    }
+    DIP_TRY(dip_pass_load(engine->query, dip_dataset_rows(dataset, DIP_SIDE_QUERY),
+                          engine->queries.row, engine->queries.n, NULL, err));
+    DIP_TRY(dip_pass_load(engine->item, items, engine->items.row, engine->items.n,
                           drops_features ? &feature_dropout : NULL, err));
     return engine->extra == NULL
                ? DIP_OK
@@ -88,51 +95,51 @@ static void fill_logs(dip_engine *engine, const dip_batch *batch, size_t m, cons
 }
 
 /* The vectors of the batch's items, and behind them those of the uniform items. */
-static void gather_candidates(dip_engine *engine, const dip_batch *batch) {
+static void gather_candidates(dip_engine *engine, const dip_batch *batch, size_t n_extra) {
     const dip_pass *extra = engine->extra != NULL ? engine->extra : engine->view_h;
     const size_t d = engine->item->tower->output;
-    memcpy(engine->v, engine->item->u, batch->n * d * sizeof *engine->v);
-    memcpy(engine->v + batch->n * d, extra->u, batch->n_self * d * sizeof *engine->v);
+    dip_distinct_spread(&engine->items, batch->n, d, engine->item->u, engine->v);
     memcpy(engine->candidate, batch->item, batch->n * sizeof *engine->candidate);
-    memcpy(engine->candidate + batch->n, batch->self, batch->n_self * sizeof *engine->candidate);
+    if (n_extra > 0) {
+        memcpy(engine->v + batch->n * d, extra->u, n_extra * d * sizeof *engine->v);
+        memcpy(engine->candidate + batch->n, batch->self, n_extra * sizeof *engine->candidate);
+    }
 }
 
-static void scatter_gradients(dip_engine *engine, const dip_batch *batch) {
+static void scatter_gradients(dip_engine *engine, const dip_batch *batch, size_t n_extra) {
     const size_t d = engine->item->tower->output;
-    dip_real *rest = engine->dv + batch->n * d;
-    memcpy(engine->item->du, engine->dv, batch->n * d * sizeof *engine->dv);
-    if (engine->extra != NULL) {
-        memcpy(engine->extra->du, rest, batch->n_self * d * sizeof *rest);
-    } else {
-        dip_vec_axpy(batch->n_self * d, 1, rest, engine->view_h->du);
+    const dip_real *rest = engine->dv + batch->n * d;
+    dip_distinct_sum(&engine->queries, batch->n, d, engine->du, engine->query->du);
+    dip_distinct_sum(&engine->items, batch->n, d, engine->dv, engine->item->du);
+    if (n_extra > 0 && engine->extra != NULL) {
+        memcpy(engine->extra->du, rest, n_extra * d * sizeof *rest);
+    } else if (n_extra > 0) {
+        dip_vec_axpy(n_extra * d, 1, rest, engine->view_h->du);
     }
 }
 
 static double run_main(dip_engine *engine, const dip_batch *batch) {
     const dip_config *config = &engine->config;
-    const bool has_extra = engine->candidate != NULL;
-    const size_t m = batch->n + (has_extra ? batch->n_self : 0);
-    if (has_extra) {
-        gather_candidates(engine, batch);
-    }
-    const int32_t *item = has_extra ? engine->candidate : batch->item;
+    const size_t n_extra = config->train.extra_negatives != DIP_EXTRA_NONE ? batch->n_self : 0;
+    const size_t m = batch->n + n_extra;
+    const size_t d = engine->item->tower->output;
+    dip_distinct_spread(&engine->queries, batch->n, d, engine->query->u, engine->u);
+    gather_candidates(engine, batch, n_extra);
     if (engine->log_p != NULL) {
-        fill_logs(engine, batch, m, item);
+        fill_logs(engine, batch, m, engine->candidate);
     }
     const dip_softmax_input input = {.n = batch->n,
                                      .m = m,
-                                     .d = engine->item->tower->output,
-                                     .u = engine->query->u,
-                                     .v = has_extra ? engine->v : engine->item->u,
+                                     .d = d,
+                                     .u = engine->u,
+                                     .v = engine->v,
                                      .temperature = (dip_real)config->train.temperature,
                                      .log_p = engine->batch_log,
-                                     .item = config->train.mask_hits ? item : NULL,
+                                     .item = config->train.mask_hits ? engine->candidate : NULL,
                                      .weight = 1};
-    const double loss = engine->arithmetic->softmax(engine->loss_main, &input, engine->query->du,
-                                                    has_extra ? engine->dv : engine->item->du);
-    if (has_extra) {
-        scatter_gradients(engine, batch);
-    }
+    const double loss =
+        engine->arithmetic->softmax(engine->loss_main, &input, engine->du, engine->dv);
+    scatter_gradients(engine, batch, n_extra);
     return loss;
 }
 
@@ -178,9 +185,7 @@ static double run_self(dip_engine *engine, size_t n) {
 static void forward(dip_engine *engine, bool self, bool main) {
     dip_pass *passes[DIP_ENGINE_PASSES];
     const size_t n = dip_engine_passes(engine, self, main, passes);
-    for (size_t p = 0; p < n; p++) {
-        engine->arithmetic->forward(engine->space, passes[p], &engine->towers.params);
-    }
+    engine->arithmetic->forward(engine->space, passes, n, &engine->towers.params);
     dip_engine_lap(engine, DIP_PHASE_FORWARD);
 }
 

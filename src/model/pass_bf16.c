@@ -261,22 +261,31 @@ static void forward_panel(dip_pass_bf16 *pass, const dip_params *params,
     }
 }
 
-void dip_pass_bf16_forward(dip_pass_bf16 *pass, const dip_params *params,
+static void fill_biases(dip_pass_bf16 *pass, const dip_params *params, size_t l) {
+    const size_t out = pass->ends.tower->layer[l].out;
+#pragma omp for schedule(static) nowait
+    for (size_t column = 0; column < out; column += DIP_BLOCK) {
+        fill_bias(pass, params, l, column, out - column < DIP_BLOCK ? out - column : DIP_BLOCK);
+    }
+}
+
+/* Threads go on to the panels of the next pass without waiting. */
+void dip_pass_bf16_forward(dip_pass_bf16 *const *pass, size_t n, const dip_params *params,
                            const dip_weights_bf16 *weights) {
-    const dip_tower *tower = pass->ends.tower;
-#pragma omp parallel num_threads(pass->ends.threads)
+#pragma omp parallel num_threads(weights->threads)
     {
-        for (size_t l = 0; l < tower->n_layers; l++) {
-            const size_t out = tower->layer[l].out;
-#pragma omp for schedule(static)
-            for (size_t column = 0; column < out; column += DIP_BLOCK) {
-                fill_bias(pass, params, l, column,
-                          out - column < DIP_BLOCK ? out - column : DIP_BLOCK);
+        for (size_t p = 0; p < n; p++) {
+            for (size_t l = 0; l < pass[p]->ends.tower->n_layers; l++) {
+                fill_biases(pass[p], params, l);
             }
         }
-#pragma omp for schedule(static, 1)
-        for (size_t panel = 0; panel < dip_panel_count(pass->ends.n); panel++) {
-            forward_panel(pass, params, weights, panel);
+#pragma omp barrier
+        for (size_t p = 0; p < n; p++) {
+            const size_t panels = dip_panel_count(pass[p]->ends.n);
+#pragma omp for schedule(static, 1) nowait
+            for (size_t panel = 0; panel < panels; panel++) {
+                forward_panel(pass[p], params, weights, panel);
+            }
         }
     }
 }

@@ -35,8 +35,8 @@ typedef struct dip_pass_bf16 {
 dip_status dip_pass_bf16_create(dip_pass_bf16 *pass, const dip_tower *tower, size_t capacity,
                                 int threads, const dip_pass_bf16 *lender, dip_error *err);
 
-/* u and norm of the loaded batch. */
-void dip_pass_bf16_forward(dip_pass_bf16 *pass, const dip_params *params,
+/* u and norm of the loaded batches. */
+void dip_pass_bf16_forward(dip_pass_bf16 *const *pass, size_t n, const dip_params *params,
                            const dip_weights_bf16 *weights);
 
 /* From du of the passes: their dx, except in columns of masked features, and their gradients of
