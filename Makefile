@@ -4,7 +4,7 @@
 help:
 	@echo "make demo     train five methods on real linked pages and compare them (under 5 minutes)"
 	@echo "make test     run the whole test suite"
-	@echo "make bench    measure speed and memory, beside PyTorch where it is installed (under 15 minutes;"
+	@echo "make bench    measure speed and memory, beside PyTorch where it is installed (about 15 minutes;"
 	@echo "              FLAGS=--quick for the main settings, FLAGS='--python PATH' for another Python)"
 	@echo "make asan     the same under the address and undefined-behaviour sanitizers"
 	@echo "make tsan     the same under the thread sanitizer (installs clang and libomp-dev)"
