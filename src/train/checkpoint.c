@@ -199,7 +199,7 @@ void dip_checkpoint_close(dip_checkpoint *checkpoint) {
 /* Options that have no part in what is computed. */
 static bool is_free(const char *key) {
     static const char *const FREE[] = {"threads", "train.checkpoint_every", "train.checkpoint_keep",
-                                       "train.nonfinite_limit"};
+                                       "train.nonfinite_limit", "train.table_folder"};
     for (size_t i = 0; i < sizeof FREE / sizeof FREE[0]; i++) {
         if (strcmp(key, FREE[i]) == 0) {
             return true;

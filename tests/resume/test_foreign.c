@@ -146,6 +146,7 @@ static void options_that_change_nothing_are_free(void **state) {
                                       {"train.checkpoint_every", "5"},
                                       {"train.checkpoint_keep", "4"},
                                       {"train.nonfinite_limit", "3"},
+                                      {"train.table_folder", "."},
                                       {"evaluate.bootstrap", "7"},
                                       {"evaluate.k", "4"},
                                       {NULL, NULL}};
