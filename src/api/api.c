@@ -5,7 +5,7 @@
 #include "api/report.h"
 #include "base/mem.h"
 #include "config/config.h"
-#include "data/prepare.h"
+#include "prepare/prepare.h"
 #include "engine/encode.h"
 #include "engine/engine.h"
 #include "engine/rank.h"

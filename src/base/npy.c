@@ -53,13 +53,18 @@ static size_t make_header(char header[HEADER_LIMIT], dip_npy_type type, int64_t 
     return padded;
 }
 
-dip_status dip_npy_put(dip_folder_writer *folder, const char *name, dip_npy_type type,
-                       const void *data, int64_t rows, int64_t columns, dip_error *err) {
+dip_status dip_npy_begin(dip_folder_writer *folder, const char *name, dip_npy_type type,
+                         int64_t rows, int64_t columns, dip_writer **writer, dip_error *err) {
     char header[HEADER_LIMIT];
     const size_t header_bytes = make_header(header, type, rows, columns);
+    DIP_TRY(dip_folder_begin(folder, name, writer, err));
+    return dip_writer_put(*writer, header, header_bytes, err);
+}
+
+dip_status dip_npy_put(dip_folder_writer *folder, const char *name, dip_npy_type type,
+                       const void *data, int64_t rows, int64_t columns, dip_error *err) {
     dip_writer *writer = NULL;
-    DIP_TRY(dip_folder_begin(folder, name, &writer, err));
-    DIP_TRY(dip_writer_put(writer, header, header_bytes, err));
+    DIP_TRY(dip_npy_begin(folder, name, type, rows, columns, &writer, err));
     const size_t cells = (size_t)rows * (columns > 0 ? (size_t)columns : 1);
     DIP_TRY(dip_writer_put(writer, data, cells * TYPES[type].size, err));
     return dip_folder_end(folder, err);

@@ -27,6 +27,11 @@ typedef struct dip_npy {
 size_t dip_npy_size(dip_npy_type type);
 const char *dip_npy_descr(dip_npy_type type);
 
+/* Begins an array as one part of a folder: its header is written, its elements are for the caller
+ * to put into *writer, all rows x columns of them, before dip_folder_end. */
+dip_status dip_npy_begin(dip_folder_writer *folder, const char *name, dip_npy_type type,
+                         int64_t rows, int64_t columns, dip_writer **writer, dip_error *err);
+
 /* Writes an array as one part of a folder. columns = 0 makes a vector. */
 dip_status dip_npy_put(dip_folder_writer *folder, const char *name, dip_npy_type type,
                        const void *data, int64_t rows, int64_t columns, dip_error *err);

@@ -2,7 +2,7 @@
 #include "fixture.h"
 
 #include "base/text.h"
-#include "data/prepare.h"
+#include "prepare/prepare.h"
 
 const char fixture_yaml[] = "items:\n"
                             "  file: items.tsv\n"

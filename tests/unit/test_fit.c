@@ -5,8 +5,8 @@
  */
 #include "fixture.h"
 
-#include "data/fit.h"
-#include "data/split.h"
+#include "prepare/fit.h"
+#include "prepare/split.h"
 
 typedef struct world {
     dip_project project;

@@ -5,8 +5,8 @@
  */
 #include "fixture.h"
 
-#include "data/fit.h"
-#include "data/ingest.h"
+#include "prepare/fit.h"
+#include "prepare/ingest.h"
 
 static const char ITEMS[] = "id\tkind\ttags\ttitle\tprice\n"
                             "a\tx\tred|blue\tA red thing\t1.5\n"

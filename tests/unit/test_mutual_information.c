@@ -3,7 +3,7 @@
  * Mutual information: cases worked by hand, identities, and a slow sum over the whole joint table.
  */
 #include "check.h"
-#include "data/mutual_information.h"
+#include "prepare/mutual_information.h"
 
 enum { MAX_ROWS = 60, MAX_CODES = 5, MAX_VALUES = 4 };
 

@@ -6,8 +6,8 @@
 #include "fixture.h"
 
 #include "base/mem.h"
-#include "data/ingest.h"
-#include "data/prepare.h"
+#include "prepare/ingest.h"
+#include "prepare/prepare.h"
 #include "data/vocab.h"
 
 #include <dirent.h>

@@ -6,7 +6,7 @@
 #include "data/schema.h"
 
 #include "base/mem.h"
-#include "data/fit.h"
+#include "prepare/fit.h"
 
 static dip_status read_text(dip_schema *schema, check_folder *folder, const char *text) {
     dip_yaml yaml;

@@ -4,7 +4,7 @@
  * standard deviations of fixed seeds.
  */
 #include "check.h"
-#include "data/split.h"
+#include "prepare/split.h"
 
 enum { N = 20000, ROWS = 100000 };
 

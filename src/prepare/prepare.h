@@ -4,8 +4,8 @@
  *
  *   lay out tables -> ingest -> split -> fit on training rows -> mutual information -> write
  */
-#ifndef DIP_DATA_PREPARE_H
-#define DIP_DATA_PREPARE_H
+#ifndef DIP_PREPARE_PREPARE_H
+#define DIP_PREPARE_PREPARE_H
 
 #include "base/json.h"
 #include "base/progress.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "data/ingest.h"
+#include "prepare/ingest.h"
 
 #include "base/hash.h"
 #include "base/mem.h"

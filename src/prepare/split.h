@@ -8,11 +8,11 @@
  * split puts the latest pairs into the test and the next latest into validation; equal times stay
  * together.
  */
-#ifndef DIP_DATA_SPLIT_H
-#define DIP_DATA_SPLIT_H
+#ifndef DIP_PREPARE_SPLIT_H
+#define DIP_PREPARE_SPLIT_H
 
 #include "config/config.h"
-#include "data/ingest.h"
+#include "prepare/ingest.h"
 
 /* Fills pairs->part (for DIP_SPLIT_COLUMN it is already filled), then applies train_fraction. */
 dip_status dip_split(dip_pairs *pairs, const dip_config *config, dip_error *err);

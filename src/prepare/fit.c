@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "data/fit.h"
+#include "prepare/fit.h"
 
 #include "base/mem.h"
 #include "base/order.h"

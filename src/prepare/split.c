@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "data/split.h"
+#include "prepare/split.h"
 
 #include "base/mem.h"
 #include "base/order.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "data/mutual_information.h"
+#include "prepare/mutual_information.h"
 
 #include "base/mem.h"
 

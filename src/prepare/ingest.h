@@ -4,8 +4,8 @@
  * order of first sight. Nothing is fitted here: counts, vocabularies and normalisers come from
  * fit.h, after the split has said which rows train.
  */
-#ifndef DIP_DATA_INGEST_H
-#define DIP_DATA_INGEST_H
+#ifndef DIP_PREPARE_INGEST_H
+#define DIP_PREPARE_INGEST_H
 
 #include "base/progress.h"
 #include "data/project.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "data/prepare.h"
+#include "prepare/prepare.h"
 
 #include "base/mem.h"
 #include "base/npy.h"
 #include "data/dataset.h"
-#include "data/fit.h"
-#include "data/ingest.h"
-#include "data/mutual_information.h"
-#include "data/split.h"
+#include "prepare/fit.h"
+#include "prepare/ingest.h"
+#include "prepare/mutual_information.h"
+#include "prepare/split.h"
 
 #include <math.h>
 #include <stdarg.h>

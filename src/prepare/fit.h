@@ -5,10 +5,10 @@
  * the id of an item that was held out is unknown to the model and takes the default embedding,
  * which is what serving meets.
  */
-#ifndef DIP_DATA_FIT_H
-#define DIP_DATA_FIT_H
+#ifndef DIP_PREPARE_FIT_H
+#define DIP_PREPARE_FIT_H
 
-#include "data/ingest.h"
+#include "prepare/ingest.h"
 
 /* Lays out schema->tables: one table a feature, unless features name a common one. */
 dip_status dip_fit_tables(dip_schema *schema, dip_error *err);

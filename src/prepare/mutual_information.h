@@ -8,8 +8,8 @@
  * single values; an item without a value has the one value "missing", which is its default
  * embedding.
  */
-#ifndef DIP_DATA_MUTUAL_INFORMATION_H
-#define DIP_DATA_MUTUAL_INFORMATION_H
+#ifndef DIP_PREPARE_MUTUAL_INFORMATION_H
+#define DIP_PREPARE_MUTUAL_INFORMATION_H
 
 #include "base/progress.h"
 
