@@ -184,7 +184,10 @@ static void check_pairs(void **state, size_t n, uint32_t first, uint32_t second,
     qsort(keys, n, sizeof *keys, by_key);
     check_ok(dip_pairs_sort(pairs, check_error()));
     assert_int_equal(dip_pairs_put_count(pairs), n);
-    assert_int_equal(dip_pairs_file_bytes(pairs) > 0, n > DIP_PAIRS_LEAST / 16);
+    /* Runs of a few distinct pairs are too short for the file. */
+    const bool spills = n > DIP_PAIRS_LEAST / 16;
+    assert_true(spills || dip_pairs_file_bytes(pairs) == 0);
+    assert_true(!spills || second < 1000 || dip_pairs_file_bytes(pairs) > 0);
     uint64_t distinct = 0;
     for (size_t i = 0; i < n; i++) {
         uint32_t a = 0;
