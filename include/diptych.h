@@ -208,6 +208,21 @@ DIP_API DIP_NODISCARD dip_status dip_import_wikipedia(const char *const *names,
                                                       const dip_watch *watch, dip_report **report,
                                                       dip_error *err);
 
+/* Writes a project file for RecBole's atomic files (NAME.inter, and NAME.item and NAME.user where
+ * they are), which stay where they are. Without NAME.item, items.tsv is written beside it.
+ *
+ * source   a folder with one NAME.inter, or the files' path without the ending
+ * names    [n] settings: user, item, time (columns of the interactions), text (columns, by commas)
+ * output   the project file
+ * flags    0 or DIP_REPLACE
+ * report   may be NULL; files, columns, warnings. Caller frees.
+ * DIP_ERR_FORMAT   a header whose cells are not NAME:TYPE, with file and column. */
+DIP_API DIP_NODISCARD dip_status dip_import_recbole(const char *source, const char *const *names,
+                                                    const char *const *values, size_t n,
+                                                    const char *output, unsigned flags,
+                                                    const dip_watch *watch, dip_report **report,
+                                                    dip_error *err);
+
 /* ---- datasets -------------------------------------------------------------------------------- */
 
 /* Opens a dataset folder by memory map and verifies every checksum and index range.

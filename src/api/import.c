@@ -3,6 +3,7 @@
  * Imports: they check arguments and delegate.
  */
 #include "api/report.h"
+#include "import/recbole.h"
 #include "import/wikipedia.h"
 
 static dip_status check_settings(const char *const *names, const char *const *values, size_t n,
@@ -37,5 +38,22 @@ dip_status dip_import_wikipedia(const char *const *names, const char *const *val
     DIP_TRY(dip_wiki_options_read(&options, names, values, n, err));
     DIP_TRY(dip_wikipedia_import(&options, output, (flags & DIP_REPLACE) != 0, watch,
                                  report != NULL ? &summary : NULL, err));
+    return report != NULL ? dip_report_wrap(report, summary, err) : DIP_OK;
+}
+
+dip_status dip_import_recbole(const char *source, const char *const *names,
+                              const char *const *values, size_t n, const char *output,
+                              unsigned flags, const dip_watch *watch, dip_report **report,
+                              dip_error *err) {
+    dip_recbole_options options;
+    json_t *summary = NULL;
+    if (source == NULL) {
+        return dip_fail(err, DIP_ERR_USAGE, "argument source is NULL");
+    }
+    DIP_TRY(check_settings(names, values, n, err));
+    DIP_TRY(check_output(output, flags, err));
+    DIP_TRY(dip_recbole_options_read(&options, names, values, n, err));
+    DIP_TRY(dip_recbole_import(source, &options, output, (flags & DIP_REPLACE) != 0, watch,
+                               report != NULL ? &summary : NULL, err));
     return report != NULL ? dip_report_wrap(report, summary, err) : DIP_OK;
 }

@@ -155,9 +155,80 @@ static const cli_command WIKIPEDIA = {
     .run = run_wikipedia,
 };
 
+/* ---- recbole --------------------------------------------------------------------------------- */
+
+static const cli_flag RECBOLE_FLAGS[] = {
+    {"output", 'o', "FILE", "the project file to write (needed)"},
+    {"user", 0, "NAME",
+     "the user's column of NAME.inter, without its type; default: user_id, else "
+     "the first token"},
+    {"item", 0, "NAME", "the item's column; default: item_id, else the second token"},
+    {"time", 0, "NAME", "the time's column; default: timestamp, if there is one"},
+    {"text", 0, "NAMES",
+     "columns that are text, by commas; default: what is called or ends in title, name or "
+     "description"},
+    {"force", 'f', NULL, "replace an existing project file, and items.tsv"},
+    {NULL, 0, NULL, NULL},
+};
+
+static void print_recbole(const dip_report *report, const char *output) {
+    const char *items = dip_report_text(report, "items");
+    const char *users = dip_report_text(report, "users");
+    const char *time = dip_report_text(report, "time");
+    char count[32];
+    printf("%s: interactions of %s, query %s, item %s%s%s\n", output,
+           dip_report_text(report, "interactions"), dip_report_text(report, "user"),
+           dip_report_text(report, "item"), time != NULL ? ", time " : "",
+           time != NULL ? time : "");
+    if (items != NULL) {
+        printf("items of %s\n", items);
+    } else {
+        printf("%s items of the interactions in items.tsv\n",
+               cli_thousands(number(report, "items_found"), count));
+    }
+    printf("users of %s\n", users != NULL ? users : "the interactions");
+    printf("next: diptych prepare %s -o DATASET\n", output);
+}
+
+static int run_recbole(const cli_args *args) {
+    dip_error err;
+    dip_report *report = NULL;
+    cli_bar bar;
+    char spelled[SETTINGS_MAX][64];
+    const char *output = cli_value(args, "output");
+    if (output == NULL) {
+        fprintf(stderr, "diptych import recbole: -o FILE is missing: the project file to write\n");
+        return DIP_ERR_USAGE;
+    }
+    const settings given = gather(args, spelled);
+    const dip_watch watch = cli_bar_start(&bar, cli_has(args, "quiet"));
+    const dip_status status =
+        dip_import_recbole(args->positional[0], given.names, given.values, given.n, output,
+                           cli_has(args, "force") ? DIP_REPLACE : 0, &watch, &report, &err);
+    cli_bar_stop(&bar);
+    return status != DIP_OK ? cli_fail(&err) : finish_import(args, report, output, print_recbole);
+}
+
+static const cli_command RECBOLE = {
+    .name = "import recbole",
+    .summary = "RecBole's atomic files -> a project file that reads them where they are",
+    .usage = "DIR|PREFIX -o project.yaml [flags]",
+    .description =
+        "Looks at the headers of NAME.inter, NAME.item and NAME.user, whose cells are NAME:TYPE, "
+        "and writes a project file: token becomes the id or a category, token_seq a bag of tokens "
+        "or text, float a number; float_seq is left out. With timestamp:float the split is by "
+        "time. Without NAME.item the items are gathered from the interactions into items.tsv "
+        "beside the project file.",
+    .example = "diptych import recbole ml-100k -o ml-100k/project.yaml --text movie_title",
+    .flags = RECBOLE_FLAGS,
+    .positional_min = 1,
+    .positional_max = 1,
+    .run = run_recbole,
+};
+
 /* ---- the family ------------------------------------------------------------------------------ */
 
-static const cli_command *const KINDS[] = {&WIKIPEDIA, NULL};
+static const cli_command *const KINDS[] = {&WIKIPEDIA, &RECBOLE, NULL};
 
 const cli_command cli_import = {
     .name = "import",
