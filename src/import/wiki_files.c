@@ -35,7 +35,7 @@ static const dip_option ROWS[] = {
     TEXT("pagelinks", file[DIP_WIKI_PAGELINKS], "a file of the table pagelinks"),
     TEXT("page_props", file[DIP_WIKI_PAGE_PROPS], "a file of the table page_props"),
     TEXT("hidden_category", hidden_category, "the category whose members are hidden categories"),
-    {"memory", DIP_OPTION_SIZE, AT(memory), "4G", 1 << 26, 1e15, NULL,
+    {"memory", DIP_OPTION_SIZE, AT(memory), "4G", 1 << 27, 1e15, NULL,
      "memory to take; more goes to temporary files beside the output"},
 };
 

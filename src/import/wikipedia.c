@@ -9,9 +9,10 @@
 
 #define FORMAT "diptych-import"
 
-/* What sorting must be left with; buffers and the like are not counted one by one. */
+/* What sorting must be left with; the program itself, buffers and the like are not counted one by
+ * one. */
 #define SORT_LEAST ((uint64_t)32 << 20)
-#define OTHER_MEMORY ((uint64_t)16 << 20)
+#define OTHER_MEMORY ((uint64_t)48 << 20)
 
 enum { TELL_EVERY = 4096, FORMAT_VERSION = 1 };
 
@@ -88,6 +89,7 @@ static uint64_t tables_bytes(const dip_wiki *wiki) {
 }
 
 dip_status dip_wiki_begin_pairs(dip_wiki *wiki, dip_error *err) {
+    dip_mem_trim();
     const uint64_t tables = tables_bytes(wiki);
     const uint64_t memory = (uint64_t)wiki->options.memory;
     const uint64_t needed = tables + OTHER_MEMORY + SORT_LEAST;

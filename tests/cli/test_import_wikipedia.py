@@ -301,7 +301,7 @@ class Damage(Dumps):
         """The titles must fit; the error says how much they take."""
         folder = self.write_dumps()
         self.refused(FAILED, ["import", "wikipedia", "--dumps", folder, "-o", self.path("out"),
-                              "--memory", "64M", "-q"], "allow at least")
+                              "--memory", "128M", "-q"], "allow at least")
 
     def test_a_full_disk(self):
         """A limit on the size of files stands for it."""
