@@ -178,14 +178,9 @@ static dip_status open_dump(dip_sql_dump **out, dip_sql_lexer memory, const char
     if (dump == NULL) {
         return DIP_ERR_MEMORY;
     }
-    dip_status status = dip_sql_lexer_init(&dump->lexer, path, table, err);
+    dump->lexer = memory;
     dump->table.lexer = &dump->lexer;
-    dump->lexer.memory = memory.memory;
-    dump->lexer.memory_bytes = memory.memory_bytes;
-    dump->lexer.step = memory.step;
-    if (status == DIP_OK && memory.memory == NULL) {
-        status = dip_stream_open(&dump->lexer.stream, path, err);
-    }
+    dip_status status = dip_sql_lexer_init(&dump->lexer, path, table, err);
     if (status == DIP_OK) {
         status = find_table(dump, err);
     }

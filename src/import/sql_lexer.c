@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BUFFER_BYTES = 1 << 18 };
+enum { FILE_BUFFER = 1 << 18, MEMORY_BUFFER = 1 << 12 };
 
 dip_status dip_sql_lexer_fail(const dip_sql_lexer *lexer, uint64_t byte, const char *column,
                               dip_error *err, const char *format, ...) {
@@ -51,13 +51,14 @@ dip_status dip_sql_lexer_expected(const dip_sql_lexer *lexer, const char *what, 
 
 dip_status dip_sql_lexer_init(dip_sql_lexer *lexer, const char *path, const char *table,
                               dip_error *err) {
-    memset(lexer, 0, sizeof *lexer);
+    lexer->capacity = lexer->memory != NULL ? MEMORY_BUFFER : FILE_BUFFER;
     lexer->path = dip_copy_text(path, strlen(path), "a path", err);
     lexer->table = dip_copy_text(table, strlen(table), "a table's name", err);
-    lexer->buffer = dip_alloc(BUFFER_BYTES, 1, "an SQL statement", err);
-    lexer->capacity = BUFFER_BYTES;
-    return lexer->path != NULL && lexer->table != NULL && lexer->buffer != NULL ? DIP_OK
-                                                                                : DIP_ERR_MEMORY;
+    lexer->buffer = dip_alloc(lexer->capacity, 1, "an SQL statement", err);
+    if (lexer->path == NULL || lexer->table == NULL || lexer->buffer == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    return lexer->memory == NULL ? dip_stream_open(&lexer->stream, path, err) : DIP_OK;
 }
 
 void dip_sql_lexer_free(dip_sql_lexer *lexer) {

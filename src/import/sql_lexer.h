@@ -32,6 +32,8 @@ typedef struct dip_sql_lexer {
     bool has_tail; /* and the one that it ends with */
 } dip_sql_lexer;
 
+/* The lexer is zeroed, but for the memory to read from; without it the file is opened. Free it
+ * whatever the outcome. */
 dip_status dip_sql_lexer_init(dip_sql_lexer *lexer, const char *path, const char *table,
                               dip_error *err);
 void dip_sql_lexer_free(dip_sql_lexer *lexer);
