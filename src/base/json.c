@@ -54,8 +54,8 @@ static json_t *load(const char *text, size_t bytes, json_error_t *problem) {
 
 /* A text that does not load is read once more as it is, for the place of the mistake; when there
  * is none, it was memory that was short. */
-dip_status dip_json_parse_line(json_t **json, const char *text, size_t bytes, const char *name,
-                               uint64_t line, dip_error *err) {
+dip_status dip_json_parse(json_t **json, const char *text, size_t bytes, const char *name,
+                          dip_error *err) {
     json_error_t problem = {0};
     json_t *parsed = load(text, bytes, &problem);
     if (parsed != NULL) {
@@ -70,15 +70,8 @@ dip_status dip_json_parse_line(json_t **json, const char *text, size_t bytes, co
     }
     return is_out ? dip_fail(err, DIP_ERR_MEMORY, "out of memory for the JSON of %s (%zu bytes)",
                              name, bytes)
-                  : dip_fail(err, DIP_ERR_FORMAT, "%s:%llu:%d: not valid JSON: %s", name,
-                             (unsigned long long)line +
-                                 (problem.line > 1 ? (unsigned)problem.line - 1 : 0),
-                             problem.column, problem.text);
-}
-
-dip_status dip_json_parse(json_t **json, const char *text, size_t bytes, const char *name,
-                          dip_error *err) {
-    return dip_json_parse_line(json, text, bytes, name, 1, err);
+                  : dip_fail(err, DIP_ERR_FORMAT, "%s:%d:%d: not valid JSON: %s", name,
+                             problem.line, problem.column, problem.text);
 }
 
 static dip_status find(const json_t *object, const char *key, const char *wanted, json_t **value,

@@ -25,10 +25,6 @@ static inline json_t *dip_json_readable(const json_t *json) {
 dip_status dip_json_parse(json_t **json, const char *text, size_t bytes, const char *name,
                           dip_error *err);
 
-/* The same for the text of one line of a file. */
-dip_status dip_json_parse_line(json_t **json, const char *text, size_t bytes, const char *name,
-                               uint64_t line, dip_error *err);
-
 /* Typed look-ups in an object: DIP_ERR_FORMAT names the missing or mistyped key. */
 dip_status dip_json_text(const json_t *object, const char *key, const char **text, dip_error *err);
 dip_status dip_json_integer(const json_t *object, const char *key, int64_t low, int64_t high,

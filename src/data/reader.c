@@ -10,8 +10,6 @@
 #include "data/feed.h"
 #include "data/sheet.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,14 +17,12 @@
 enum { JSON_RECORDS = 1000 };
 
 struct dip_reader {
-    dip_names paths;
-    size_t next_path;
     dip_names columns; /* of the dialect */
     char *delimiter;
     dip_dialect dialect;
-    dip_sheet **sheets; /* of the files opened so far */
+    dip_sheet **sheets; /* [n_sheets], of which [0, n_opened) have been opened */
     size_t n_sheets;
-    size_t sheet_capacity;
+    size_t n_opened;
     dip_wanted *wanted;
     size_t n_wanted;
     bool is_selected;
@@ -37,8 +33,8 @@ struct dip_reader {
     uint64_t size;
 };
 
-static dip_sheet *last_sheet(const dip_reader *reader) {
-    return reader->sheets[reader->n_sheets - 1];
+static dip_sheet *open_sheet(const dip_reader *reader) {
+    return reader->sheets[reader->n_opened - 1];
 }
 
 /* ---- records without an end ------------------------------------------------------------------ */
@@ -51,7 +47,7 @@ static dip_status unclosed(const dip_reader *reader, const char *data, size_t be
         quote_line = data[i] == '"' ? line : quote_line;
         line += data[i] == '\n';
     }
-    const char *path = last_sheet(reader)->path;
+    const char *path = open_sheet(reader)->path;
     if (reader->feed.has_ended) {
         return dip_fail(err, DIP_ERR_FORMAT,
                         "%s:%llu: a quote opened here is never closed (inside a quoted field, a "
@@ -66,7 +62,7 @@ static dip_status too_long(const dip_reader *reader, dip_error *err) {
     return dip_fail(err, DIP_ERR_FORMAT,
                     "%s:%llu: the line is longer than %d MiB; is this the right file, and are its "
                     "line ends \\n?",
-                    last_sheet(reader)->path, (unsigned long long)reader->line,
+                    open_sheet(reader)->path, (unsigned long long)reader->line,
                     DIP_RECORD_LIMIT >> 20);
 }
 
@@ -75,7 +71,7 @@ static dip_status too_long(const dip_reader *reader, dip_error *err) {
 /* The line feed that ends the record at carry[begin], or `filled`. *breaks counts the line feeds
  * before it, *in_quotes says where the search ended. */
 static size_t find_end(const dip_reader *reader, size_t begin, uint64_t *breaks, bool *in_quotes) {
-    const bool has_quotes = dip_sheet_has_quotes(last_sheet(reader));
+    const bool has_quotes = dip_sheet_has_quotes(open_sheet(reader));
     *breaks = 0;
     *in_quotes = false;
     for (size_t at = begin; at < reader->feed.filled; at++) {
@@ -134,7 +130,7 @@ static dip_status set_names(dip_sheet *sheet, const dip_block *block, dip_error 
 }
 
 static dip_status read_header(dip_reader *reader, dip_error *err) {
-    dip_sheet *sheet = last_sheet(reader);
+    dip_sheet *sheet = open_sheet(reader);
     size_t end = 0;
     size_t next = 0;
     uint64_t breaks = 0;
@@ -188,7 +184,7 @@ static dip_status add_keys(dip_reader *reader, size_t *n, dip_error *err) {
             continue;
         }
         dip_error problem = {0};
-        const dip_status status = dip_json_keys(last_sheet(reader), line, text, kept, &problem);
+        const dip_status status = dip_json_keys(open_sheet(reader), line, text, kept, &problem);
         if (status != DIP_OK && (*n == 0 || status != DIP_ERR_FORMAT)) {
             return dip_fail(err, status, "%s", problem.message);
         }
@@ -213,7 +209,7 @@ static dip_status read_keys(dip_reader *reader, dip_error *err) {
     }
     if (n == 0) {
         return dip_fail(err, DIP_ERR_FORMAT, "%s is empty; each of its lines must be an object",
-                        last_sheet(reader)->path);
+                        open_sheet(reader)->path);
     }
     return DIP_OK;
 }
@@ -231,39 +227,36 @@ static dip_status skip_byte_order_mark(dip_reader *reader, dip_error *err) {
 }
 
 static dip_status open_file(dip_reader *reader, dip_error *err) {
-    dip_sheet *sheet = NULL;
-    const char *path = reader->paths.name[reader->next_path];
-    DIP_TRY(dip_grow((void **)&reader->sheets, &reader->sheet_capacity, reader->n_sheets + 1,
-                     sizeof *reader->sheets, "input files", err));
-    DIP_TRY(dip_sheet_create(&sheet, path, &reader->dialect, err));
-    reader->sheets[reader->n_sheets++] = sheet;
-    reader->next_path++;
+    dip_sheet *sheet = reader->sheets[reader->n_opened++];
     reader->line = 1;
-    DIP_TRY(dip_feed_open(&reader->feed, path, err));
+    DIP_TRY(dip_feed_open(&reader->feed, sheet->path, err));
     DIP_TRY(skip_byte_order_mark(reader, err));
     if (sheet->has_header) {
         DIP_TRY(read_header(reader, err));
-    } else if (dip_sheet_is_json(sheet) && reader->n_sheets == 1) {
+    } else if (dip_sheet_is_json(sheet) && reader->n_opened == 1) {
         DIP_TRY(read_keys(reader, err));
     }
     return reader->is_selected ? dip_sheet_select(sheet, reader->wanted, reader->n_wanted, err)
                                : DIP_OK;
 }
 
-/* Every file is looked at before the first is read, so that a missing one is known early. */
-static dip_status add_size(dip_reader *reader, const char *path, dip_error *err) {
-    struct stat status;
-    const int fd = dip_vfs_get()->open(path, O_RDONLY | O_CLOEXEC, 0);
-    if (fd < 0) {
-        return dip_fail_errno(err, errno, "open", path);
+/* Every file is looked at before the first is read, so that a missing one, or one of an unknown
+ * format, is known early. */
+static dip_status add_files(dip_reader *reader, const char *const *paths, size_t n,
+                            dip_error *err) {
+    reader->sheets = dip_alloc(n, sizeof *reader->sheets, "input files", err);
+    if (reader->sheets == NULL) {
+        return DIP_ERR_MEMORY;
     }
-    const int outcome = dip_vfs_get()->fstat(fd, &status);
-    const int reason = errno;
-    dip_vfs_get()->close(fd);
-    if (outcome != 0) {
-        return dip_fail_errno(err, reason, "stat", path);
+    for (size_t i = 0; i < n; i++) {
+        DIP_TRY(dip_sheet_create(&reader->sheets[i], paths[i], &reader->dialect, err));
+        reader->n_sheets = i + 1;
     }
-    reader->size += S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bytes = 0;
+        DIP_TRY(dip_path_size(paths[i], &bytes, err));
+        reader->size += bytes;
+    }
     return DIP_OK;
 }
 
@@ -284,10 +277,10 @@ static dip_status copy_dialect(dip_reader *reader, const dip_dialect *dialect, d
 
 static dip_status set_name(dip_reader *reader, dip_error *err) {
     dip_text text = {0};
-    const char *first = reader->paths.name[0];
+    const char *first = reader->sheets[0]->path;
     dip_status status = dip_text_put(&text, first, strlen(first), err);
-    if (status == DIP_OK && reader->paths.n > 1) {
-        status = dip_text_printf(&text, err, " and %zu more", reader->paths.n - 1);
+    if (status == DIP_OK && reader->n_sheets > 1) {
+        status = dip_text_printf(&text, err, " and %zu more", reader->n_sheets - 1);
     }
     reader->name = text.data;
     return status;
@@ -301,11 +294,8 @@ static dip_status open_reader(dip_reader *reader, const char *const *paths, size
     DIP_TRY(copy_dialect(reader, dialect, err));
     reader->feed.is_latin1 = dialect->encoding == DIP_ENCODING_LATIN1;
     reader->feed.step = reader->dialect.block_bytes;
-    DIP_TRY(dip_names_add_all(&reader->paths, paths, n_paths, err));
+    DIP_TRY(add_files(reader, paths, n_paths, err));
     DIP_TRY(set_name(reader, err));
-    for (size_t i = 0; i < n_paths; i++) {
-        DIP_TRY(add_size(reader, paths[i], err));
-    }
     return open_file(reader, err);
 }
 
@@ -340,6 +330,7 @@ static dip_status want(dip_reader *reader, size_t column, const char *separator,
     if (wanted->name == NULL) {
         return DIP_ERR_MEMORY;
     }
+    wanted->length = strlen(name);
     if (separator != NULL) {
         wanted->separator = dip_copy_text(separator, strlen(separator), "a separator", err);
         return wanted->separator != NULL ? DIP_OK : DIP_ERR_MEMORY;
@@ -380,7 +371,7 @@ static dip_status fill_block(dip_reader *reader, dip_block *block, size_t *fille
                              dip_error *err) {
     const size_t full = reader->dialect.block_bytes;
     const dip_scanner *scanner = dip_scanner_get();
-    const bool has_quotes = dip_sheet_has_quotes(last_sheet(reader));
+    const bool has_quotes = dip_sheet_has_quotes(open_sheet(reader));
     *filled = 0;
     while (*filled < full || tally->end == 0) {
         size_t got = 0;
@@ -420,7 +411,7 @@ static dip_status take_block(dip_reader *reader, dip_block *block, dip_error *er
             dip_feed_push_back(&reader->feed, block->bytes + tally.end, filled - tally.end, err));
         filled = tally.end;
     }
-    dip_block_reset(block, last_sheet(reader), filled, reader->line);
+    dip_block_reset(block, open_sheet(reader), filled, reader->line);
     reader->line += tally.lines;
     return DIP_OK;
 }
@@ -437,7 +428,7 @@ dip_status dip_reader_take(dip_reader *reader, dip_block *block, dip_error *err)
             }
             dip_feed_close(&reader->feed);
         }
-        if (reader->next_path == reader->paths.n) {
+        if (reader->n_opened == reader->n_sheets) {
             return DIP_END;
         }
         DIP_TRY(open_file(reader, err));
@@ -469,7 +460,6 @@ void dip_reader_close(dip_reader *reader) {
     }
     dip_free(reader->wanted);
     dip_free(reader->sheets);
-    dip_names_free(&reader->paths);
     dip_names_free(&reader->columns);
     dip_free(reader->delimiter);
     dip_free(reader->name);

@@ -13,7 +13,8 @@
 /* One column that is wanted. */
 typedef struct dip_wanted {
     char *name;
-    char *separator; /* NULL: arrays are refused */
+    size_t length;   /* of the name */
+    char *separator; /* NULL: lists are refused */
 } dip_wanted;
 
 struct dip_sheet {

@@ -51,6 +51,11 @@ static void values_become_text(void **state) {
         {"0", "0"},
         {"-17", "-17"},
         {"9223372036854775807", "9223372036854775807"},
+        {"123456789012345678901234567890", "123456789012345678901234567890"},
+        {"0.00001", "1e-05"},
+        {"100000.0", "100000"},
+        {"-0.0", "-0"},
+        {"1234567890.12345678", "1234567890.1234567"},
         {"0.5", "0.5"},
         {"4.50", "4.5"},
         {"5.0", "5"},
@@ -144,15 +149,21 @@ static void mistakes_are_named_at_their_line(void **state) {
     static const char *const CASES[][2] = {
         {"{\"a\": 1,}", "x.jsonl:2:9: not valid JSON"},
         {"{\"a\": 1} x", "x.jsonl:2:10: not valid JSON"},
-        {"{\"a\": 1", "x.jsonl:2:"},
-        {"{\"a\": 01}", "x.jsonl:2:"},
-        {"{\"a\": \"x\x01y\"}", "x.jsonl:2:"},
-        {"{\"a\": \"\\u0000\"}", "x.jsonl:2:"},
-        {"{\"a\": \"\\ud800\"}", "x.jsonl:2:"},
-        {"{\"a\": nul}", "x.jsonl:2:"},
+        {"{\"a\": 1", "x.jsonl:2:8: not valid JSON: ',' or '}' is missing"},
+        {"{\"a\": 01}", "x.jsonl:2:7: not valid JSON: a number begins with 0"},
+        {"{\"a\": 1.}", "x.jsonl:2:9: not valid JSON: a digit is missing"},
+        {"{\"a\": \"x\x01y\"}", "x.jsonl:2:9: not valid JSON: a control character"},
+        {"{\"a\": \"\\u0000\"}", "x.jsonl:2:14: not valid JSON: the character \\u0000"},
+        {"{\"a\": \"\\ud800\"}", "x.jsonl:2:14: not valid JSON: half of a surrogate pair"},
+        {"{\"a\": \"\\ud800\\u0041\"}", "x.jsonl:2:20: not valid JSON: half of a surrogate"},
+        {"{\"a\": \"\\x\"}", "x.jsonl:2:9: not valid JSON: an unknown escape"},
+        {"{\"a\": \"x", "x.jsonl:2:9: not valid JSON: the text ends inside a string"},
+        {"{\"a\": nul}", "x.jsonl:2:7: not valid JSON: a value is missing"},
+        {"{\"z\": [1, {\"y\": 2], 3}}", "x.jsonl:2:18: not valid JSON: ',' or '}' is missing"},
+        {"{\"z\": [1 2]}", "x.jsonl:2:10: not valid JSON: ',' or ']' is missing"},
         {"{a: 1}", "x.jsonl:2:2: not valid JSON"},
-        {"{\"a\": 1, \"a\": 2}", "x.jsonl:2:"},
-        {"{\"a\": 1e999}", "x.jsonl:2:"},
+        {"{\"a\": 1, \"a\": 2}", "x.jsonl:2: key \"a\" is given twice"},
+        {"{\"a\": 1e999}", "x.jsonl:2:7: not valid JSON: the number is too large"},
         {"[1, 2]", "x.jsonl:2: a record is an object"},
         {"17", "x.jsonl:2:"},
         {"{\"a\": {\"b\": 1}}", "x.jsonl:2: key \"a\": an object inside the record"},
@@ -182,7 +193,7 @@ static void a_bad_first_record_is_known_at_the_start(void **state) {
     static const char *const CASES[][2] = {
         {"", "x.jsonl is empty"},
         {"\n\r\n\n", "x.jsonl is empty"},
-        {"a\tb\n1\t2\n", "x.jsonl:1:1: not valid JSON"},
+        {"a\tb\n1\t2\n", "x.jsonl:1: a record is an object"},
         {"\n[1]\n", "x.jsonl:2: a record is an object"},
         {"\"a\"\n", "x.jsonl:1:"},
         {"{\"\xFF\": 1}\n", "x.jsonl:1: byte 3 of the line"},
@@ -201,6 +212,32 @@ static void an_error_of_the_caller_names_the_key(void **state) {
     check_fails(dip_block_fail(&r.block, 1, check_error(), "\"%s\" is bad", "dear"), DIP_ERR_FORMAT,
                 "x.jsonl:1: key \"price\": \"dear\" is bad");
     check_end(&r);
+}
+
+/* Brackets in a value that is not wanted: no recursion, and a limit. */
+static void depth_is_limited(void **state) {
+    for (int depth = 500; depth < 530; depth++) {
+        char text[1200] = "{\"a\": 1}\n{\"z\": ";
+        records r;
+        for (int i = 0; i < depth; i++) {
+            strcat(text, "[");
+        }
+        for (int i = 0; i < depth; i++) {
+            strcat(text, "]");
+        }
+        strcat(text, "}\n");
+        check_ok(open_lines(&r, *state, "x.jsonl", text, NULL));
+        static const char *const NAMES[] = {"a"};
+        choose(&r, NAMES, NULL, 1);
+        check_record(&r, "1");
+        if (depth <= 512) {
+            check_record(&r, "");
+            check_end(&r);
+        } else {
+            check_fails(read_on(&r), DIP_ERR_FORMAT, "too many brackets are open");
+            records_close(&r);
+        }
+    }
 }
 
 /* Values longer than a page, and many records in one block. */
@@ -245,6 +282,7 @@ int main(void) {
         check_test_in_folder(mistakes_are_named_at_their_line),
         check_test_in_folder(a_bad_first_record_is_known_at_the_start),
         check_test_in_folder(an_error_of_the_caller_names_the_key),
+        check_test_in_folder(depth_is_limited),
         check_test_in_folder(long_and_many_values_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
