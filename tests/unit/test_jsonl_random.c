@@ -209,6 +209,8 @@ static void both_read_the_same(void **state) {
             check_against(&r, object, &problem, line);
         }
         records_close(&r);
+        /* A file that is written anew in place is flushed by some file systems. */
+        assert_int_equal(unlink(path), 0);
         json_decref(object);
     }
     assert_in_range(read, ROUNDS / 2, ROUNDS - 1000);
