@@ -76,7 +76,8 @@ class Projects(harness.Case):
                  "average_rating": 4.5, "rating_number": 12, "features": ["Steel", "Six strings"],
                  "description": [], "price": None if i else "from 14.99",
                  "images": [{"thumb": "https://x/y.jpg", "hi_res": None}],
-                 "videos": [], "store": "Ernie Ball", "categories": ["Musical Instruments", "Guitar"],
+                 "videos": [], "store": "Ernie Ball",
+                 "categories": ["Musical Instruments", "Guitar"],
                  "details": {"Item Weight": "3 oz"}, "parent_asin": "B00000%d" % i,
                  "bought_together": None} for i in range(4)]
         self.write("meta_Musical_Instruments.jsonl.gz", gzip.compress(lines(meta).encode()))
