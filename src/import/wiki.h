@@ -95,7 +95,7 @@ dip_status dip_wiki_open(const dip_wiki *wiki, dip_wiki_table table, dip_sql_dum
 dip_status dip_wiki_read(dip_wiki *wiki, dip_wiki_table table, dip_sql_dump *dump,
                          const char *const *columns, size_t n, dip_wiki_row_fn row, dip_error *err);
 
-/* A value that is an id: 1 to DIP_WIKI_CATEGORY - 1 for pages, any 32 bits for link targets. */
+/* A value that is an id, from 0 (which is none) to a limit. */
 dip_status dip_wiki_id(const dip_sql_dump *dump, const dip_sql_value *values, size_t wanted,
                        uint32_t limit, uint32_t *id, dip_error *err);
 

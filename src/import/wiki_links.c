@@ -127,6 +127,8 @@ dip_status dip_wiki_read_links(dip_wiki *wiki, dip_error *err) {
     static const char *const MIXED[] = {"pl_from", "pl_from_namespace", "pl_target_id",
                                         "pl_namespace", "pl_title"};
     dip_sql_dump *dump = NULL;
+    wiki->last_from = 0;
+    wiki->last_source = SOURCE_MISSING;
     DIP_TRY(dip_wiki_begin_pairs(wiki, err));
     DIP_TRY(dip_wiki_open(wiki, DIP_WIKI_PAGELINKS, &dump, err));
     if (wiki->links_have_targets && wiki->links_have_titles) {

@@ -42,10 +42,12 @@ static dip_status add_category(dip_wiki *wiki, const dip_sql_dump *dump, uint32_
 
 static dip_status page_row(dip_wiki *wiki, const dip_sql_dump *dump, const dip_sql_value *values,
                            dip_error *err) {
-    uint32_t id = 0;
+    int64_t number = 0;
     int64_t space = 0;
     int64_t is_redirect = 0;
-    DIP_TRY(dip_wiki_id(dump, values, 0, DIP_WIKI_CATEGORY - 1, &id, err));
+    (void)values;
+    DIP_TRY(dip_sql_dump_integer(dump, 0, 1, DIP_WIKI_CATEGORY - 1, &number, err));
+    const uint32_t id = (uint32_t)number;
     DIP_TRY(dip_sql_dump_integer(dump, 1, INT32_MIN, INT32_MAX, &space, err));
     if (space == DIP_WIKI_NAMESPACE_CATEGORY) {
         return add_category(wiki, dump, id, err);

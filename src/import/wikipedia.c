@@ -69,12 +69,12 @@ dip_status dip_wiki_read(dip_wiki *wiki, dip_wiki_table table, dip_sql_dump *dum
 dip_status dip_wiki_id(const dip_sql_dump *dump, const dip_sql_value *values, size_t wanted,
                        uint32_t limit, uint32_t *id, dip_error *err) {
     const dip_sql_value *value = &values[wanted];
-    if (value->kind == DIP_SQL_INTEGER && value->integer >= 1 && value->integer <= limit) {
+    if (value->kind == DIP_SQL_INTEGER && value->integer >= 0 && value->integer <= limit) {
         *id = (uint32_t)value->integer;
         return DIP_OK;
     }
     int64_t number = 0;
-    return dip_sql_dump_integer(dump, wanted, 1, limit, &number, err);
+    return dip_sql_dump_integer(dump, wanted, 0, limit, &number, err);
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */

@@ -177,6 +177,7 @@ class Wiki:
         for name, page in with_page.items():
             self.members.append((page, self.draw.choice(names), b"subcat"))
         self.members.append((987654321, names[0], b"page"))
+        self.members.append((0, names[0], b"page"))
         self.members = sorted(set(self.members))
 
     def make_links(self):
@@ -189,6 +190,7 @@ class Wiki:
             if self.draw.random() < 0.1:
                 self.links.append((page, space, 0, title))
         self.links.append((987654321, 0, 0, b"Page_1"))
+        self.links.append((0, 0, 0, b"Page_1"))
         for target in (b"Page_7", b"Chain_1", b"Chain_8"):
             self.links.append((self.find(0, b"Page_5"), 0, 0, target))
         for target in (b"Self", b"Circle_1", b"Into", b"Nothing", b"Talk", b"Other_wiki",
