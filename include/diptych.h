@@ -65,6 +65,7 @@ typedef struct dip_error {
 
 typedef struct dip_project dip_project; /* a parsed project file */
 typedef struct dip_config dip_config;   /* every option, typed and range-checked */
+typedef struct dip_recipe dip_recipe;   /* what a generated catalogue is to be like */
 typedef struct dip_dataset dip_dataset; /* a prepared dataset, memory-mapped */
 typedef struct dip_trainer dip_trainer; /* parameters, optimizer state and batches */
 typedef struct dip_model dip_model;     /* trained towers and their vocabularies */
@@ -185,6 +186,34 @@ DIP_API DIP_NODISCARD dip_status dip_project_set(dip_project *project, const cha
 DIP_API DIP_NODISCARD dip_status dip_prepare(const dip_project *project, const char *output,
                                              unsigned flags, const dip_watch *watch,
                                              dip_report **report, dip_error *err);
+
+/* A generated catalogue: how many items and pairs, how popularity and features are spread. The
+ * settings are described as options are; docs/generate.md says what each does. */
+DIP_API size_t dip_recipe_setting_count(void);
+DIP_API DIP_NODISCARD dip_status dip_recipe_setting_get(size_t index, dip_option_info *info,
+                                                        dip_error *err);
+
+/* A recipe with every setting at its default. */
+DIP_API DIP_NODISCARD dip_status dip_recipe_create(dip_recipe **recipe, dip_error *err);
+DIP_API void dip_recipe_free(dip_recipe *recipe);
+
+/* Sets one setting from text.
+ *
+ * DIP_ERR_USAGE   an unknown key (the nearest one is named) or a value out of its range. */
+DIP_API DIP_NODISCARD dip_status dip_recipe_set(dip_recipe *recipe, const char *key,
+                                                const char *value, dip_error *err);
+
+/* Writes a synthetic catalogue with pairs of a query and an item drawn from a known law: a folder
+ * of tables with a project file for dip_prepare, or a dataset. The same recipe gives the same
+ * bytes for any number of threads. truth.json in the folder says what a model can reach at best.
+ *
+ * flags    0 or DIP_REPLACE
+ * report   may be NULL; what truth.json says. Caller frees.
+ * DIP_ERR_USAGE    settings that do not go together, or the output exists and DIP_REPLACE is not
+ *                  given */
+DIP_API DIP_NODISCARD dip_status dip_generate(const dip_recipe *recipe, const char *output,
+                                              unsigned flags, const dip_watch *watch,
+                                              dip_report **report, dip_error *err);
 
 /* Opens a dataset folder by memory map and verifies every checksum and index range.
  *

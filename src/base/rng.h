@@ -23,7 +23,13 @@ typedef enum dip_purpose {
     DIP_DRAW_FRACTION = 9, /* train_fraction */
     DIP_DRAW_BOOTSTRAP = 10,
     DIP_DRAW_RANDOM_RANKING = 11,
-    DIP_DRAW_COSINE = 12 /* random item pairs of the collapse check */
+    DIP_DRAW_COSINE = 12,      /* random item pairs of the collapse check */
+    DIP_DRAW_WORLD = 13,       /* generate: clusters of queries, means of clusters, order of rows */
+    DIP_DRAW_ACTIVITY = 14,    /* generate: how many pairs a query has */
+    DIP_DRAW_LINK = 15,        /* generate: the items of a query */
+    DIP_DRAW_ITEM_CELLS = 16,  /* generate: features of items */
+    DIP_DRAW_QUERY_CELLS = 17, /* generate: features of queries */
+    DIP_DRAW_LINK_TIME = 18    /* generate: when a pair happened */
 } dip_purpose;
 
 typedef struct dip_rng {

@@ -85,5 +85,6 @@ extern const cli_command cli_train;
 extern const cli_command cli_evaluate;
 extern const cli_command cli_recommend;
 extern const cli_command cli_inspect;
+extern const cli_command cli_generate;
 
 #endif

@@ -70,11 +70,11 @@ static int by_value(const void *left, const void *right) {
 
 static void seeds_and_purposes_have_keys_of_their_own(void **state) {
     (void)state;
-    enum { SEEDS = 1000, N = SEEDS * DIP_DRAW_COSINE };
+    enum { SEEDS = 1000, N = SEEDS * DIP_DRAW_LINK_TIME };
     static uint64_t keys[N];
     size_t n = 0;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        for (int purpose = DIP_DRAW_INIT; purpose <= DIP_DRAW_COSINE; purpose++) {
+        for (int purpose = DIP_DRAW_INIT; purpose <= DIP_DRAW_LINK_TIME; purpose++) {
             const uint64_t wide = seed < SEEDS / 2 ? seed : seed << 40;
             const dip_rng rng = dip_rng_make(wide, (dip_purpose)purpose);
             keys[n++] = ((uint64_t)rng.key[0] << 32) | rng.key[1];
