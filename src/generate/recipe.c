@@ -6,8 +6,9 @@
 
 #define AT(member) offsetof(dip_recipe, member)
 
-/* Queries ask for at most this share of the catalogue on average, and at most this many items, so
- * that drawing distinct ones stays cheap. */
+/* Queries ask for at most this share of the catalogue on average, and at most this many items, and
+ * now and then for any item, so that drawing distinct ones stays cheap. */
+#define MOST_WITHIN 0.95
 enum { MOST_OF_ITEMS = 16, MOST_PAIRS_A_QUERY = 1000, LEAST_ITEMS_A_CLUSTER = 4 };
 
 /* clang-format off */
@@ -30,9 +31,9 @@ static const dip_option ROWS[] = {
     {"within_group", DIP_OPTION_NUMBER, AT(within_group), "0.2", 0, 1, NULL,
      "share of the links that stay in the query's group of clusters"},
     {"groups", DIP_OPTION_INTEGER, AT(groups), "0", 0, 1e6, NULL,
-     "groups of clusters; 0: about the fourth root of the items"},
+     "groups of clusters; 0: about the square root of the clusters"},
     {"clusters", DIP_OPTION_INTEGER, AT(clusters), "0", 0, 1e7, NULL,
-     "clusters of items, a multiple of groups; 0: about the square root of the items"},
+     "clusters of items, a multiple of groups; 0: about items^(2/3) / 2"},
     {"noise", DIP_OPTION_NUMBER, AT(noise), "0.1", 0, 1, NULL,
      "probability that a feature tells of a cluster drawn at random instead of the item's own"},
     {"test", DIP_OPTION_NUMBER, AT(test), "0.1", 0, 0.45, NULL, "share of the pairs for the test"},
@@ -49,17 +50,16 @@ static const dip_option ROWS[] = {
 const dip_option_table dip_recipe_table = {ROWS, sizeof ROWS / sizeof ROWS[0], "setting"};
 
 static void choose_clusters(dip_recipe *recipe) {
+    const double ideal =
+        recipe->clusters > 0 ? (double)recipe->clusters : pow((double)recipe->items, 2.0 / 3) / 2;
     if (recipe->groups == 0) {
-        const double ideal = recipe->clusters > 0 ? sqrt((double)recipe->clusters)
-                                                  : sqrt(sqrt((double)recipe->items));
-        recipe->groups = (int64_t)fmax(ideal, 2);
+        recipe->groups = (int64_t)fmax(sqrt(ideal), 1);
         while (recipe->clusters > 0 && recipe->clusters % recipe->groups != 0) {
             recipe->groups--;
         }
     }
     if (recipe->clusters == 0) {
-        const double ideal = sqrt((double)recipe->items) / (double)recipe->groups;
-        recipe->clusters = recipe->groups * (int64_t)fmax(ideal, 1);
+        recipe->clusters = recipe->groups * (int64_t)fmax(ideal / (double)recipe->groups, 1);
     }
 }
 
@@ -73,9 +73,12 @@ dip_status dip_recipe_settle(dip_recipe *recipe, dip_error *err) {
                         (long long)recipe->clusters, (long long)recipe->groups,
                         LEAST_ITEMS_A_CLUSTER, (long long)recipe->items);
     }
-    if (recipe->within_cluster + recipe->within_group > 1) {
-        return dip_fail(err, DIP_ERR_USAGE, "within_cluster + within_group is %g, more than 1",
-                        recipe->within_cluster + recipe->within_group);
+    if (recipe->within_cluster + recipe->within_group > MOST_WITHIN) {
+        return dip_fail(
+            err, DIP_ERR_USAGE,
+            "within_cluster + within_group is %g: at most %g, because some queries have "
+            "more links than their group has items",
+            recipe->within_cluster + recipe->within_group, MOST_WITHIN);
     }
     const int64_t queries = recipe->queries > 0 ? recipe->queries : recipe->items;
     const int64_t share = recipe->items / MOST_OF_ITEMS;

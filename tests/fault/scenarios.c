@@ -159,6 +159,31 @@ static dip_status inspect(const world *w, dip_error *err) {
     return status;
 }
 
+static dip_status generate(const world *w, const char *format, const char *output, dip_error *err) {
+    const char *const settings[][2] = {{"items", "64"},  {"pairs", "150"},  {"queries", "70"},
+                                       {"threads", "2"}, {"truth", "true"}, {"format", format}};
+    dip_recipe *recipe = NULL;
+    dip_report *report = NULL;
+    dip_status status = dip_recipe_create(&recipe, err);
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0] && status == DIP_OK; i++) {
+        status = dip_recipe_set(recipe, settings[i][0], settings[i][1], err);
+    }
+    if (status == DIP_OK) {
+        status = dip_generate(recipe, world_path(w, output), 0, NULL, &report, err);
+    }
+    dip_report_free(report);
+    dip_recipe_free(recipe);
+    return status;
+}
+
+static dip_status generate_dataset(const world *w, dip_error *err) {
+    return generate(w, "dataset", "new.dip", err);
+}
+
+static dip_status generate_tables(const world *w, dip_error *err) {
+    return generate(w, "tsv", "new.tables", err);
+}
+
 const scenario SCENARIOS[] = {
     {"prepare", prepare_new, "new.dip", NULL, false},
     {"prepare over an old dataset", prepare_replace, "old.dip", "shop.dip", false},
@@ -168,6 +193,8 @@ const scenario SCENARIOS[] = {
     {"train over an old model", train_replace, "old.model", "model", true},
     {"load, recommend, evaluate", serve, NULL, NULL, true},
     {"inspect", inspect, NULL, NULL, false},
+    {"generate a dataset", generate_dataset, "new.dip", NULL, false},
+    {"generate tables", generate_tables, "new.tables", NULL, false},
 };
 
 const size_t N_SCENARIOS = sizeof SCENARIOS / sizeof SCENARIOS[0];
@@ -188,11 +215,14 @@ void scenario_reset(const scenario *s, const world *w) {
 static bool opens(const scenario *s, const char *path) {
     dip_dataset *dataset = NULL;
     dip_model *model = NULL;
-    const dip_status status = strstr(s->output, ".dip") != NULL
-                                  ? dip_dataset_open(&dataset, path, NULL)
-                                  : dip_model_load(&model, path, NULL);
+    dip_report *report = NULL;
+    const dip_status status =
+        strstr(s->output, ".dip") != NULL      ? dip_dataset_open(&dataset, path, NULL)
+        : strstr(s->output, ".tables") != NULL ? dip_inspect(path, &report, NULL)
+                                               : dip_model_load(&model, path, NULL);
     dip_dataset_close(dataset);
     dip_model_free(model);
+    dip_report_free(report);
     return status == DIP_OK;
 }
 

@@ -28,15 +28,18 @@ static void complain(const scenario *s, const char *what, const char *text) {
     }
 }
 
-/* Whether the descriptor of the failed operation was opened to be written. */
+/* Whether the descriptor of the failed operation was opened to be written: what the last opening of
+ * its path was for, because a file may be read back later. */
 static bool was_created(void) {
     const size_t at = (size_t)plan.fail_at < plan.n_events ? (size_t)plan.fail_at : 0;
+    bool created = false;
     for (size_t i = 0; i < at; i++) {
-        if (plan.events[i].creates && strcmp(plan.events[i].path, plan.events[at].path) == 0) {
-            return true;
+        if (plan.events[i].op == OP_OPEN &&
+            strcmp(plan.events[i].path, plan.events[at].path) == 0) {
+            created = plan.events[i].creates;
         }
     }
-    return false;
+    return created;
 }
 
 /* An interrupted read or write is repeated; files that were only read need not be closed well; a
@@ -193,6 +196,8 @@ SCENARIO_TEST(train, 4)
 SCENARIO_TEST(train_replace, 5)
 SCENARIO_TEST(serve, 6)
 SCENARIO_TEST(inspect, 7)
+SCENARIO_TEST(generate_dataset, 8)
+SCENARIO_TEST(generate_tables, 9)
 
 static void few_bytes_at_a_time_change_nothing(void **state) {
     (void)state;
@@ -359,6 +364,8 @@ int main(void) {
         cmocka_unit_test(train_replace_with_failing_files),
         cmocka_unit_test(serve_with_failing_files),
         cmocka_unit_test(inspect_with_failing_files),
+        cmocka_unit_test(generate_dataset_with_failing_files),
+        cmocka_unit_test(generate_tables_with_failing_files),
     };
     return cmocka_run_group_tests(tests, make, unmake);
 }
