@@ -3,7 +3,7 @@
  * A world as a dataset, part by part what prepare makes of its tables.
  *
  * The size of a part stands in its header, and how many pairs are for training is known only when
- * all have been made; so pairs go to a file for each part of the split first.
+ * all have been made; so pairs go to scratch space first, one sequence for each part of the split.
  */
 #include "data/dataset.h"
 #include "base/mem.h"
@@ -12,8 +12,6 @@
 #include "generate/columns.h"
 #include "prepare/mutual_information.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -81,49 +79,6 @@ static dip_status make_schema(building *b, dip_error *err) {
 
 /* ---- pairs ----------------------------------------------------------------------------------- */
 
-static dip_status spill_path(const building *b, size_t part, char **path, dip_error *err) {
-    char name[32];
-    snprintf(name, sizeof name, "pairs-%zu.spill", part);
-    *path = dip_path_join(b->g->folder.work, name, err);
-    return *path != NULL ? DIP_OK : DIP_ERR_MEMORY;
-}
-
-static dip_status open_spills(const building *b, dip_writer spill[DIP_N_PARTS], dip_error *err) {
-    for (size_t part = 0; part < DIP_N_PARTS; part++) {
-        char *path = NULL;
-        DIP_TRY(spill_path(b, part, &path, err));
-        const dip_status status = dip_writer_open(&spill[part], path, err);
-        dip_free(path);
-        DIP_TRY(status);
-    }
-    return DIP_OK;
-}
-
-static dip_status close_spills(dip_writer spill[DIP_N_PARTS], dip_error *err) {
-    for (size_t part = 0; part < DIP_N_PARTS; part++) {
-        uint64_t bytes = 0;
-        uint64_t hash = 0;
-        DIP_TRY(dip_writer_close(&spill[part], &bytes, &hash, err));
-    }
-    return DIP_OK;
-}
-
-static dip_status make_spills(building *b, dip_error *err) {
-    dip_writer spill[DIP_N_PARTS] = {{.fd = -1}, {.fd = -1}, {.fd = -1}};
-    dip_writer *writers[DIP_N_PARTS] = {&spill[0], &spill[1], &spill[2]};
-    dip_status status = open_spills(b, spill, err);
-    if (status == DIP_OK) {
-        status = dip_generation_pairs(b->g, false, writers, err);
-    }
-    if (status == DIP_OK) {
-        status = close_spills(spill, err);
-    }
-    for (size_t part = 0; part < DIP_N_PARTS; part++) {
-        dip_writer_abandon(&spill[part]);
-    }
-    return status;
-}
-
 static void count_cold(building *b, const char *data, size_t bytes) {
     for (size_t at = 0; at < bytes; at += 2 * sizeof(int32_t)) {
         int32_t pair[2];
@@ -132,52 +87,54 @@ static void count_cold(building *b, const char *data, size_t bytes) {
     }
 }
 
-static dip_status copy_spill(building *b, size_t part, int fd, const char *path, char *buffer,
+static dip_status copy_spool(building *b, size_t part, const dip_spool *spool, char *buffer,
                              dip_error *err) {
     char name[DIP_PART_NAME_MAX];
     dip_writer *writer = NULL;
+    dip_spool_cursor cursor = {.spool = spool};
+    dip_status status = DIP_OK;
     size_t got = COPY_BYTES;
     snprintf(name, sizeof name, "pairs-%s.npy", dip_split_names[part]);
     DIP_TRY(dip_npy_begin(&b->g->folder, name, DIP_NPY_I32, b->g->n_pairs[part], 2, &writer, err));
-    while (got == COPY_BYTES) {
-        DIP_TRY(dip_read_full(fd, buffer, COPY_BYTES, &got, path, err));
-        DIP_TRY(dip_writer_put(writer, buffer, got, err));
-        if (part == 2) {
+    while (got == COPY_BYTES && status == DIP_OK) {
+        status = dip_spool_read(&cursor, buffer, COPY_BYTES, &got, err);
+        if (status == DIP_OK) {
+            status = dip_writer_put(writer, buffer, got, err);
+        }
+        if (status == DIP_OK && part == 2) {
             count_cold(b, buffer, got);
         }
     }
-    return dip_folder_end(&b->g->folder, err);
+    dip_spool_cursor_free(&cursor);
+    return status == DIP_OK ? dip_folder_end(&b->g->folder, err) : status;
 }
 
-static dip_status put_spill(building *b, size_t part, const char *path, dip_error *err) {
-    const dip_vfs *vfs = dip_vfs_get();
+/* A spool gives its space back as soon as it has become a part. */
+static dip_status copy_spools(building *b, dip_spool spools[DIP_N_PARTS], dip_error *err) {
     char *buffer = dip_alloc(COPY_BYTES, 1, "pairs", err);
-    if (buffer == NULL) {
-        return DIP_ERR_MEMORY;
-    }
-    const int fd = vfs->open(path, O_RDONLY | O_CLOEXEC, 0);
-    dip_status status = fd >= 0 ? copy_spill(b, part, fd, path, buffer, err)
-                                : dip_fail_errno(err, errno, "open", path);
-    if (fd >= 0) {
-        vfs->close(fd);
+    dip_status status = buffer != NULL ? DIP_OK : DIP_ERR_MEMORY;
+    for (size_t part = 0; part < DIP_N_PARTS && status == DIP_OK; part++) {
+        status = copy_spool(b, part, &spools[part], buffer, err);
+        dip_spool_free(&spools[part]);
     }
     dip_free(buffer);
-    if (status == DIP_OK && vfs->unlink(path) != 0) {
-        status = dip_fail_errno(err, errno, "remove", path);
-    }
     return status;
 }
 
 static dip_status put_pairs(building *b, dip_error *err) {
-    DIP_TRY(make_spills(b, err));
-    for (size_t part = 0; part < DIP_N_PARTS; part++) {
-        char *path = NULL;
-        DIP_TRY(spill_path(b, part, &path, err));
-        const dip_status status = put_spill(b, part, path, err);
-        dip_free(path);
-        DIP_TRY(status);
+    dip_scratch scratch;
+    dip_scratch_init(&scratch, b->g->folder.work);
+    dip_spool spools[DIP_N_PARTS] = {
+        {.scratch = &scratch}, {.scratch = &scratch}, {.scratch = &scratch}};
+    dip_status status = dip_generation_pairs(b->g, NULL, spools, err);
+    if (status == DIP_OK) {
+        status = copy_spools(b, spools, err);
     }
-    return DIP_OK;
+    for (size_t part = 0; part < DIP_N_PARTS; part++) {
+        dip_spool_free(&spools[part]);
+    }
+    dip_scratch_free(&scratch);
+    return status;
 }
 
 /* ---- mutual information ---------------------------------------------------------------------- */
@@ -236,8 +193,14 @@ static dip_status measure(building *b, sample *s, dip_error *err) {
     for (int f = 0; f < DIP_ITEM_FEATURES; f++) {
         codes[f] = (dip_codes){s->offsets[f], s->codes[f]};
     }
-    return dip_mutual_information_matrix(codes, DIP_ITEM_FEATURES, s->use, (size_t)s->n,
-                                         &b->information[0][0], b->g->watch, err);
+    for (int f = 0; f < DIP_ITEM_FEATURES; f++) {
+        for (int g = 0; g <= f; g++) {
+            double *found = &b->information[f][g];
+            DIP_TRY(dip_mutual_information(&codes[f], &codes[g], s->use, (size_t)s->n, found, err));
+            b->information[g][f] = *found;
+        }
+    }
+    return DIP_OK;
 }
 
 static dip_status put_information(building *b, dip_error *err) {

@@ -8,6 +8,7 @@
 #define DIP_GENERATE_GENERATION_H
 
 #include "base/folder.h"
+#include "base/spool.h"
 #include "base/text.h"
 #include "generate/cells.h"
 #include "generate/chunks.h"
@@ -51,9 +52,9 @@ static inline bool dip_generation_is_head(const dip_generation *g, int64_t item)
     return count > g->head_at || (count == g->head_at && item < g->head_row);
 }
 
-/* Makes all pairs once and counts training pairs. With `text` they are lines of interactions.tsv
- * put into writers[0]; otherwise int32 query, item put into the writer of each part. */
-dip_status dip_generation_pairs(dip_generation *g, bool text, dip_writer *writers[DIP_N_PARTS],
+/* Makes all pairs once and counts training pairs. They become lines put into `text`, or int32
+ * query, item put into the spool of each part; the other is NULL. */
+dip_status dip_generation_pairs(dip_generation *g, dip_writer *text, dip_spool *spools,
                                 dip_error *err);
 
 /* The project file that goes with the world. */

@@ -21,8 +21,8 @@ typedef struct head {
 
 typedef struct making {
     dip_generation *g;
-    bool text;
-    dip_writer **writers;
+    dip_writer *text;
+    dip_spool *spools;
     int64_t blocks; /* a chunk */
     size_t segment; /* bytes of a part in a chunk */
 } making;
@@ -66,7 +66,7 @@ static void make_query(sink *s, int64_t query, int64_t degree, dip_links *links)
         if (part == 0) {
             __atomic_fetch_add(&g->count[item], 1, __ATOMIC_RELAXED);
         }
-        if (s->m->text) {
+        if (s->m->text != NULL) {
             put_line(s, query, item, k);
         } else {
             put_pair(s, part, query, item);
@@ -114,12 +114,12 @@ static dip_status take(void *context, int64_t chunk, const char *data, size_t by
     m->g->test_pairs_of_trained_queries += totals.trained_test;
     for (size_t part = 0; part < DIP_N_PARTS; part++) {
         m->g->n_pairs[part] += totals.n[part];
-        if (!m->text) {
-            DIP_TRY(dip_writer_put(m->writers[part], data + part * m->segment,
-                                   (size_t)totals.n[part] * 2 * sizeof(int32_t), err));
+        if (m->spools != NULL) {
+            DIP_TRY(dip_spool_put(&m->spools[part], data + part * m->segment,
+                                  (size_t)totals.n[part] * 2 * sizeof(int32_t), err));
         }
     }
-    return m->text ? dip_writer_put(m->writers[0], data, bytes - sizeof totals, err) : DIP_OK;
+    return m->text != NULL ? dip_writer_put(m->text, data, bytes - sizeof totals, err) : DIP_OK;
 }
 
 static int64_t items_with(const dip_generation *g, uint32_t least) {
@@ -161,27 +161,27 @@ static dip_status find_head(dip_generation *g, dip_error *err) {
     return DIP_OK;
 }
 
-dip_status dip_generation_pairs(dip_generation *g, bool text, dip_writer *writers[DIP_N_PARTS],
+dip_status dip_generation_pairs(dip_generation *g, dip_writer *text, dip_spool *spools,
                                 dip_error *err) {
     const dip_world *world = &g->world;
     const int64_t a_block = world->pairs / world->queries * DIP_WORLD_BLOCK + DIP_WORLD_BLOCK;
-    making m = {.g = g, .text = text, .writers = writers, .blocks = 1};
+    making m = {.g = g, .text = text, .spools = spools, .blocks = 1};
     if (a_block < PAIRS_A_CHUNK) {
         m.blocks = PAIRS_A_CHUNK / a_block;
     }
     const size_t most = (size_t)(a_block * m.blocks + 1);
     m.segment = most * 2 * sizeof(int32_t);
-    const dip_chunks chunks = {.n = (dip_world_blocks(world) + m.blocks - 1) / m.blocks,
-                               .capacity = sizeof(head) +
-                                           (text ? most * LINE_MAX_BYTES : DIP_N_PARTS * m.segment),
-                               .threads = g->threads,
-                               .watch = g->watch,
-                               .phase = "making pairs",
-                               .unit = "pairs",
-                               .total = (uint64_t)world->pairs,
-                               .context = &m,
-                               .fill = fill,
-                               .take = take};
+    const dip_chunks chunks = {
+        .n = (dip_world_blocks(world) + m.blocks - 1) / m.blocks,
+        .capacity = sizeof(head) + (text != NULL ? most * LINE_MAX_BYTES : DIP_N_PARTS * m.segment),
+        .threads = g->threads,
+        .watch = g->watch,
+        .phase = "making pairs",
+        .unit = "pairs",
+        .total = (uint64_t)world->pairs,
+        .context = &m,
+        .fill = fill,
+        .take = take};
     DIP_TRY(dip_chunks_run(&chunks, err));
     return find_head(g, err);
 }

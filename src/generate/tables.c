@@ -161,11 +161,11 @@ static dip_status put_table(dip_generation *g, const char *name, const char *hea
 }
 
 static dip_status put_interactions(dip_generation *g, dip_error *err) {
-    dip_writer *writers[DIP_N_PARTS] = {NULL};
-    DIP_TRY(dip_folder_begin(&g->folder, "interactions.tsv", &writers[0], err));
-    DIP_TRY(dip_writer_printf(writers[0], err, "%s\t%s\ttimestamp\n",
-                              dip_generation_query_column(g), dip_generation_item_column(g)));
-    DIP_TRY(dip_generation_pairs(g, true, writers, err));
+    dip_writer *writer = NULL;
+    DIP_TRY(dip_folder_begin(&g->folder, "interactions.tsv", &writer, err));
+    DIP_TRY(dip_writer_printf(writer, err, "%s\t%s\ttimestamp\n", dip_generation_query_column(g),
+                              dip_generation_item_column(g)));
+    DIP_TRY(dip_generation_pairs(g, writer, NULL, err));
     return dip_folder_end(&g->folder, err);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rejection-inversion (W. Hoermann and G. Derflinger, "Rejection-inversion to generate variates from
- * monotone discrete distributions", ACM TOMACS 6(3), 1996). With h(x) = x^-s and its integral
+ * Rejection-inversion (W. Hoermann and G. Derflinger, "Rejection-inversion to generate variates
+ * from monotone discrete distributions", ACM TOMACS 6(3), 1996). With h(x) = x^-s and its integral
  *
  *   H(x) = (x^(1 - s) - 1) / (1 - s),      log x when s = 1,
  *
