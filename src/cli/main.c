@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const cli_command *const COMMANDS[] = {&cli_prepare, &cli_train, &cli_evaluate,
+static const cli_command *const COMMANDS[] = {&cli_prepare,   &cli_train,   &cli_evaluate,
                                               &cli_recommend, &cli_inspect, &cli_generate};
 static const size_t N_COMMANDS = sizeof COMMANDS / sizeof COMMANDS[0];
 
