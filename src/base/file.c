@@ -46,6 +46,10 @@ static void *system_map_shared(int fd, size_t bytes) {
     return mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 }
 
+static int system_advise(void *data, size_t bytes, dip_advice advice) {
+    return madvise(data, bytes, advice == DIP_ADVICE_SOON ? MADV_WILLNEED : MADV_DONTNEED);
+}
+
 static const dip_vfs SYSTEM = {.open = system_open,
                                .read = read,
                                .write = write,
@@ -59,7 +63,8 @@ static const dip_vfs SYSTEM = {.open = system_open,
                                .rmdir = rmdir,
                                .map = system_map,
                                .reserve = system_reserve,
-                               .map_shared = system_map_shared};
+                               .map_shared = system_map_shared,
+                               .advise = system_advise};
 
 static const dip_vfs *current = &SYSTEM;
 
@@ -341,4 +346,28 @@ void dip_map_close(dip_map *map) {
         munmap(map->base, map->bytes);
     }
     *map = (dip_map){0};
+}
+
+void dip_map_advise(const dip_map *map, size_t at, size_t bytes, dip_advice advice) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    if (at >= map->bytes || bytes == 0) {
+        return;
+    }
+    const size_t end = bytes < map->bytes - at ? at + bytes : map->bytes;
+    const size_t first = at / page * page;
+    current->advise((unsigned char *)map->base + first, end - first, advice);
+}
+
+uint64_t dip_map_hash(const dip_map *map) {
+    if (map->bytes <= DIP_MAP_LARGE) {
+        return dip_hash(map->data, map->bytes);
+    }
+    XXH3_state_t state;
+    XXH3_64bits_reset(&state);
+    for (size_t at = 0; at < map->bytes; at += DIP_MAP_PIECE) {
+        const size_t left = map->bytes - at;
+        XXH3_64bits_update(&state, map->data + at, left < DIP_MAP_PIECE ? left : DIP_MAP_PIECE);
+        dip_map_advise(map, at, DIP_MAP_PIECE, DIP_ADVICE_DONE);
+    }
+    return XXH3_64bits_digest(&state);
 }

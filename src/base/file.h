@@ -16,6 +16,13 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+/* What is said to the system about mapped bytes; it changes what is in memory, never what is
+ * read. */
+typedef enum dip_advice {
+    DIP_ADVICE_SOON, /* they are needed soon: read them ahead */
+    DIP_ADVICE_DONE  /* they are not needed for now: this process lets go of their pages */
+} dip_advice;
+
 typedef struct dip_vfs {
     int (*open)(const char *path, int flags, mode_t mode);
     ssize_t (*read)(int fd, void *data, size_t bytes);
@@ -31,6 +38,7 @@ typedef struct dip_vfs {
     void *(*map)(int fd, size_t bytes);        /* to read */
     int (*reserve)(int fd, size_t bytes);      /* as posix_fallocate: 0 or the error's number */
     void *(*map_shared)(int fd, size_t bytes); /* to read and write */
+    int (*advise)(void *data, size_t bytes, dip_advice advice); /* of whole pages of a map */
 } dip_vfs;
 
 /* The table in use. Tests put their own in with dip_vfs_set (NULL restores the system's). */
@@ -92,5 +100,16 @@ typedef struct dip_map {
 
 dip_status dip_map_open(dip_map *map, const char *path, dip_error *err);
 void dip_map_close(dip_map *map);
+
+/* Maps of more bytes than this are walked in pieces, and a piece that has been walked leaves the
+ * memory of this process: so reading a file larger than the memory once needs little of it. */
+enum { DIP_MAP_LARGE = 1 << 26, DIP_MAP_PIECE = 1 << 23 };
+
+/* Advice on bytes [at, at + bytes) of a map; what lies beyond its end is left out. It is only a
+ * hint: a system that refuses it is not heard. */
+void dip_map_advise(const dip_map *map, size_t at, size_t bytes, dip_advice advice);
+
+/* XXH3 of a whole map. */
+uint64_t dip_map_hash(const dip_map *map);
 
 #endif

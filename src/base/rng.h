@@ -68,4 +68,7 @@ dip_permutation dip_permutation_make(dip_rng rng, uint64_t stream, uint64_t n);
 /* Where index goes, index < n. */
 uint64_t dip_permute(const dip_permutation *permutation, uint64_t index);
 
+/* The index that goes to place, place < n. */
+uint64_t dip_permute_back(const dip_permutation *permutation, uint64_t place);
+
 #endif

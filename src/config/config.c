@@ -84,6 +84,10 @@ static const dip_option ROWS[] = {
     CHOICE("train.metric", train.metric, "recall", "recall|map|ndcg|mrr|hit_rate",
            "the validation metric that picks the best epoch"),
     INTEGER("train.metric_k", train.metric_k, "50", 1, 1000, "list length of that metric"),
+    INTEGER("train.shuffle_window", train.shuffle_window, "67108864", 0, 9007199254740992.0,
+            "training pairs that are shuffled at a time: an epoch takes windows of so many stored "
+            "pairs in random order, and the pairs of each in random order, 8 bytes of memory a "
+            "pair; 0 takes one window for all"),
     INTEGER("train.checkpoint_every", train.checkpoint_every, "0", 0, 1000000000,
             "steps between two checkpoints in MODEL.checkpoints; 0 writes one only when a signal "
             "stops the run"),

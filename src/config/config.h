@@ -112,6 +112,7 @@ struct dip_config {
         int64_t patience;
         int metric; /* dip_metric_kind */
         int64_t metric_k;
+        int64_t shuffle_window;
         int64_t checkpoint_every;
         int64_t checkpoint_keep;
         int64_t nonfinite_limit;

@@ -69,6 +69,18 @@ static inline const dip_rows *dip_dataset_rows(const dip_dataset *dataset, dip_s
                                                                         : &dataset->items;
 }
 
+/* The map that holds a part of the dataset, or NULL when no map has this address. */
+const dip_map *dip_dataset_map(const dip_dataset *dataset, const void *data);
+
+/* A walk over a column larger than DIP_MAP_LARGE has come to an address: what lies shortly before
+ * it leaves the memory of this process. To be called where dip_walk_ends() says so. */
+void dip_dataset_pass(const dip_dataset *dataset, const void *at);
+
+/* After every 2^20th element of a walk. */
+static inline bool dip_walk_ends(int64_t at) {
+    return (at & 0xFFFFF) == 0xFFFFF;
+}
+
 /* The bytes of one string. */
 static inline const char *dip_strings_at(const dip_strings *strings, int64_t row, size_t *length) {
     *length = (size_t)(strings->offsets[row + 1] - strings->offsets[row]);

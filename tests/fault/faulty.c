@@ -10,9 +10,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-const char *const OP_NAMES[N_OPS] = {"open",  "read",   "write",    "fsync",     "close",
-                                     "fstat", "rename", "exchange", "unlink",    "mkdir",
-                                     "rmdir", "map",    "reserve",  "map_shared"};
+const char *const OP_NAMES[N_OPS] = {"open",  "read",   "write",    "fsync",      "close",
+                                     "fstat", "rename", "exchange", "unlink",     "mkdir",
+                                     "rmdir", "map",    "reserve",  "map_shared", "advise"};
 
 enum { DESCRIPTORS = 256, SHORT_BYTES = 7 };
 
@@ -130,6 +130,10 @@ static void *faulty_map_shared(int fd, size_t bytes) {
                : dip_vfs_system()->map_shared(fd, bytes);
 }
 
+static int faulty_advise(void *data, size_t bytes, dip_advice advice) {
+    return note(OP_ADVISE, -1, "", "", false) ? -1 : dip_vfs_system()->advise(data, bytes, advice);
+}
+
 static const dip_vfs FAULTY = {.open = faulty_open,
                                .read = faulty_read,
                                .write = faulty_write,
@@ -143,7 +147,8 @@ static const dip_vfs FAULTY = {.open = faulty_open,
                                .rmdir = faulty_rmdir,
                                .map = faulty_map,
                                .reserve = faulty_reserve,
-                               .map_shared = faulty_map_shared};
+                               .map_shared = faulty_map_shared,
+                               .advise = faulty_advise};
 
 void faults_begin(void) {
     plan.fail_at = -1;

@@ -24,6 +24,7 @@ typedef enum op {
     OP_MAP,
     OP_RESERVE,
     OP_MAP_SHARED,
+    OP_ADVISE,
     N_OPS
 } op;
 

@@ -53,6 +53,7 @@ static bool may_succeed(void) {
         return !was_created();
     case OP_UNLINK:
     case OP_RMDIR:
+    case OP_ADVISE:
         return true;
     default:
         return false;

@@ -62,6 +62,20 @@ static void permutations_keep_their_order(void **state) {
     }
 }
 
+static void permutations_can_be_undone(void **state) {
+    (void)state;
+    static const uint64_t SIZES[] = {1, 2, 3, 63, 64, 65, 1000, 1000003, UINT64_C(1) << 40};
+    for (size_t s = 0; s < sizeof SIZES / sizeof SIZES[0]; s++) {
+        const dip_permutation p =
+            dip_permutation_make(dip_rng_make(s, DIP_DRAW_SHUFFLE), s, SIZES[s]);
+        const uint64_t step = SIZES[s] / 1000 + 1;
+        for (uint64_t i = 0; i < SIZES[s]; i += step) {
+            assert_true(dip_permute_back(&p, dip_permute(&p, i)) == i);
+            assert_true(dip_permute(&p, dip_permute_back(&p, i)) == i);
+        }
+    }
+}
+
 static int by_value(const void *left, const void *right) {
     const uint64_t a = *(const uint64_t *)left;
     const uint64_t b = *(const uint64_t *)right;
@@ -282,6 +296,7 @@ int main(void) {
         cmocka_unit_test(philox_gives_its_published_words),
         cmocka_unit_test(streams_keep_their_words),
         cmocka_unit_test(permutations_keep_their_order),
+        cmocka_unit_test(permutations_can_be_undone),
         cmocka_unit_test(seeds_and_purposes_have_keys_of_their_own),
         cmocka_unit_test(all_128_bits_of_the_counter_count),
         cmocka_unit_test(below_reaches_both_ends_and_stays_inside),
