@@ -10,9 +10,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-const char *const OP_NAMES[N_OPS] = {"open",  "read",   "write",    "fsync",      "close",
-                                     "fstat", "rename", "exchange", "unlink",     "mkdir",
-                                     "rmdir", "map",    "reserve",  "map_shared", "advise"};
+const char *const OP_NAMES[N_OPS] = {"open",    "read",       "write",  "fsync",  "close", "fstat",
+                                     "rename",  "exchange",   "unlink", "mkdir",  "rmdir", "map",
+                                     "reserve", "map_shared", "pread",  "pwrite", "advise"};
 
 enum { DESCRIPTORS = 256, SHORT_BYTES = 7 };
 
@@ -130,6 +130,18 @@ static void *faulty_map_shared(int fd, size_t bytes) {
                : dip_vfs_system()->map_shared(fd, bytes);
 }
 
+static ssize_t faulty_pread(int fd, void *data, size_t bytes, off_t offset) {
+    return note(OP_PREAD, fd, known_path(fd), "", false)
+               ? -1
+               : pread(fd, data, shortened(bytes), offset);
+}
+
+static ssize_t faulty_pwrite(int fd, const void *data, size_t bytes, off_t offset) {
+    return note(OP_PWRITE, fd, known_path(fd), "", false)
+               ? -1
+               : pwrite(fd, data, shortened(bytes), offset);
+}
+
 static int faulty_advise(void *data, size_t bytes, dip_advice advice) {
     return note(OP_ADVISE, -1, "", "", false) ? -1 : dip_vfs_system()->advise(data, bytes, advice);
 }
@@ -148,6 +160,8 @@ static const dip_vfs FAULTY = {.open = faulty_open,
                                .map = faulty_map,
                                .reserve = faulty_reserve,
                                .map_shared = faulty_map_shared,
+                               .pread = faulty_pread,
+                               .pwrite = faulty_pwrite,
                                .advise = faulty_advise};
 
 void faults_begin(void) {
