@@ -102,6 +102,7 @@ typedef struct dip_watch {
 
 #define DIP_REPLACE 1u /* flag: an existing output is replaced, in one atomic step */
 #define DIP_RESUME 2u  /* flag of dip_train: a run that was stopped goes on */
+#define DIP_QUICK 4u   /* flag of dip_check: no steps are made to measure how long training takes */
 
 /* ---- options --------------------------------------------------------------------------------- */
 
@@ -209,6 +210,19 @@ DIP_API int64_t dip_dataset_pair_count(const dip_dataset *dataset, const char *s
 DIP_API const char *dip_dataset_item_id(const dip_dataset *dataset, int64_t item, size_t *length);
 DIP_API const char *dip_dataset_item_title(const dip_dataset *dataset, int64_t item,
                                            size_t *length);
+
+/* What is in a dataset, what is wrong with it, and what training on it with this configuration will
+ * cost: rows and splits with what they leak, features, popularity, mutual information with the masks
+ * of each CFM seed, a forecast of memory, disk and time, and findings: objects with level ("note",
+ * "warning", "problem"), about, text and advice. docs/check.md defines every number.
+ *
+ * flags    0 or DIP_QUICK
+ * report   caller frees
+ * DIP_ERR_MEMORY   columns are walked, but 25 bytes an item and 8 a row of the largest table are
+ *                  needed, and without DIP_QUICK what training itself needs. */
+DIP_API DIP_NODISCARD dip_status dip_check(const dip_dataset *dataset, const dip_config *config,
+                                           unsigned flags, const dip_watch *watch,
+                                           dip_report **report, dip_error *err);
 
 /* ---- training -------------------------------------------------------------------------------- */
 

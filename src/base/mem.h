@@ -33,6 +33,9 @@ void dip_free(void *pointer);
 /* How many allocations have been made since the process began. */
 uint64_t dip_mem_allocations(void);
 
+/* How many bytes they had together. */
+uint64_t dip_mem_bytes(void);
+
 /* For tests: the allocation after n further ones fails, and so do all later ones when `sticky`.
  * A negative n turns this off. */
 void dip_mem_fail_after(int64_t n, int sticky);

@@ -81,6 +81,7 @@ const char *cli_thousands(double number, char *text);
 
 /* The commands. */
 extern const cli_command cli_prepare;
+extern const cli_command cli_check;
 extern const cli_command cli_train;
 extern const cli_command cli_evaluate;
 extern const cli_command cli_recommend;

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const cli_command *const COMMANDS[] = {&cli_prepare, &cli_train, &cli_evaluate,
-                                              &cli_recommend, &cli_inspect};
+static const cli_command *const COMMANDS[] = {&cli_prepare,  &cli_check,     &cli_train,
+                                              &cli_evaluate, &cli_recommend, &cli_inspect};
 static const size_t N_COMMANDS = sizeof COMMANDS / sizeof COMMANDS[0];
 
 static void print_overview(FILE *out) {
