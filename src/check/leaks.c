@@ -10,9 +10,6 @@
 
 #include <string.h>
 
-/* At most this many slots, of 9 bytes; half of them are used. */
-enum { SLOTS_MAX = 1 << 23 };
-
 /* What is known of a held-out pair. */
 enum { SEEN_IN_TRAIN = 1, REVERSE_IN_TRAIN = 2, SEEN_IN_VALIDATION = 4 };
 
@@ -58,13 +55,14 @@ static size_t find_slot(const table *t, uint64_t key, uint64_t hash) {
     return slot;
 }
 
-static dip_status make_table(table *t, int64_t n, dip_error *err) {
+/* Slots take 9 bytes, and half of them are used. */
+static dip_status make_table(table *t, int64_t n, size_t most, dip_error *err) {
     t->slots = 16;
-    while (t->slots < SLOTS_MAX && t->slots < 2 * (uint64_t)n) {
+    while (t->slots < most && t->slots < 2 * (uint64_t)n) {
         t->slots *= 2;
     }
     /* On average a part fills half of the slots at most, and parts of a hash differ little. */
-    t->n_parts = t->slots < SLOTS_MAX ? 1 : (uint64_t)n / (SLOTS_MAX / 2) + 1;
+    t->n_parts = t->slots < most ? 1 : (uint64_t)n / (most / 2) + 1;
     t->key = dip_alloc(t->slots, sizeof *t->key, "held-out pairs", err);
     t->seen = dip_alloc(t->slots, 1, "held-out pairs", err);
     return t->key != NULL && t->seen != NULL ? DIP_OK : DIP_ERR_MEMORY;
@@ -135,7 +133,7 @@ static void count_marks(const table *t, leaks *found) {
 static dip_status look_for(const dip_checkup *check, size_t split, leaks *found, dip_error *err) {
     table t = {0};
     *found = (leaks){0};
-    dip_status status = make_table(&t, check->dataset->n_pairs[split], err);
+    dip_status status = make_table(&t, check->dataset->n_pairs[split], check->slots_most, err);
     for (; status == DIP_OK && t.part < t.n_parts; t.part++) {
         fill_table(check, &t, split, found);
         status = walk_past(check, &t, 0, split, err);

@@ -34,6 +34,7 @@ typedef struct dip_checkup {
     const dip_config *config;
     const dip_watch *watch;
     bool measures;
+    size_t slots_most; /* of the table in which leaks are looked up, a power of two */
     json_t *report;
     json_t *findings;
     int64_t *item_count;  /* [items] training pairs of each item, counted from the pairs */
@@ -60,6 +61,8 @@ dip_status dip_put_array(json_t *object, const char *key, json_t **made, dip_err
 
 /* A new {} at the end of an array, borrowed. */
 dip_status dip_append_object(json_t *array, json_t **made, dip_error *err);
+
+enum { DIP_LEAK_SLOTS = 1 << 23 };
 
 /* The parts of a check, in this order. */
 dip_status dip_check_pairs(dip_checkup *check, dip_error *err);      /* pairs.c: rows, facts */

@@ -84,8 +84,11 @@ static dip_status run(dip_checkup *check, dip_error *err) {
 
 dip_status dip_check_dataset(const dip_dataset *dataset, const dip_config *config, bool measures,
                              const dip_watch *watch, json_t **report, dip_error *err) {
-    dip_checkup check = {
-        .dataset = dataset, .config = config, .watch = watch, .measures = measures};
+    dip_checkup check = {.dataset = dataset,
+                         .config = config,
+                         .watch = watch,
+                         .measures = measures,
+                         .slots_most = DIP_LEAK_SLOTS};
     const dip_status status = run(&check, err);
     if (status == DIP_OK) {
         *report = json_incref(check.report);

@@ -64,21 +64,22 @@ static void draw_feature(const json_t *feature) {
     char value[CLI_CLIP_MAX];
     char rows[CLI_NUMBER_MAX] = "-";
     char entropy[CLI_NUMBER_MAX] = "-";
-    char top[CLI_NUMBER_MAX] = "";
+    char top[CLI_NUMBER_MAX];
     if (json_object_get(feature, "rows") != NULL) {
         cli_count(feature, "rows", rows);
     }
     if (json_object_get(feature, "entropy") != NULL) {
         snprintf(entropy, sizeof entropy, "%.2f", cli_number(feature, "entropy"));
     }
-    if (json_object_get(feature, "top_share") != NULL) {
-        cli_percent(cli_number(feature, "top_share"), top);
-    }
-    printf("  %s %-11s %11s %5.1f%% %6.1f %6.0f %7s %6s%s%s\n",
+    printf("  %s %-11s %10s %5.1f%% %6.1f %6.0f %7s",
            cli_clip(cli_string(feature, "name"), 12, name), cli_string(feature, "type"), rows,
            100 * cli_number(feature, "coverage"), cli_number(feature, "values_mean"),
-           cli_number(feature, "values_most"), entropy, top, top[0] != '\0' ? " " : "",
-           cli_clip_last(cli_string(feature, "top_value"), 8, value));
+           cli_number(feature, "values_most"), entropy);
+    if (json_object_get(feature, "top_share") != NULL) {
+        printf(" %6s %s", cli_percent(cli_number(feature, "top_share"), top),
+               cli_clip_last(cli_string(feature, "top_value"), 8, value));
+    }
+    putchar('\n');
 }
 
 static void draw_features(const json_t *report, const cli_paper *paper) {
@@ -93,7 +94,7 @@ static void draw_features(const json_t *report, const cli_paper *paper) {
                 continue;
             }
             if (shown++ == 0) {
-                snprintf(title, sizeof title, "%-14s %-11s %11s %6s %6s %6s %7s %6s %s",
+                snprintf(title, sizeof title, "%-14s %-11s %10s %6s %6s %6s %7s %6s %s",
                          s == 0 ? "item features" : "query features", "type", "vocabulary", "cover",
                          "values", "most", "entropy", "top", "value");
                 cli_heading(paper, title);
@@ -111,12 +112,15 @@ static void draw_popularity(const json_t *report, const cli_paper *paper) {
     char b[CLI_NUMBER_MAX];
     char c[CLI_NUMBER_MAX];
     cli_heading(paper, "popularity");
-    printf("  head %s items, tail %s of the items; the tail has %s of the training pairs",
-           cli_count(p, "head_items", a), cli_percent(cli_number(p, "tail_item_share"), b),
-           cli_percent(cli_number(p, "tail_pair_share"), c));
-    printf("\n  and %s of the test pairs; %s items (%s) are cold; Gini %.3f\n",
-           cli_percent(cli_number(p, "tail_test_pair_share"), a), cli_count(p, "cold_items", b),
-           cli_percent(cli_number(p, "cold_item_share"), c), cli_number(p, "gini"));
+    printf("  head   %s items, which have %s of the training pairs\n",
+           cli_count(p, "head_items", a), cli_percent(1 - cli_number(p, "tail_pair_share"), b));
+    printf("  tail   %s items (%s): %s of the training pairs, %s of the test\n",
+           cli_count(p, "tail_items", a), cli_percent(cli_number(p, "tail_item_share"), b),
+           cli_percent(cli_number(p, "tail_pair_share"), c),
+           cli_percent(cli_number(p, "tail_test_pair_share"), (char[CLI_NUMBER_MAX]){0}));
+    printf("  cold   %s items (%s) without a training pair; Gini %.3f\n",
+           cli_count(p, "cold_items", a), cli_percent(cli_number(p, "cold_item_share"), b),
+           cli_number(p, "gini"));
     cli_draw_curve(json_object_get(p, "curve"), paper);
 }
 
@@ -130,12 +134,12 @@ static void draw_parameters(const json_t *forecast) {
     json_t *table = NULL;
     json_array_foreach(json_object_get(parameters, "tables"), i, table) {
         char name[CLI_CLIP_MAX];
-        printf("  %s %15s rows x %4.0f %17s parameters\n",
-               cli_clip(cli_string(table, "name"), 26, name), cli_count(table, "rows", a),
+        printf("  %s %13s rows x %4.0f %15s parameters\n",
+               cli_clip(cli_string(table, "name"), 24, name), cli_count(table, "rows", a),
                cli_number(table, "width"), cli_count(table, "parameters", b));
     }
-    printf("  %-26s %44s parameters\n", "layers", cli_count(parameters, "layers", a));
-    printf("  %-26s %44s parameters\n", "total", cli_count(parameters, "total", a));
+    printf("  %-24s %41s parameters\n", "layers", cli_count(parameters, "layers", a));
+    printf("  %-24s %41s parameters\n", "total", cli_count(parameters, "total", a));
 }
 
 static void draw_memory(const json_t *forecast) {
@@ -160,10 +164,10 @@ static void draw_disk(const json_t *forecast) {
     char a[CLI_NUMBER_MAX];
     char b[CLI_NUMBER_MAX];
     char c[CLI_NUMBER_MAX];
-    printf("  disk      model %s, a checkpoint %s, at most %s at a time",
+    printf("  disk      model %s, checkpoint %s, at most %s",
            cli_bytes(cli_number(disk, "model"), a), cli_bytes(cli_number(disk, "checkpoint"), b),
            cli_bytes(cli_number(disk, "at_most"), c));
-    printf(" (%s free)\n", cli_bytes(cli_number(disk, "free"), a));
+    printf(" of %s free\n", cli_bytes(cli_number(disk, "free"), a));
 }
 
 static void draw_time(const json_t *forecast) {

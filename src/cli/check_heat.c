@@ -35,7 +35,7 @@ void cli_draw_curve(const json_t *curve, const cli_paper *paper) {
         }
         puts(row == CURVE_ROWS - 1 ? "|  of the training pairs" : "|");
     }
-    printf("        0%%%*s100%% of the items, the commonest first\n", (int)n - 4, "");
+    printf("        0%%%*s100%% of the items\n", (int)n - 4, "");
 }
 
 /* ---- the matrix ------------------------------------------------------------------------------ */

@@ -147,6 +147,23 @@ static dip_status serve(const world *w, dip_error *err) {
     return status;
 }
 
+static dip_status check(const world *w, dip_error *err) {
+    dip_dataset *dataset = NULL;
+    dip_config *config = NULL;
+    dip_report *report = NULL;
+    dip_status status = dip_dataset_open(&dataset, w->dataset, err);
+    if (status == DIP_OK) {
+        status = dip_dataset_config(dataset, &config, err);
+    }
+    if (status == DIP_OK) {
+        status = dip_check(dataset, config, DIP_QUICK, NULL, &report, err);
+    }
+    dip_report_free(report);
+    dip_config_free(config);
+    dip_dataset_close(dataset);
+    return status;
+}
+
 static dip_status inspect(const world *w, dip_error *err) {
     static const char *const PATHS[] = {"shop.dip", "model", "shop.dip/item-count.npy",
                                         "model/model.safetensors", "shop.yaml"};
@@ -168,6 +185,7 @@ const scenario SCENARIOS[] = {
     {"train over an old model", train_replace, "old.model", "model", true},
     {"load, recommend, evaluate", serve, NULL, NULL, true},
     {"inspect", inspect, NULL, NULL, false},
+    {"check", check, NULL, NULL, true},
 };
 
 const size_t N_SCENARIOS = sizeof SCENARIOS / sizeof SCENARIOS[0];

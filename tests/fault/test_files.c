@@ -40,9 +40,13 @@ static bool was_created(void) {
 }
 
 /* An interrupted read or write is repeated; files that were only read need not be closed well; a
- * system that cannot exchange names is helped out; a clean-up that fails is no failure of the
+ * system that does not tell its free memory, or cannot exchange names, is helped out; a clean-up that fails is no failure of the
  * work. */
 static bool may_succeed(void) {
+    const size_t at = (size_t)plan.fail_at < plan.n_events ? (size_t)plan.fail_at : 0;
+    if (strncmp(plan.events[at].path, "/proc/", strlen("/proc/")) == 0) {
+        return true;
+    }
     switch (plan.failed_op) {
     case OP_READ:
     case OP_WRITE:
@@ -194,6 +198,7 @@ SCENARIO_TEST(train, 4)
 SCENARIO_TEST(train_replace, 5)
 SCENARIO_TEST(serve, 6)
 SCENARIO_TEST(inspect, 7)
+SCENARIO_TEST(check, 8)
 
 static void few_bytes_at_a_time_change_nothing(void **state) {
     (void)state;
@@ -360,6 +365,7 @@ int main(void) {
         cmocka_unit_test(train_replace_with_failing_files),
         cmocka_unit_test(serve_with_failing_files),
         cmocka_unit_test(inspect_with_failing_files),
+        cmocka_unit_test(check_with_failing_files),
     };
     return cmocka_run_group_tests(tests, make, unmake);
 }

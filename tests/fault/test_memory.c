@@ -203,6 +203,7 @@ SCENARIO_TEST(train, 4)
 SCENARIO_TEST(train_replace, 5)
 SCENARIO_TEST(serve, 6)
 SCENARIO_TEST(inspect, 7)
+SCENARIO_TEST(check, 8)
 
 /* ---- handles stay usable --------------------------------------------------------------------- */
 
@@ -281,6 +282,7 @@ int main(void) {
         SCENARIO_TESTS(train_replace),
         SCENARIO_TESTS(serve),
         SCENARIO_TESTS(inspect),
+        SCENARIO_TESTS(check),
         cmocka_unit_test(a_failed_step_can_be_repeated),
         cmocka_unit_test(outputs_are_untouched),
     };
