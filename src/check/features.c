@@ -77,7 +77,7 @@ static int64_t rows_up_to(const source *s, int64_t length) {
     return count;
 }
 
-/* The smallest length that at least `rank` rows do not exceed, by halving: some walks, no memory. */
+/* The smallest length that at least `rank` rows do not exceed, by halving: walks, no memory. */
 static int64_t length_of_rank(const source *s, int64_t rank, int64_t most) {
     int64_t low = 0;
     int64_t high = most;

@@ -171,8 +171,8 @@ static double validation_bytes(const dip_checkup *check, const dip_config *confi
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-/* Pages of a part that training keeps in memory at most. Large parts are let go after they have been
- * checked; then columns are looked up at random, training pairs by windows, and the rest never. */
+/* Pages of a part that training keeps in memory at most. Large parts are let go after they have
+ * been checked; then columns are looked up at random, training pairs by windows, and the rest never. */
 static double pages_of(const char *name, double bytes, const dip_config *config) {
     const double rest = 2 * DIP_MAP_PIECE;
     if (strncmp(name, "vocab-", strlen("vocab-")) == 0) {
@@ -260,8 +260,8 @@ static dip_status put_memory(const dip_checkup *check, const dip_forecast *f, bo
     return DIP_OK;
 }
 
-/* The model beside the one that it replaces, the checkpoints that are kept, that of the model at the
- * output, and one more while it is written. */
+/* The model beside the one that it replaces, the checkpoints that are kept, that of the model at
+ * the output, and one more while it is written. */
 static dip_status put_disk(const dip_checkup *check, const dip_config *config,
                            const dip_forecast *f, json_t *forecast, dip_error *err) {
     const bool has_checkpoints = config->train.checkpoint_every > 0;

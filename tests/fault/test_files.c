@@ -40,8 +40,8 @@ static bool was_created(void) {
 }
 
 /* An interrupted read or write is repeated; files that were only read need not be closed well; a
- * system that does not tell its free memory, or cannot exchange names, is helped out; a clean-up that fails is no failure of the
- * work. */
+ * system that does not tell its free memory, takes no advice or cannot exchange names is helped
+ * out; a clean-up that fails is no failure of the work. */
 static bool may_succeed(void) {
     const size_t at = (size_t)plan.fail_at < plan.n_events ? (size_t)plan.fail_at : 0;
     if (strncmp(plan.events[at].path, "/proc/", strlen("/proc/")) == 0) {
