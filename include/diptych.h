@@ -213,8 +213,8 @@ DIP_API const char *dip_dataset_item_title(const dip_dataset *dataset, int64_t i
 
 /* What is in a dataset, what is wrong with it, and what training on it with this configuration will
  * cost: rows and splits with what they leak, features, popularity, mutual information with the
- * masks of each CFM seed, a forecast of memory, disk and time, and findings: objects with level ("note",
- * "warning", "problem"), about, text and advice. docs/check.md defines every number.
+ * masks of each CFM seed, a forecast of memory, disk and time, and findings: objects with level
+ * ("note", "warning", "problem"), about, text and advice. docs/check.md defines every number.
  *
  * flags    0 or DIP_QUICK
  * report   caller frees

@@ -143,12 +143,26 @@ static dip_status measure_buffers(const dip_checkup *check, dip_config *config, 
     return status;
 }
 
-/* Questions of the validation split stay for the whole run (questions.c); making them sorts the
- * training pairs, and each validation encodes the catalogue and ranks it. The larger of the two
- * comes on top. */
+/* Training pairs of the queries that the validation asks for. */
+static double pairs_of_validated(const dip_checkup *check) {
+    const dip_dataset *dataset = check->dataset;
+    int64_t count = 0;
+    for (int64_t i = 0; i < dataset->n_pairs[0]; i++) {
+        const int32_t *pair = dataset->pairs[0] + 2 * i;
+        count += (check->query_facts[pair[0]] & DIP_FACT_VALIDATED) != 0;
+        if (dip_walk_ends(i)) {
+            dip_dataset_pass(dataset, pair);
+        }
+    }
+    return (double)count;
+}
+
+/* Questions of the validation split stay for the whole run (questions.c). Making them sorts the
+ * training pairs of its queries, and each validation encodes the catalogue and ranks it: the larger
+ * of the two comes on top. */
 static double validation_bytes(const dip_checkup *check, const dip_config *config,
                                const dip_tower *tower) {
-    const double nt = (double)check->dataset->n_pairs[0];
+    const double nt = pairs_of_validated(check);
     const double nv = (double)check->dataset->n_pairs[1];
     const double m = (double)check->dataset->items.n;
     const double q = (double)check->n_valid_asked;
@@ -172,7 +186,7 @@ static double validation_bytes(const dip_checkup *check, const dip_config *confi
 /* ---- files ----------------------------------------------------------------------------------- */
 
 /* Pages of a part that training keeps in memory at most. Large parts are let go after they have
- * been checked; then columns are looked up at random, training pairs by windows, and the rest never. */
+ * been checked; then columns are looked up at random, training pairs by windows, the rest never. */
 static double pages_of(const char *name, double bytes, const dip_config *config) {
     const double rest = 2 * DIP_MAP_PIECE;
     if (strncmp(name, "vocab-", strlen("vocab-")) == 0) {
