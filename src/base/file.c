@@ -23,6 +23,10 @@ static int system_fstat(int fd, struct stat *status) {
     return fstat(fd, status);
 }
 
+static int system_lstat(const char *path, struct stat *status) {
+    return lstat(path, status);
+}
+
 static int system_exchange(const char *a, const char *b) {
 #if defined(__linux__) && defined(RENAME_EXCHANGE)
     return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
@@ -52,12 +56,14 @@ static const dip_vfs SYSTEM = {.open = system_open,
                                .fsync = fsync,
                                .close = close,
                                .fstat = system_fstat,
+                               .lstat = system_lstat,
                                .rename = rename,
                                .exchange = system_exchange,
                                .unlink = unlink,
                                .mkdir = mkdir,
                                .rmdir = rmdir,
                                .map = system_map,
+                               .unmap = munmap,
                                .reserve = system_reserve,
                                .map_shared = system_map_shared};
 
@@ -95,22 +101,35 @@ dip_status dip_read_full(int fd, void *data, size_t bytes, size_t *got, const ch
     return DIP_OK;
 }
 
+/* How much to read at once: of a small file one byte more than it says it has, so that one step
+ * sees its end. */
+static dip_status choose_step(int fd, size_t *step, const char *path, dip_error *err) {
+    struct stat status;
+    if (current->fstat(fd, &status) != 0) {
+        return dip_fail_errno(err, errno, "stat", path);
+    }
+    const bool is_small = S_ISREG(status.st_mode) && status.st_size < READ_STEP;
+    *step = is_small ? (size_t)status.st_size + 1 : READ_STEP;
+    return DIP_OK;
+}
+
 /* Grows the buffer in steps, so that a size that lies costs no memory. */
 static dip_status read_all(int fd, size_t limit, char **data, size_t *bytes, const char *path,
                            dip_error *err) {
+    size_t step = 0;
     size_t capacity = 0;
     size_t used = 0;
     size_t got = 0;
+    DIP_TRY(choose_step(fd, &step, path, err));
     do {
-        DIP_TRY(
-            dip_grow((void **)data, &capacity, used + READ_STEP + 1, 1, "a file's content", err));
-        DIP_TRY(dip_read_full(fd, *data + used, READ_STEP, &got, path, err));
+        DIP_TRY(dip_grow((void **)data, &capacity, used + step + 1, 1, "a file's content", err));
+        DIP_TRY(dip_read_full(fd, *data + used, step, &got, path, err));
         used += got;
         if (used > limit) {
             return dip_fail(err, DIP_ERR_FORMAT, "%s is larger than the %zu bytes allowed here",
                             path, limit);
         }
-    } while (got == READ_STEP);
+    } while (got == step);
     (*data)[used] = '\0';
     *bytes = used;
     return DIP_OK;
@@ -135,12 +154,12 @@ dip_status dip_read_file(const char *path, size_t limit, char **data, size_t *by
 
 bool dip_path_exists(const char *path) {
     struct stat status;
-    return lstat(path, &status) == 0;
+    return current->lstat(path, &status) == 0;
 }
 
 bool dip_path_is_link(const char *path) {
     struct stat status;
-    return lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
+    return current->lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
 }
 
 bool dip_path_is_folder(const char *path) {
@@ -338,7 +357,7 @@ dip_status dip_map_open(dip_map *map, const char *path, dip_error *err) {
 
 void dip_map_close(dip_map *map) {
     if (map->data != NULL) {
-        munmap(map->base, map->bytes);
+        current->unmap(map->base, map->bytes);
     }
     *map = (dip_map){0};
 }

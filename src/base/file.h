@@ -23,12 +23,14 @@ typedef struct dip_vfs {
     int (*fsync)(int fd);
     int (*close)(int fd);
     int (*fstat)(int fd, struct stat *status);
+    int (*lstat)(const char *path, struct stat *status);
     int (*rename)(const char *from, const char *to);
     int (*exchange)(const char *a, const char *b);
     int (*unlink)(const char *path);
     int (*mkdir)(const char *path, mode_t mode);
     int (*rmdir)(const char *path);
     void *(*map)(int fd, size_t bytes);        /* to read */
+    int (*unmap)(void *base, size_t bytes);    /* what map returned */
     int (*reserve)(int fd, size_t bytes);      /* as posix_fallocate: 0 or the error's number */
     void *(*map_shared)(int fd, size_t bytes); /* to read and write */
 } dip_vfs;

@@ -94,6 +94,11 @@ static int faulty_fstat(int fd, struct stat *status) {
     return note(OP_FSTAT, fd, known_path(fd), "", false) ? -1 : dip_vfs_system()->fstat(fd, status);
 }
 
+/* Asking whether a name is there has no failure of its own. */
+static int faulty_lstat(const char *path, struct stat *status) {
+    return dip_vfs_system()->lstat(path, status);
+}
+
 static int faulty_rename(const char *from, const char *to) {
     return note(OP_RENAME, -1, from, to, false) ? -1 : rename(from, to);
 }
@@ -136,12 +141,14 @@ static const dip_vfs FAULTY = {.open = faulty_open,
                                .fsync = faulty_fsync,
                                .close = faulty_close,
                                .fstat = faulty_fstat,
+                               .lstat = faulty_lstat,
                                .rename = faulty_rename,
                                .exchange = faulty_exchange,
                                .unlink = faulty_unlink,
                                .mkdir = faulty_mkdir,
                                .rmdir = faulty_rmdir,
                                .map = faulty_map,
+                               .unmap = munmap,
                                .reserve = faulty_reserve,
                                .map_shared = faulty_map_shared};
 
