@@ -221,10 +221,10 @@ static dip_status read_line(dip_vocab *vocab, const char *line, size_t length, d
     return DIP_OK;
 }
 
-static dip_status read_lines(dip_vocab *vocab, const dip_map *map, dip_text *value,
+static dip_status read_lines(dip_vocab *vocab, const char *text, size_t bytes, dip_text *value,
                              const char *name, dip_error *err) {
-    const char *at = (const char *)map->data;
-    const char *const end = at + map->bytes;
+    const char *at = text;
+    const char *const end = text + bytes;
     while (at < end) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         if (stop == NULL) {
@@ -237,26 +237,33 @@ static dip_status read_lines(dip_vocab *vocab, const dip_map *map, dip_text *val
     return DIP_OK;
 }
 
-dip_status dip_vocab_read(dip_vocab *vocab, const dip_folder *folder, const char *name,
-                          int64_t rows, dip_error *err) {
-    dip_map map;
+dip_status dip_vocab_parse(dip_vocab *vocab, const char *text, size_t bytes, int64_t rows,
+                           const char *name, dip_error *err) {
     dip_text value = {0};
     memset(vocab, 0, sizeof *vocab);
-    DIP_TRY(dip_folder_map(folder, name, &map, err));
-    const size_t bad = dip_utf8_check((const char *)map.data, map.bytes);
-    dip_status status =
-        bad == map.bytes
-            ? read_lines(vocab, &map, &value, name, err)
-            : dip_fail(err, DIP_ERR_FORMAT, "%s: byte %zu is not valid UTF-8", name, bad + 1);
+    const size_t bad = dip_utf8_check(text, bytes);
+    dip_status status = bad == bytes ? read_lines(vocab, text, bytes, &value, name, err)
+                                     : dip_fail(err, DIP_ERR_FORMAT,
+                                                "%s: byte %zu is not valid UTF-8", name, bad + 1);
     if (status == DIP_OK && (int64_t)vocab->n != rows) {
         status = dip_fail(err, DIP_ERR_FORMAT, "%s has %zu rows, the schema says %lld", name,
                           vocab->n, (long long)rows);
     }
     dip_text_free(&value);
-    dip_map_close(&map);
     if (status != DIP_OK) {
         dip_vocab_free(vocab);
     }
+    return status;
+}
+
+dip_status dip_vocab_read(dip_vocab *vocab, const dip_folder *folder, const char *name,
+                          int64_t rows, dip_error *err) {
+    dip_map map;
+    memset(vocab, 0, sizeof *vocab);
+    DIP_TRY(dip_folder_map(folder, name, &map, err));
+    const dip_status status =
+        dip_vocab_parse(vocab, (const char *)map.data, map.bytes, rows, name, err);
+    dip_map_close(&map);
     return status;
 }
 

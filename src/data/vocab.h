@@ -43,7 +43,11 @@ dip_status dip_vocab_rank(const dip_vocab *vocab, int64_t min_count, int64_t max
 dip_status dip_vocab_write(const dip_vocab *vocab, dip_folder_writer *folder, const char *name,
                            dip_error *err);
 
-/* Reads the stored form; `rows` must agree. */
+/* Reads the stored form from memory; `rows` must agree. `name` is used in errors. */
+dip_status dip_vocab_parse(dip_vocab *vocab, const char *text, size_t bytes, int64_t rows,
+                           const char *name, dip_error *err);
+
+/* The same from a part of a folder. */
 dip_status dip_vocab_read(dip_vocab *vocab, const dip_folder *folder, const char *name,
                           int64_t rows, dip_error *err);
 

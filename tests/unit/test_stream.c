@@ -187,6 +187,37 @@ static void what_is_not_compressed_is_refused(void **state) {
     }
 }
 
+/* The bytes of a file in memory give what the file gives, and report the same places. */
+static void memory_is_read_like_a_file(void **state) {
+    static const size_t SIZES[] = {0, 1, 300000};
+    for (size_t e = 0; e < 3; e++) {
+        for (size_t s = 0; s < sizeof SIZES / sizeof SIZES[0]; s++) {
+            char name[32];
+            size_t bytes = 0;
+            size_t total = 0;
+            size_t got = 1;
+            dip_stream *stream = NULL;
+            snprintf(name, sizeof name, "data%s", ENDINGS[e]);
+            char *text = some_text(SIZES[s]);
+            compress_to(check_path(*state, name), text, SIZES[s], 2);
+            char *whole = check_read(check_path(*state, name), &bytes);
+            check_ok(dip_stream_open_bytes(&stream, whole, bytes, name, check_error()));
+            assert_int_equal(dip_stream_size(stream), bytes);
+            while (got > 0) {
+                char block[7777];
+                check_ok(dip_stream_read(stream, block, sizeof block, &got, check_error()));
+                assert_memory_equal(block, text + total, got);
+                total += got;
+            }
+            assert_int_equal(total, SIZES[s]);
+            assert_int_equal(dip_stream_position(stream), bytes);
+            dip_stream_close(stream);
+            free(whole);
+            free(text);
+        }
+    }
+}
+
 static void a_missing_file_and_a_folder_are_named(void **state) {
     dip_stream *stream = NULL;
     check_fails(dip_stream_open(&stream, check_path(*state, "none.gz"), check_error()), DIP_ERR_IO,
@@ -207,6 +238,7 @@ int main(void) {
         check_test_in_folder(a_truncated_file_is_an_error),
         check_test_in_folder(corrupt_data_never_gives_another_text),
         check_test_in_folder(what_is_not_compressed_is_refused),
+        check_test_in_folder(memory_is_read_like_a_file),
         check_test_in_folder(a_missing_file_and_a_folder_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
