@@ -10,7 +10,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-enum { INPUT_BYTES = 1 << 17, GZIP_WINDOW = 15 + 16 };
+enum { INPUT_BYTES = 1 << 17, GZIP_WINDOW = 15 + 16, MAGIC_BYTES = 4 };
 
 typedef enum codec { CODEC_PLAIN, CODEC_GZIP, CODEC_ZSTD } codec;
 
@@ -30,6 +30,8 @@ struct dip_stream {
     z_stream gzip;
     bool gzip_is_ready;
     ZSTD_DCtx *zstd;
+    size_t magic_at; /* bytes of the frame's magic number seen so far */
+    bool is_skipped; /* the frame holds no data */
 };
 
 bool dip_name_ends_with(const char *name, const char *ending) {
@@ -175,8 +177,31 @@ static dip_status gzip_step(dip_stream *stream, void *data, size_t capacity, siz
     return DIP_OK;
 }
 
+/* Whether the bytes at hand can begin a frame, or go on with its beginning: of zstd, or one to be
+ * skipped. The library would take the formats from before zstd 1.0 as well, and not notice when such
+ * a file is cut off. */
+static bool is_zstd_frame(dip_stream *stream) {
+    static const unsigned char DATA[MAGIC_BYTES] = {0x28, 0xB5, 0x2F, 0xFD};
+    static const unsigned char SKIPPED[MAGIC_BYTES] = {0x50, 0x2A, 0x4D, 0x18};
+    for (size_t i = stream->at; i < stream->filled && stream->magic_at < MAGIC_BYTES; i++) {
+        unsigned char byte = stream->input[i];
+        if (stream->magic_at == 0) {
+            stream->is_skipped = byte != DATA[0];
+            byte = stream->is_skipped ? byte & 0xF0 : byte;
+        }
+        if (byte != (stream->is_skipped ? SKIPPED : DATA)[stream->magic_at]) {
+            return false;
+        }
+        stream->magic_at++;
+    }
+    return true;
+}
+
 static dip_status zstd_step(dip_stream *stream, void *data, size_t capacity, size_t *got,
                             dip_error *err) {
+    if (!is_zstd_frame(stream)) {
+        return corrupt(stream, "zstd", "not a zstd frame", err);
+    }
     ZSTD_inBuffer input = {stream->input, stream->filled, stream->at};
     ZSTD_outBuffer output = {data, capacity, 0};
     const size_t outcome = ZSTD_decompressStream(stream->zstd, &output, &input);
@@ -186,6 +211,7 @@ static dip_status zstd_step(dip_stream *stream, void *data, size_t capacity, siz
         return corrupt(stream, "zstd", ZSTD_getErrorName(outcome), err);
     }
     stream->inside = outcome != 0;
+    stream->magic_at = stream->inside ? stream->magic_at : 0;
     return DIP_OK;
 }
 
