@@ -329,12 +329,13 @@ static dip_status map_descriptor(dip_map *map, int fd, const char *path, dip_err
     if (!S_ISREG(status.st_mode)) {
         return dip_fail(err, DIP_ERR_FORMAT, "%s is not a regular file", path);
     }
-    *map = (dip_map){.bytes = (size_t)status.st_size};
+    *map = (dip_map){.data = (const unsigned char *)"", .bytes = (size_t)status.st_size};
     if (map->bytes == 0) {
         return DIP_OK;
     }
     void *data = current->map(fd, map->bytes);
     if (data == MAP_FAILED) {
+        *map = (dip_map){0};
         return dip_fail_errno(err, errno, "map", path);
     }
     map->base = data;
@@ -356,7 +357,7 @@ dip_status dip_map_open(dip_map *map, const char *path, dip_error *err) {
 }
 
 void dip_map_close(dip_map *map) {
-    if (map->data != NULL) {
+    if (map->base != NULL) {
         current->unmap(map->base, map->bytes);
     }
     *map = (dip_map){0};

@@ -85,11 +85,11 @@ dip_status dip_writer_close(dip_writer *writer, uint64_t *bytes, uint64_t *hash,
 /* Closes without care for the content; safe on a zeroed or closed writer. */
 void dip_writer_abandon(dip_writer *writer);
 
-/* A read-only map of a whole file. data is NULL for an empty file. */
+/* A read-only map of a whole file. An empty file has data too, of no bytes. */
 typedef struct dip_map {
     const unsigned char *data;
     size_t bytes;
-    void *base; /* data as munmap wants it */
+    void *base; /* data as munmap wants it; NULL for an empty file */
 } dip_map;
 
 dip_status dip_map_open(dip_map *map, const char *path, dip_error *err);

@@ -257,15 +257,23 @@ static dip_status load_parts(dip_dataset *dataset, dip_error *err) {
     return load_statistics(dataset, err);
 }
 
-dip_status dip_dataset_load(dip_dataset *dataset, const char *path, dip_error *err) {
+dip_status dip_dataset_load_folder(dip_dataset *dataset, dip_folder *folder, dip_error *err) {
     memset(dataset, 0, sizeof *dataset);
-    DIP_TRY(dip_folder_open(&dataset->folder, path, DIP_DATASET_FORMAT, DIP_DATASET_VERSION, err));
-    const dip_status status = load_parts(dataset, err);
+    dataset->folder = *folder;
+    *folder = (dip_folder){0};
+    dip_status status = load_parts(dataset, err);
     if (status != DIP_OK) {
+        status = dip_fail_context(err, status, "dataset %s", dataset->folder.path);
         dip_dataset_release(dataset);
-        return dip_fail_context(err, status, "dataset %s", path);
     }
-    return DIP_OK;
+    return status;
+}
+
+dip_status dip_dataset_load(dip_dataset *dataset, const char *path, dip_error *err) {
+    dip_folder folder;
+    memset(dataset, 0, sizeof *dataset);
+    DIP_TRY(dip_folder_open(&folder, path, DIP_DATASET_FORMAT, DIP_DATASET_VERSION, err));
+    return dip_dataset_load_folder(dataset, &folder, err);
 }
 
 void dip_dataset_release(dip_dataset *dataset) {

@@ -62,6 +62,9 @@ struct dip_dataset {
 extern const char *const dip_split_names[DIP_N_SPLITS];
 
 dip_status dip_dataset_load(dip_dataset *dataset, const char *path, dip_error *err);
+
+/* The same from a folder that is open. The dataset takes it over, also when it fails. */
+dip_status dip_dataset_load_folder(dip_dataset *dataset, dip_folder *folder, dip_error *err);
 void dip_dataset_release(dip_dataset *dataset);
 
 static inline const dip_rows *dip_dataset_rows(const dip_dataset *dataset, dip_side side) {
