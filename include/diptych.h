@@ -107,8 +107,8 @@ typedef struct dip_watch {
 
 /* One row of the option table that feeds the parser, the project file, the help and the model. */
 typedef struct dip_option_info {
-    const char *key;           /* "train.rate" */
-    const char *type;          /* "integer", "number", "switch", "choice", "text" or "integers" */
+    const char *key;  /* "train.rate" */
+    const char *type; /* "integer", "number", "switch", "choice", "text", "integers" or "size" */
     const char *default_value; /* as text */
     const char *help;          /* one sentence */
     char range[256];           /* "0 to 1", "none | exact", ... */

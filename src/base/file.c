@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -65,7 +66,9 @@ static const dip_vfs SYSTEM = {.open = system_open,
                                .map = system_map,
                                .unmap = munmap,
                                .reserve = system_reserve,
-                               .map_shared = system_map_shared};
+                               .map_shared = system_map_shared,
+                               .pread = pread,
+                               .pwrite = pwrite};
 
 static const dip_vfs *current = &SYSTEM;
 
@@ -150,6 +153,27 @@ dip_status dip_read_file(const char *path, size_t limit, char **data, size_t *by
     }
     *data = content;
     return DIP_OK;
+}
+
+dip_status dip_open_nameless(const char *folder, int *fd, dip_error *err) {
+    static atomic_uint count;
+    char name[64];
+    snprintf(name, sizeof name, ".diptych-temporary.%ld.%u", (long)getpid(),
+             atomic_fetch_add(&count, 1));
+    char *path = dip_path_join(folder, name, err);
+    if (path == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    dip_status status = DIP_OK;
+    *fd = current->open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (*fd < 0) {
+        status = dip_fail_errno(err, errno, "create", path);
+    } else if (current->unlink(path) != 0) {
+        status = dip_fail_errno(err, errno, "remove the name of", path);
+        current->close(*fd);
+    }
+    dip_free(path);
+    return status;
 }
 
 bool dip_path_exists(const char *path) {

@@ -33,6 +33,8 @@ typedef struct dip_vfs {
     int (*unmap)(void *base, size_t bytes);    /* what map returned */
     int (*reserve)(int fd, size_t bytes);      /* as posix_fallocate: 0 or the error's number */
     void *(*map_shared)(int fd, size_t bytes); /* to read and write */
+    ssize_t (*pread)(int fd, void *data, size_t bytes, off_t offset);
+    ssize_t (*pwrite)(int fd, const void *data, size_t bytes, off_t offset);
 } dip_vfs;
 
 /* The table in use. Tests put their own in with dip_vfs_set (NULL restores the system's). */
@@ -47,6 +49,10 @@ dip_status dip_read_full(int fd, void *data, size_t bytes, size_t *got, const ch
 /* The whole file as NUL-terminated bytes; refuses files over limit bytes. Caller frees. */
 dip_status dip_read_file(const char *path, size_t limit, char **data, size_t *bytes,
                          dip_error *err);
+
+/* Opens a new file of the folder to read and write, and takes its name away, so that its space
+ * comes back however the process ends. */
+dip_status dip_open_nameless(const char *folder, int *fd, dip_error *err);
 
 bool dip_path_exists(const char *path);
 bool dip_path_is_link(const char *path);

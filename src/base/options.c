@@ -114,6 +114,38 @@ static bool set_list(const dip_option *row, dip_list *target, const char *text) 
     return true;
 }
 
+static const struct {
+    char letter;
+    unsigned shift;
+} UNITS[] = {{'T', 40}, {'G', 30}, {'M', 20}, {'K', 10}};
+
+enum { N_UNITS = sizeof UNITS / sizeof UNITS[0] };
+
+/* "2G", "512M", "1.5g", "65536"; units are powers of 1024. */
+static bool set_size(const dip_option *row, int64_t *target, const char *text) {
+    char digits[40];
+    const size_t length = strlen(text);
+    if (length == 0 || length >= sizeof digits) {
+        return false;
+    }
+    memcpy(digits, text, length + 1);
+    double scale = 1;
+    for (size_t i = 0; i < N_UNITS; i++) {
+        if (digits[length - 1] == UNITS[i].letter || digits[length - 1] == UNITS[i].letter + 32) {
+            scale = (double)(UINT64_C(1) << UNITS[i].shift);
+            digits[length - 1] = '\0';
+            break;
+        }
+    }
+    double number = 0;
+    if (!dip_parse_number(digits, &number) || number * scale < row->low ||
+        number * scale > row->high) {
+        return false;
+    }
+    *target = (int64_t)(number * scale);
+    return true;
+}
+
 static bool set_choice(const dip_option *row, int *target, const char *text) {
     const int position = choice_position(row->choices, text);
     if (position < 0) {
@@ -147,6 +179,8 @@ static bool set_field(const dip_option *row, void *object, const char *text) {
         return set_text(target, text);
     case DIP_OPTION_LIST:
         return set_list(row, target, text);
+    case DIP_OPTION_SIZE:
+        return set_size(row, target, text);
     }
     return false;
 }
@@ -220,6 +254,18 @@ static void print_list(const dip_list *list, char text[DIP_VALUE_MAX]) {
     }
 }
 
+/* In the largest unit that divides it. */
+static void print_size(int64_t bytes, char text[DIP_VALUE_MAX]) {
+    for (size_t i = 0; i < N_UNITS; i++) {
+        if (bytes != 0 && bytes % (INT64_C(1) << UNITS[i].shift) == 0) {
+            snprintf(text, DIP_VALUE_MAX, "%lld%c", (long long)(bytes >> UNITS[i].shift),
+                     UNITS[i].letter);
+            return;
+        }
+    }
+    snprintf(text, DIP_VALUE_MAX, "%lld", (long long)bytes);
+}
+
 void dip_options_get(const dip_option *row, const void *object, char text[DIP_VALUE_MAX]) {
     const void *source = const_field(row, object);
     switch (row->type) {
@@ -240,6 +286,9 @@ void dip_options_get(const dip_option *row, const void *object, char text[DIP_VA
         break;
     case DIP_OPTION_LIST:
         print_list(source, text);
+        break;
+    case DIP_OPTION_SIZE:
+        print_size(*(const int64_t *)source, text);
         break;
     }
 }
@@ -266,6 +315,12 @@ void dip_options_range(const dip_option *row, char text[DIP_VALUE_MAX]) {
         snprintf(text, DIP_VALUE_MAX, "yes | no");
     } else if (row->type == DIP_OPTION_NUMBER) {
         snprintf(text, DIP_VALUE_MAX, "%g to %g", row->low, row->high);
+    } else if (row->type == DIP_OPTION_SIZE) {
+        char low[DIP_VALUE_MAX];
+        char high[DIP_VALUE_MAX];
+        print_size((int64_t)row->low, low);
+        print_size((int64_t)row->high, high);
+        snprintf(text, DIP_VALUE_MAX, "%.40s to %.40s", low, high);
     } else if (row->type != DIP_OPTION_TEXT) {
         snprintf(text, DIP_VALUE_MAX, "%.0f to %.0f", row->low, row->high);
     }
@@ -275,6 +330,7 @@ const char *dip_options_type_name(dip_option_type type) {
     static const char *const NAMES[] = {
         [DIP_OPTION_INTEGER] = "integer", [DIP_OPTION_NUMBER] = "number",
         [DIP_OPTION_SWITCH] = "switch",   [DIP_OPTION_CHOICE] = "choice",
-        [DIP_OPTION_TEXT] = "text",       [DIP_OPTION_LIST] = "integers"};
+        [DIP_OPTION_TEXT] = "text",       [DIP_OPTION_LIST] = "integers",
+        [DIP_OPTION_SIZE] = "size"};
     return NAMES[type];
 }

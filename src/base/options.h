@@ -20,7 +20,8 @@ typedef enum dip_option_type {
     DIP_OPTION_SWITCH,  /* bool */
     DIP_OPTION_CHOICE,  /* int, the position in `choices` */
     DIP_OPTION_TEXT,    /* char[DIP_TEXT_MAX] */
-    DIP_OPTION_LIST     /* dip_list of integers */
+    DIP_OPTION_LIST,    /* dip_list of integers */
+    DIP_OPTION_SIZE     /* int64_t of bytes, written 512M or 2G */
 } dip_option_type;
 
 typedef struct dip_list {

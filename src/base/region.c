@@ -7,13 +7,10 @@
 #include "base/mem.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 static dip_status fail_space(const char *folder, size_t bytes, const char *purpose, int number,
                              dip_error *err) {
@@ -28,33 +25,11 @@ static dip_status fail_space(const char *folder, size_t bytes, const char *purpo
                     is_known ? (unsigned long long)disk.f_bavail * disk.f_frsize : 0ULL);
 }
 
-/* Opens a file and takes its name away, so that its space comes back however the process ends. */
-static dip_status open_nameless(const char *folder, int *fd, dip_error *err) {
-    static atomic_uint count;
-    char name[64];
-    snprintf(name, sizeof name, ".diptych-table.%ld.%u", (long)getpid(),
-             atomic_fetch_add(&count, 1));
-    char *path = dip_path_join(folder, name, err);
-    if (path == NULL) {
-        return DIP_ERR_MEMORY;
-    }
-    dip_status status = DIP_OK;
-    *fd = dip_vfs_get()->open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (*fd < 0) {
-        status = dip_fail_errno(err, errno, "create", path);
-    } else if (dip_vfs_get()->unlink(path) != 0) {
-        status = dip_fail_errno(err, errno, "remove the name of", path);
-        dip_vfs_get()->close(*fd);
-    }
-    dip_free(path);
-    return status;
-}
-
 static dip_status map_file(dip_region *region, size_t bytes, const char *folder,
                            const char *purpose, dip_error *err) {
     const dip_vfs *vfs = dip_vfs_get();
     int fd = -1;
-    DIP_TRY(open_nameless(folder, &fd, err));
+    DIP_TRY(dip_open_nameless(folder, &fd, err));
     const int reserved = vfs->reserve(fd, bytes);
     void *data = reserved == 0 ? vfs->map_shared(fd, bytes) : MAP_FAILED;
     const int number = reserved != 0 ? reserved : errno;

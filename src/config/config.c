@@ -14,6 +14,8 @@
     { key, DIP_OPTION_CHOICE, AT(member), fallback, 0, 0, choices, help }
 #define TEXT(key, member, fallback, help)                                                          \
     { key, DIP_OPTION_TEXT, AT(member), fallback, 0, 0, NULL, help }
+#define SIZE(key, member, fallback, low, high, help)                                               \
+    { key, DIP_OPTION_SIZE, AT(member), fallback, low, high, NULL, help }
 #define LIST(key, member, fallback, low, high, help)                                               \
     { key, DIP_OPTION_LIST, AT(member), fallback, low, high, NULL, help }
 
@@ -27,6 +29,9 @@ static const dip_option ROWS[] = {
     CHOICE("prepare.unknown_ids", prepare.unknown_ids, "skip", "skip|stop",
            "what to do with interactions whose query or item is not in its file: count and leave "
            "them out, or stop"),
+    SIZE("prepare.memory", prepare.memory, "0", 0, 1125899906842624.0,
+         "memory that prepare may take, such as 2G; what is more goes to temporary files beside "
+         "the output; 0 takes half of the machine's; the result has the same bits for any"),
 
     NUMBER("split.test", split.test, "0.1", 0, 0.9, "share of the pairs kept for the test"),
     NUMBER("split.validation", split.validation, "0.05", 0, 0.9,

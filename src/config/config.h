@@ -78,6 +78,7 @@ struct dip_config {
     int64_t threads;
     struct {
         int unknown_ids; /* dip_unknown_ids */
+        int64_t memory;  /* bytes; 0: half of the machine's */
     } prepare;
     struct {
         double test;

@@ -10,9 +10,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-const char *const OP_NAMES[N_OPS] = {"open",  "read",   "write",    "fsync",     "close",
-                                     "fstat", "rename", "exchange", "unlink",    "mkdir",
-                                     "rmdir", "map",    "reserve",  "map_shared"};
+const char *const OP_NAMES[N_OPS] = {"open",    "read",       "write",  "fsync", "close", "fstat",
+                                     "rename",  "exchange",   "unlink", "mkdir", "rmdir", "map",
+                                     "reserve", "map_shared", "pread",  "pwrite"};
 
 enum { DESCRIPTORS = 256, SHORT_BYTES = 7 };
 
@@ -135,6 +135,18 @@ static void *faulty_map_shared(int fd, size_t bytes) {
                : dip_vfs_system()->map_shared(fd, bytes);
 }
 
+static ssize_t faulty_pread(int fd, void *data, size_t bytes, off_t offset) {
+    return note(OP_PREAD, fd, known_path(fd), "", false)
+               ? -1
+               : pread(fd, data, shortened(bytes), offset);
+}
+
+static ssize_t faulty_pwrite(int fd, const void *data, size_t bytes, off_t offset) {
+    return note(OP_PWRITE, fd, known_path(fd), "", false)
+               ? -1
+               : pwrite(fd, data, shortened(bytes), offset);
+}
+
 static const dip_vfs FAULTY = {.open = faulty_open,
                                .read = faulty_read,
                                .write = faulty_write,
@@ -150,7 +162,9 @@ static const dip_vfs FAULTY = {.open = faulty_open,
                                .map = faulty_map,
                                .unmap = munmap,
                                .reserve = faulty_reserve,
-                               .map_shared = faulty_map_shared};
+                               .map_shared = faulty_map_shared,
+                               .pread = faulty_pread,
+                               .pwrite = faulty_pwrite};
 
 void faults_begin(void) {
     plan.fail_at = -1;

@@ -24,6 +24,8 @@ typedef enum op {
     OP_MAP,
     OP_RESERVE,
     OP_MAP_SHARED,
+    OP_PREAD,
+    OP_PWRITE,
     N_OPS
 } op;
 

@@ -14,6 +14,7 @@ typedef struct sample {
     int kind;
     char name[DIP_TEXT_MAX];
     dip_list widths;
+    int64_t space;
 } sample;
 
 static const dip_option ROWS[] = {
@@ -23,6 +24,8 @@ static const dip_option ROWS[] = {
     {"kind", DIP_OPTION_CHOICE, offsetof(sample, kind), "red", 0, 0, "blue|red|redder", "which"},
     {"name", DIP_OPTION_TEXT, offsetof(sample, name), "x", 0, 0, NULL, "a text"},
     {"widths", DIP_OPTION_LIST, offsetof(sample, widths), "8,4", 1, 1000, NULL, "some numbers"},
+    {"space", DIP_OPTION_SIZE, offsetof(sample, space), "64M", 1024, 1099511627776.0, NULL,
+     "bytes"},
 };
 static const dip_option_table TABLE = {ROWS, sizeof ROWS / sizeof ROWS[0], "test option"};
 
@@ -145,6 +148,34 @@ static void lists_are_read_with_blanks_and_brackets(void **state) {
     assert_int_equal(s.widths.n, DIP_LIST_MAX);
 }
 
+static void sizes_are_read_with_units_of_1024(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t bytes;
+        const char *printed;
+    } GOOD[] = {{"2G", INT64_C(2147483648), "2G"},
+                {"1.5k", 1536, "1536"},
+                {"1025", 1025, "1025"},
+                {"512m", 536870912, "512M"},
+                {"2048", 2048, "2K"},
+                {"1T", INT64_C(1099511627776), "1T"}};
+    static const char *const BAD[] = {"", "G", "2GB", "1023", "2T", "-1K", "1 G", "0x10K", "1e"};
+    sample s = defaults();
+    assert_int_equal(s.space, 67108864);
+    for (size_t i = 0; i < sizeof GOOD / sizeof GOOD[0]; i++) {
+        char text[DIP_VALUE_MAX];
+        assert_int_equal(set(&s, "space", GOOD[i].text), DIP_OK);
+        assert_int_equal(s.space, GOOD[i].bytes);
+        dip_options_get(dip_options_find(&TABLE, "space"), &s, text);
+        assert_string_equal(text, GOOD[i].printed);
+    }
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
+        assert_int_equal(set(&s, "space", BAD[i]), DIP_ERR_USAGE);
+    }
+    assert_non_null(strstr(check_error()->message, "size, 1K to 1T"));
+}
+
 static void nothing_may_follow_the_bracket_of_a_list(void **state) {
     (void)state;
     sample s = defaults();
@@ -245,9 +276,9 @@ static void numbers_read_back_as_the_same_bits(void **state) {
 static void ranges_are_described(void **state) {
     (void)state;
     static const char *const EXPECTED[] = {
-        "1 to 100", "0 to 1", "yes | no", "blue | red | redder", "", "1 to 1000"};
-    static const char *const TYPES[] = {"integer", "number", "switch",
-                                        "choice",  "text",   "integers"};
+        "1 to 100", "0 to 1", "yes | no", "blue | red | redder", "", "1 to 1000", "1K to 1T"};
+    static const char *const TYPES[] = {"integer", "number",   "switch", "choice",
+                                        "text",    "integers", "size"};
     for (size_t i = 0; i < TABLE.n; i++) {
         char text[DIP_VALUE_MAX];
         dip_options_range(&ROWS[i], text);
@@ -263,6 +294,7 @@ int main(void) {
         cmocka_unit_test(values_of_another_type_are_refused),
         cmocka_unit_test(a_refused_value_leaves_the_field_alone),
         cmocka_unit_test(lists_are_read_with_blanks_and_brackets),
+        cmocka_unit_test(sizes_are_read_with_units_of_1024),
         cmocka_unit_test(nothing_may_follow_the_bracket_of_a_list),
         cmocka_unit_test(switches_have_four_spellings),
         cmocka_unit_test(a_choice_is_matched_whole),

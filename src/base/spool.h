@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Scratch space on disk: many sequences of bytes in one file that no name leads to, so that the
+ * space comes back however the process ends. A sequence is written once, from its beginning to its
+ * end, and then read, once or often. Short ones never leave the memory.
+ *
+ *   scratch   | extent of a | extent of b | extent of a | ...      all extents have one size
+ */
+#ifndef DIP_BASE_SPOOL_H
+#define DIP_BASE_SPOOL_H
+
+#include "base/status.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes of an extent, and so of a sequence's buffer in memory. */
+enum { DIP_SPOOL_EXTENT = 1 << 16 };
+
+/* The file. Sequences of one scratch may be used by different threads at once. */
+typedef struct dip_scratch {
+    const char *folder; /* borrowed */
+    int fd;             /* -1 until the first extent is needed */
+    pthread_mutex_t lock;
+    uint64_t n_extents;
+    uint64_t *free_extent; /* [n_free] extents that were given back */
+    size_t n_free;
+    size_t free_capacity;
+} dip_scratch;
+
+typedef struct dip_spool {
+    dip_scratch *scratch;
+    unsigned char *buffer;
+    size_t capacity;
+    size_t used; /* of the buffer */
+    uint64_t *extent;
+    size_t n_extents;
+    size_t extent_capacity;
+} dip_spool;
+
+/* Where a sequence is being read. Zero it, but for the spool, to begin at the beginning. */
+typedef struct dip_spool_cursor {
+    const dip_spool *spool;
+    unsigned char *buffer;
+    size_t at;
+    size_t filled;
+    size_t next_extent;
+} dip_spool_cursor;
+
+/* folder: where the file is made once it is needed; keeps the pointer. */
+void dip_scratch_init(dip_scratch *scratch, const char *folder);
+void dip_scratch_free(dip_scratch *scratch);
+
+/* The bytes that the file takes at its largest. */
+uint64_t dip_scratch_bytes(const dip_scratch *scratch);
+
+/* Appends to a spool whose field `scratch` is set and whose other fields were zeroed.
+ *
+ * DIP_ERR_IO   the disk is full or fails; the text names the folder. */
+dip_status dip_spool_put(dip_spool *spool, const void *data, size_t bytes, dip_error *err);
+
+static inline uint64_t dip_spool_bytes(const dip_spool *spool) {
+    return (uint64_t)spool->n_extents * DIP_SPOOL_EXTENT + spool->used;
+}
+
+/* Reads up to `bytes` bytes; *got is less only at the end. */
+dip_status dip_spool_read(dip_spool_cursor *cursor, void *data, size_t bytes, size_t *got,
+                          dip_error *err);
+
+/* Reads exactly `bytes` bytes that the caller knows to be there. */
+dip_status dip_spool_get(dip_spool_cursor *cursor, void *data, size_t bytes, dip_error *err);
+
+/* Gives back the cursor's buffer; the cursor can begin again. */
+void dip_spool_cursor_free(dip_spool_cursor *cursor);
+
+/* Gives the spool's memory and disk space back; the spool can be written anew. */
+void dip_spool_free(dip_spool *spool);
+
+#endif
