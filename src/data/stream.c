@@ -178,8 +178,8 @@ static dip_status gzip_step(dip_stream *stream, void *data, size_t capacity, siz
 }
 
 /* Whether the bytes at hand can begin a frame, or go on with its beginning: of zstd, or one to be
- * skipped. The library would take the formats from before zstd 1.0 as well, and not notice when such
- * a file is cut off. */
+ * skipped. The library would take the formats from before zstd 1.0 as well, and not notice when
+ * such a file is cut off. */
 static bool is_zstd_frame(dip_stream *stream) {
     static const unsigned char DATA[MAGIC_BYTES] = {0x28, 0xB5, 0x2F, 0xFD};
     static const unsigned char SKIPPED[MAGIC_BYTES] = {0x50, 0x2A, 0x4D, 0x18};

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Zstandard streams: a byte for the size of reads, then the stream. The reference finds the frames
- * and decompresses each in one call. The library is not of one mind with itself: such a call overlooks
- * blocks that are too large for the window, a stream that a frame ending with an empty block is
- * shorter than its header says.
+ * and decompresses each in one call. The library is not of one mind with itself: such a call
+ * overlooks blocks that are too large for the window, a stream that a frame ending with an empty
+ * block is shorter than its header says.
  */
 #include "fuzz/streams.h"
 

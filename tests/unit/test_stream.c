@@ -187,7 +187,8 @@ static void what_is_not_compressed_is_refused(void **state) {
     }
 }
 
-/* The header of a frame of zstd 0.7, and no more: the library's decoder of that time sees an end. */
+/* The header of a frame of zstd 0.7, and no more: the library's decoder of that time sees an
+ * end. */
 static void frames_from_before_zstd_1_are_refused(void **state) {
     static const char OLD[] = "\x27\xb5\x2f\xfd\x00\x00\x00\x00\x00";
     const char *path = check_path(*state, "old.zst");
