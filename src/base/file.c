@@ -191,6 +191,15 @@ bool dip_path_is_folder(const char *path) {
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+dip_status dip_path_size(const char *path, uint64_t *bytes, dip_error *err) {
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        return dip_fail_errno(err, errno, "open", path);
+    }
+    *bytes = S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
+    return DIP_OK;
+}
+
 char *dip_path_join(const char *folder, const char *name, dip_error *err) {
     const size_t folder_length = strlen(folder);
     const size_t size = folder_length + strlen(name) + 2;

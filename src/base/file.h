@@ -58,6 +58,9 @@ bool dip_path_exists(const char *path);
 bool dip_path_is_link(const char *path);
 bool dip_path_is_folder(const char *path);
 
+/* The size of a regular file, 0 for a pipe or the like; the file is not opened. */
+dip_status dip_path_size(const char *path, uint64_t *bytes, dip_error *err);
+
 /* folder + "/" + name. Caller frees; NULL with err filled when memory is short. */
 char *dip_path_join(const char *folder, const char *name, dip_error *err);
 

@@ -5,6 +5,7 @@
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,4 +52,20 @@ bool dip_parse_integer(const char *text, int64_t *number) {
     }
     *number = parsed;
     return true;
+}
+
+/* Fifteen digits, of which trailing zeros are dropped, show every number that has a shorter text;
+ * but next to 0 numbers have fewer digits than that. */
+void dip_print_number(double number, char text[DIP_NUMBER_MAX]) {
+    bool is_same = false;
+    text[0] = '\0';
+    for (int precision = fabs(number) < 1e-300 ? 1 : 15; precision <= 17 && !is_same; precision++) {
+        snprintf(text, DIP_NUMBER_MAX, "%.*g", precision, number);
+        char *comma = strchr(text, ',');
+        if (comma != NULL) {
+            *comma = '.';
+        }
+        double again = 0;
+        is_same = dip_parse_number(text, &again) && again == number;
+    }
 }

@@ -99,7 +99,8 @@ const cli_command cli_prepare = {
     .summary = "raw files -> dataset: vocabularies, columns, split, mutual information",
     .usage = "PROJECT.yaml -o DATASET [flags]",
     .description =
-        "Reads the files that the project names (.tsv or .csv, plain, .gz or .zst) and writes a "
+        "Reads the files that the project names (.tsv, .csv or .jsonl, plain, .gz or .zst) and "
+        "writes a "
         "dataset folder whose columns numpy can open. Vocabularies, counts, normalisers and the "
         "mutual information matrix come from training rows only. What the split leaks is said.",
     .example = "diptych prepare shop.yaml -o shop.dip --split.by unordered_pair",

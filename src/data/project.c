@@ -189,9 +189,7 @@ void dip_project_release(dip_project *project) {
     memset(project, 0, sizeof *project);
 }
 
-char *dip_project_file(const dip_project *project, const char *file, dip_error *err) {
-    if (file[0] == '/') {
-        return dip_copy_text(file, strlen(file), "a path", err);
-    }
-    return dip_path_join(project->folder, file, err);
+dip_status dip_project_open(dip_reader **reader, const dip_project *project,
+                            const dip_source *source, dip_error *err) {
+    return dip_source_open(reader, source, project->folder, project->path, err);
 }

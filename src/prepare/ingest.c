@@ -13,58 +13,85 @@
 
 enum { TELL_EVERY = 4096 };
 
-static dip_status tell(const dip_reader *reader, const dip_watch *watch, dip_error *err) {
-    if (dip_reader_line(reader) % TELL_EVERY != 0) {
+/* A table that is read record by record. */
+typedef struct table {
+    dip_reader *reader;
+    dip_block block;
+    bool has_block;
+} table;
+
+static void close_table(table *t) {
+    dip_block_free(&t->block);
+    dip_reader_close(t->reader);
+}
+
+static dip_status next_record(table *t, const dip_field **fields, dip_error *err) {
+    for (;;) {
+        const dip_status status = t->has_block ? dip_block_next(&t->block, fields, err) : DIP_END;
+        if (status != DIP_END) {
+            return status;
+        }
+        DIP_TRY(dip_reader_take(t->reader, &t->block, err));
+        t->has_block = true;
+    }
+}
+
+static dip_status tell(const table *t, const dip_watch *watch, dip_error *err) {
+    if (dip_block_line(&t->block) % TELL_EVERY != 0) {
         return DIP_OK;
     }
     char phase[400];
-    snprintf(phase, sizeof phase, "reading %s", dip_reader_path(reader));
+    snprintf(phase, sizeof phase, "reading %s", dip_block_path(&t->block));
     const dip_progress progress = {.phase = phase,
                                    .unit = "bytes",
                                    .detail = "",
-                                   .done = dip_reader_position(reader),
-                                   .total = dip_reader_size(reader)};
+                                   .done = dip_reader_position(t->reader),
+                                   .total = dip_reader_size(t->reader)};
     return dip_tell(watch, &progress, err);
 }
 
 /* ---- entities -------------------------------------------------------------------------------- */
 
-/* The columns of an entity's file, in the schema's order. */
-typedef struct layout {
-    size_t id;
-    size_t title;
-    bool has_title;
-    size_t feature[DIP_FEATURES_MAX];
-} layout;
+/* The fields of a record: the id, the features in the schema's order, and the title. */
+enum { ID_FIELD = 0, FEATURE_FIELD = 1 };
 
-static dip_status find_columns(layout *columns, const dip_reader *reader, const dip_entity *entity,
-                               dip_error *err) {
-    DIP_TRY(dip_reader_column(reader, entity->id, &columns->id, err));
-    columns->has_title = entity->title[0] != '\0';
-    if (columns->has_title) {
-        DIP_TRY(dip_reader_column(reader, entity->title, &columns->title, err));
-    }
-    for (size_t f = 0; f < entity->n_features; f++) {
-        DIP_TRY(dip_reader_column(reader, entity->features[f].column, &columns->feature[f], err));
-    }
-    return DIP_OK;
+static size_t title_field(const dip_entity *entity) {
+    return FEATURE_FIELD + entity->n_features;
 }
 
-static dip_status add_id(dip_raw_entity *raw, const dip_reader *reader, size_t column,
-                         const dip_field *id, dip_error *err) {
+static dip_status select_columns(const dip_entity *entity, dip_reader *reader, dip_error *err) {
+    size_t columns[DIP_FEATURES_MAX + 2];
+    const char *separators[DIP_FEATURES_MAX + 2] = {NULL};
+    size_t n = FEATURE_FIELD;
+    DIP_TRY(dip_reader_column(reader, entity->id, &columns[ID_FIELD], err));
+    for (size_t f = 0; f < entity->n_features; f++, n++) {
+        const dip_feature *feature = &entity->features[f];
+        DIP_TRY(dip_reader_column(reader, feature->column, &columns[n], err));
+        separators[n] = feature->type == DIP_FEATURE_BAG    ? feature->separator
+                        : feature->type == DIP_FEATURE_TEXT ? " "
+                                                            : NULL;
+    }
+    if (entity->title[0] != '\0') {
+        DIP_TRY(dip_reader_column(reader, entity->title, &columns[n], err));
+        separators[n++] = " ";
+    }
+    return dip_reader_select(reader, columns, separators, n, err);
+}
+
+static dip_status add_id(dip_raw_entity *raw, const dip_block *block, const dip_field *id,
+                         dip_error *err) {
     int32_t row = 0;
     bool is_new = false;
     if (id->length == 0) {
-        return dip_reader_fail(reader, column, err, "the id is empty");
+        return dip_block_fail(block, ID_FIELD, err, "the id is empty");
     }
     DIP_TRY(dip_vocab_add(&raw->ids, id->text, id->length, &row, &is_new, err));
     if (!is_new) {
-        return dip_reader_fail(
-            reader, column, err,
-            "the id \"%.100s\" already stands on line %lld; ids must be distinct", id->text,
-            (long long)raw->ids.count[row]);
+        return dip_block_fail(block, ID_FIELD, err,
+                              "the id \"%.100s\" already stands on line %lld; ids must be distinct",
+                              id->text, (long long)raw->ids.count[row]);
     }
-    raw->ids.count[row] = (int64_t)dip_reader_line(reader);
+    raw->ids.count[row] = (int64_t)dip_block_line(block);
     return DIP_OK;
 }
 
@@ -77,11 +104,11 @@ static dip_status add_title(dip_raw_entity *raw, const char *text, size_t length
     return DIP_OK;
 }
 
-static dip_status add_number(dip_raw_column *column, size_t row, const dip_reader *reader,
+static dip_status add_number(dip_raw_column *column, size_t row, const dip_block *block,
                              size_t position, const char *cell, dip_error *err) {
     double number = 0;
     if (!dip_values_number(cell, &number)) {
-        return dip_reader_fail(reader, position, err, "\"%.60s\" is not a number", cell);
+        return dip_block_fail(block, position, err, "\"%.60s\" is not a number", cell);
     }
     DIP_TRY(dip_grow((void **)&column->numbers, &column->number_capacity, row + 1,
                      sizeof *column->numbers, "a numeric column", err));
@@ -137,20 +164,20 @@ static dip_status add_values(dip_raw_column *column, size_t row, const dip_featu
 }
 
 static dip_status add_features(dip_raw *raw, dip_raw_entity *side, const dip_entity *entity,
-                               const layout *columns, const dip_reader *reader,
-                               const dip_field *fields, dip_values *values, dip_error *err) {
+                               const dip_block *block, const dip_field *fields, dip_values *values,
+                               dip_error *err) {
     const size_t row = side->ids.n - 1;
     for (size_t f = 0; f < entity->n_features; f++) {
         const dip_feature *feature = &entity->features[f];
-        const size_t position = columns->feature[f];
+        const size_t position = FEATURE_FIELD + f;
         const dip_field *cell = &fields[position];
         if (feature->type == DIP_FEATURE_NUMERIC) {
-            DIP_TRY(add_number(&side->columns[f], row, reader, position, cell->text, err));
+            DIP_TRY(add_number(&side->columns[f], row, block, position, cell->text, err));
             continue;
         }
         const dip_status status = dip_values_cut(values, feature, cell->text, cell->length, err);
         if (status == DIP_ERR_FORMAT) {
-            return dip_reader_fail(reader, position, err, "the text cannot be normalised");
+            return dip_block_fail(block, position, err, "the text cannot be normalised");
         }
         DIP_TRY(status);
         DIP_TRY(
@@ -159,40 +186,27 @@ static dip_status add_features(dip_raw *raw, dip_raw_entity *side, const dip_ent
     return DIP_OK;
 }
 
-static dip_status read_rows(dip_raw *raw, dip_raw_entity *side, const dip_entity *entity,
-                            dip_reader *reader, dip_values *values, const dip_watch *watch,
-                            dip_error *err) {
-    layout columns = {0};
+static dip_status read_rows(dip_raw *raw, dip_raw_entity *side, const dip_entity *entity, table *t,
+                            dip_values *values, const dip_watch *watch, dip_error *err) {
     const dip_field *fields = NULL;
+    const bool has_title = entity->title[0] != '\0';
     dip_status status = DIP_OK;
-    DIP_TRY(find_columns(&columns, reader, entity, err));
-    while ((status = dip_reader_next(reader, &fields, err)) == DIP_OK) {
-        const dip_field *title = &fields[columns.title];
-        DIP_TRY(add_id(side, reader, columns.id, &fields[columns.id], err));
-        DIP_TRY(add_title(side, columns.has_title ? title->text : "",
-                          columns.has_title ? title->length : 0, err));
-        DIP_TRY(add_features(raw, side, entity, &columns, reader, fields, values, err));
-        DIP_TRY(tell(reader, watch, err));
+    DIP_TRY(select_columns(entity, t->reader, err));
+    while ((status = next_record(t, &fields, err)) == DIP_OK) {
+        const dip_field title = has_title ? fields[title_field(entity)] : (dip_field){"", 0};
+        DIP_TRY(add_id(side, &t->block, &fields[ID_FIELD], err));
+        DIP_TRY(add_title(side, title.text, title.length, err));
+        DIP_TRY(add_features(raw, side, entity, &t->block, fields, values, err));
+        DIP_TRY(tell(t, watch, err));
     }
     if (status != DIP_END) {
         return status;
     }
     if (side->ids.n == 0) {
         return dip_fail(err, DIP_ERR_FORMAT, "%s has a header but no rows",
-                        dip_reader_path(reader));
+                        dip_reader_name(t->reader));
     }
     return DIP_OK;
-}
-
-static dip_status open_project_file(dip_reader **reader, const dip_project *project,
-                                    const char *file, dip_error *err) {
-    char *path = dip_project_file(project, file, err);
-    if (path == NULL) {
-        return DIP_ERR_MEMORY;
-    }
-    const dip_status status = dip_reader_open(reader, path, err);
-    dip_free(path);
-    return status;
 }
 
 static dip_status alloc_columns(dip_raw_entity *side, const dip_entity *entity, dip_error *err) {
@@ -202,69 +216,74 @@ static dip_status alloc_columns(dip_raw_entity *side, const dip_entity *entity, 
 
 static dip_status read_entity(dip_raw *raw, dip_raw_entity *side, const dip_project *project,
                               const dip_entity *entity, const dip_watch *watch, dip_error *err) {
-    dip_reader *reader = NULL;
+    table t = {0};
     dip_values values = {0};
     DIP_TRY(alloc_columns(side, entity, err));
-    DIP_TRY(open_project_file(&reader, project, entity->file, err));
-    const dip_status status = read_rows(raw, side, entity, reader, &values, watch, err);
+    DIP_TRY(dip_project_open(&t.reader, project, &entity->source, err));
+    const dip_status status = read_rows(raw, side, entity, &t, &values, watch, err);
     dip_values_free(&values);
-    dip_reader_close(reader);
+    close_table(&t);
     return status;
 }
 
 /* ---- interactions ---------------------------------------------------------------------------- */
 
+/* The fields of a pair: query, item, then the time and the part where there are any. */
+enum { QUERY_FIELD = 0, ITEM_FIELD = 1 };
+
 typedef struct pair_layout {
-    size_t query;
-    size_t item;
     size_t time;
     size_t split;
     bool has_time;
     bool has_split;
 } pair_layout;
 
-static dip_status find_pair_columns(pair_layout *columns, const dip_reader *reader,
-                                    const dip_project *project, dip_error *err) {
+static dip_status select_pair_columns(pair_layout *fields, dip_reader *reader,
+                                      const dip_project *project, dip_error *err) {
     const dip_schema *schema = &project->schema;
-    DIP_TRY(dip_reader_column(reader, schema->query_column, &columns->query, err));
-    DIP_TRY(dip_reader_column(reader, schema->item_column, &columns->item, err));
-    columns->has_time = schema->time_column[0] != '\0';
-    columns->has_split = project->config.split.by == DIP_SPLIT_COLUMN;
-    if (columns->has_time) {
-        DIP_TRY(dip_reader_column(reader, schema->time_column, &columns->time, err));
+    size_t columns[4];
+    size_t n = 2;
+    DIP_TRY(dip_reader_column(reader, schema->query_column, &columns[QUERY_FIELD], err));
+    DIP_TRY(dip_reader_column(reader, schema->item_column, &columns[ITEM_FIELD], err));
+    fields->has_time = schema->time_column[0] != '\0';
+    fields->has_split = project->config.split.by == DIP_SPLIT_COLUMN;
+    if (fields->has_time) {
+        fields->time = n;
+        DIP_TRY(dip_reader_column(reader, schema->time_column, &columns[n++], err));
     }
-    if (columns->has_split) {
-        DIP_TRY(dip_reader_column(reader, project->config.split.column, &columns->split, err));
+    if (fields->has_split) {
+        fields->split = n;
+        DIP_TRY(dip_reader_column(reader, project->config.split.column, &columns[n++], err));
     }
-    return DIP_OK;
+    return dip_reader_select(reader, columns, NULL, n, err);
 }
 
-static dip_status note_unknown(dip_raw *raw, const dip_project *project, const dip_reader *reader,
+static dip_status note_unknown(dip_raw *raw, const dip_project *project, const dip_block *block,
                                size_t column, const char *kind, const char *id, dip_error *err) {
     if (project->config.prepare.unknown_ids == DIP_UNKNOWN_STOP) {
-        return dip_reader_fail(reader, column, err, "unknown %s id \"%.100s\"", kind, id);
+        return dip_block_fail(block, column, err, "unknown %s id \"%.100s\"", kind, id);
     }
     if (raw->unknown.n < DIP_SHOWN_UNKNOWN) {
         snprintf(raw->unknown.shown[raw->unknown.n], sizeof raw->unknown.shown[0],
-                 "line %llu: %s \"%.100s\"", (unsigned long long)dip_reader_line(reader), kind, id);
+                 "line %llu: %s \"%.100s\"", (unsigned long long)dip_block_line(block), kind, id);
     }
     raw->unknown.n++;
     return DIP_OK;
 }
 
 /* The query's row; without a query file a new id makes a new row. */
-static dip_status query_row(dip_raw *raw, const dip_schema *schema, const dip_reader *reader,
+static dip_status query_row(dip_raw *raw, const dip_schema *schema, const dip_block *block,
                             size_t column, const dip_field *id, int32_t *row, dip_error *err) {
     if (schema->queries_are_items) {
         *row = dip_vocab_find(&raw->items.ids, id->text, id->length);
         return DIP_OK;
     }
-    if (schema->queries.file[0] != '\0') {
+    if (schema->queries.source.files.n > 0) {
         *row = dip_vocab_find(&raw->queries.ids, id->text, id->length);
         return DIP_OK;
     }
     if (id->length == 0) {
-        return dip_reader_fail(reader, column, err, "the query id is empty");
+        return dip_block_fail(block, column, err, "the query id is empty");
     }
     return dip_vocab_add(&raw->queries.ids, id->text, id->length, row, NULL, err);
 }
@@ -290,8 +309,8 @@ static dip_status push_pair(dip_pairs *pairs, int32_t query, int32_t item, doubl
     return DIP_OK;
 }
 
-static dip_status read_part(const dip_reader *reader, size_t column, const char *text,
-                            uint8_t *part, dip_error *err) {
+static dip_status read_part(const dip_block *block, size_t column, const char *text, uint8_t *part,
+                            dip_error *err) {
     static const struct {
         const char *name;
         dip_part part;
@@ -306,34 +325,34 @@ static dip_status read_part(const dip_reader *reader, size_t column, const char 
             return DIP_OK;
         }
     }
-    return dip_reader_fail(reader, column, err, "\"%.60s\" is none of train, validation and test",
-                           text);
+    return dip_block_fail(block, column, err, "\"%.60s\" is none of train, validation and test",
+                          text);
 }
 
-static dip_status add_pair(dip_raw *raw, const dip_project *project, const dip_reader *reader,
+static dip_status add_pair(dip_raw *raw, const dip_project *project, const dip_block *block,
                            const pair_layout *columns, const dip_field *fields, dip_vocab *seen,
                            dip_error *err) {
     const dip_schema *schema = &project->schema;
-    const dip_field *query_id = &fields[columns->query];
-    const dip_field *item_id = &fields[columns->item];
+    const dip_field *query_id = &fields[QUERY_FIELD];
+    const dip_field *item_id = &fields[ITEM_FIELD];
     const int32_t item = dip_vocab_find(&raw->items.ids, item_id->text, item_id->length);
     int32_t query = -1;
     double time = 0;
     uint8_t part = DIP_PART_TRAIN;
     if (item < 0) {
-        return note_unknown(raw, project, reader, columns->item, "item", item_id->text, err);
+        return note_unknown(raw, project, block, ITEM_FIELD, "item", item_id->text, err);
     }
-    DIP_TRY(query_row(raw, schema, reader, columns->query, query_id, &query, err));
+    DIP_TRY(query_row(raw, schema, block, QUERY_FIELD, query_id, &query, err));
     if (query < 0) {
-        return note_unknown(raw, project, reader, columns->query, "query", query_id->text, err);
+        return note_unknown(raw, project, block, QUERY_FIELD, "query", query_id->text, err);
     }
     if (columns->has_time &&
         (!dip_values_number(fields[columns->time].text, &time) || isnan(time))) {
-        return dip_reader_fail(reader, columns->time, err, "\"%.60s\" is not a number",
-                               fields[columns->time].text);
+        return dip_block_fail(block, columns->time, err, "\"%.60s\" is not a number",
+                              fields[columns->time].text);
     }
     if (columns->has_split) {
-        DIP_TRY(read_part(reader, columns->split, fields[columns->split].text, &part, err));
+        DIP_TRY(read_part(block, columns->split, fields[columns->split].text, &part, err));
     }
     if (schema->queries_are_items && query == item) {
         raw->n_self++;
@@ -350,15 +369,15 @@ static dip_status add_pair(dip_raw *raw, const dip_project *project, const dip_r
     return push_pair(&raw->pairs, query, item, time, part, columns->has_time, err);
 }
 
-static dip_status read_pairs(dip_raw *raw, const dip_project *project, dip_reader *reader,
-                             dip_vocab *seen, const dip_watch *watch, dip_error *err) {
+static dip_status read_pairs(dip_raw *raw, const dip_project *project, table *t, dip_vocab *seen,
+                             const dip_watch *watch, dip_error *err) {
     pair_layout columns = {0};
     const dip_field *fields = NULL;
     dip_status status = DIP_OK;
-    DIP_TRY(find_pair_columns(&columns, reader, project, err));
-    while ((status = dip_reader_next(reader, &fields, err)) == DIP_OK) {
-        DIP_TRY(add_pair(raw, project, reader, &columns, fields, seen, err));
-        DIP_TRY(tell(reader, watch, err));
+    DIP_TRY(select_pair_columns(&columns, t->reader, project, err));
+    while ((status = next_record(t, &fields, err)) == DIP_OK) {
+        DIP_TRY(add_pair(raw, project, &t->block, &columns, fields, seen, err));
+        DIP_TRY(tell(t, watch, err));
     }
     if (status != DIP_END) {
         return status;
@@ -367,19 +386,19 @@ static dip_status read_pairs(dip_raw *raw, const dip_project *project, dip_reade
         return dip_fail(err, DIP_ERR_FORMAT,
                         "%s has no usable pair (%lld with unknown ids); do its ids match the "
                         "\"id\" columns?",
-                        dip_reader_path(reader), (long long)raw->unknown.n);
+                        dip_reader_name(t->reader), (long long)raw->unknown.n);
     }
     return DIP_OK;
 }
 
 static dip_status read_interactions(dip_raw *raw, const dip_project *project,
                                     const dip_watch *watch, dip_error *err) {
-    dip_reader *reader = NULL;
+    table t = {0};
     dip_vocab seen = {0};
-    DIP_TRY(open_project_file(&reader, project, project->schema.interactions, err));
-    const dip_status status = read_pairs(raw, project, reader, &seen, watch, err);
+    DIP_TRY(dip_project_open(&t.reader, project, &project->schema.interactions, err));
+    const dip_status status = read_pairs(raw, project, &t, &seen, watch, err);
     dip_vocab_free(&seen);
-    dip_reader_close(reader);
+    close_table(&t);
     return status;
 }
 
@@ -409,7 +428,7 @@ dip_status dip_ingest(dip_raw *raw, const dip_project *project, const dip_schema
     if (raw->values == NULL) {
         return DIP_ERR_MEMORY;
     }
-    const bool has_query_file = !schema->queries_are_items && schema->queries.file[0] != '\0';
+    const bool has_query_file = !schema->queries_are_items && schema->queries.source.files.n > 0;
     DIP_TRY(read_entity(raw, &raw->items, project, &schema->items, watch, err));
     if (has_query_file) {
         DIP_TRY(read_entity(raw, &raw->queries, project, &schema->queries, watch, err));

@@ -30,27 +30,6 @@ typedef struct preparation {
     json_t *summary;
 } preparation;
 
-static dip_status copy_entity(dip_entity *copy, const dip_entity *entity, dip_error *err) {
-    *copy = *entity;
-    copy->features = dip_alloc(entity->n_features, sizeof *copy->features, "features", err);
-    if (copy->features == NULL) {
-        copy->n_features = 0;
-        return DIP_ERR_MEMORY;
-    }
-    if (entity->n_features > 0) {
-        memcpy(copy->features, entity->features, entity->n_features * sizeof *copy->features);
-    }
-    return DIP_OK;
-}
-
-/* A schema of our own to write fitted values into; the project's has none. */
-static dip_status copy_schema(dip_schema *copy, const dip_schema *schema, dip_error *err) {
-    *copy = *schema;
-    copy->queries = (dip_entity){0};
-    DIP_TRY(copy_entity(&copy->items, &schema->items, err));
-    return copy_entity(&copy->queries, &schema->queries, err);
-}
-
 /* ---- mutual information ---------------------------------------------------------------------- */
 
 /* Numbers have no values of their own: the normalised column is cut into bins of equal width over
@@ -358,7 +337,7 @@ static dip_status fill_summary(preparation *p, dip_error *err) {
 
 static dip_status run(preparation *p, dip_folder_writer *folder, dip_error *err) {
     const dip_project *project = p->project;
-    DIP_TRY(copy_schema(&p->schema, &project->schema, err));
+    DIP_TRY(dip_schema_copy(&p->schema, &project->schema, err));
     DIP_TRY(dip_fit_tables(&p->schema, err));
     DIP_TRY(dip_ingest(&p->raw, project, &p->schema, p->watch, err));
     DIP_TRY(dip_split(&p->raw.pairs, &project->config, err));
