@@ -24,6 +24,10 @@ static int system_fstat(int fd, struct stat *status) {
     return fstat(fd, status);
 }
 
+static int system_stat(const char *path, struct stat *status) {
+    return stat(path, status);
+}
+
 static int system_lstat(const char *path, struct stat *status) {
     return lstat(path, status);
 }
@@ -57,6 +61,7 @@ static const dip_vfs SYSTEM = {.open = system_open,
                                .fsync = fsync,
                                .close = close,
                                .fstat = system_fstat,
+                               .stat = system_stat,
                                .lstat = system_lstat,
                                .rename = rename,
                                .exchange = system_exchange,
@@ -188,12 +193,12 @@ bool dip_path_is_link(const char *path) {
 
 bool dip_path_is_folder(const char *path) {
     struct stat status;
-    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+    return current->stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 dip_status dip_path_size(const char *path, uint64_t *bytes, dip_error *err) {
     struct stat status;
-    if (stat(path, &status) != 0) {
+    if (current->stat(path, &status) != 0) {
         return dip_fail_errno(err, errno, "open", path);
     }
     *bytes = S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;

@@ -23,7 +23,8 @@ typedef struct dip_vfs {
     int (*fsync)(int fd);
     int (*close)(int fd);
     int (*fstat)(int fd, struct stat *status);
-    int (*lstat)(const char *path, struct stat *status);
+    int (*stat)(const char *path, struct stat *status);
+    int (*lstat)(const char *path, struct stat *status); /* of a link itself */
     int (*rename)(const char *from, const char *to);
     int (*exchange)(const char *a, const char *b);
     int (*unlink)(const char *path);

@@ -94,7 +94,11 @@ static int faulty_fstat(int fd, struct stat *status) {
     return note(OP_FSTAT, fd, known_path(fd), "", false) ? -1 : dip_vfs_system()->fstat(fd, status);
 }
 
-/* Asking whether a name is there has no failure of its own. */
+/* Asking what a name stands for is not counted: most callers take a failure for an answer. */
+static int faulty_stat(const char *path, struct stat *status) {
+    return dip_vfs_system()->stat(path, status);
+}
+
 static int faulty_lstat(const char *path, struct stat *status) {
     return dip_vfs_system()->lstat(path, status);
 }
@@ -153,6 +157,7 @@ static const dip_vfs FAULTY = {.open = faulty_open,
                                .fsync = faulty_fsync,
                                .close = faulty_close,
                                .fstat = faulty_fstat,
+                               .stat = faulty_stat,
                                .lstat = faulty_lstat,
                                .rename = faulty_rename,
                                .exchange = faulty_exchange,

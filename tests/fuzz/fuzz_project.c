@@ -33,8 +33,8 @@ static void check_schema(const dip_schema *schema) {
             CLAIM(dip_feature_problem(&entities[e]->features[f]) == NULL);
         }
     }
-    CLAIM(schema->items.n_features > 0 && schema->items.file[0] != '\0');
-    CLAIM(schema->interactions[0] != '\0' && schema->item_column[0] != '\0');
+    CLAIM(schema->items.n_features > 0 && schema->items.source.files.n > 0);
+    CLAIM(schema->interactions.files.n > 0 && schema->item_column[0] != '\0');
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {

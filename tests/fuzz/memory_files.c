@@ -159,10 +159,10 @@ static int memory_fstat(int fd, struct stat *status) {
     return 0;
 }
 
-static int memory_lstat(const char *path, struct stat *status) {
+static int memory_stat(const char *path, struct stat *status) {
     const char *name = name_under_root(path);
     if (name == NULL) {
-        return dip_vfs_system()->lstat(path, status);
+        return dip_vfs_system()->stat(path, status);
     }
     const memory_entry *entry = find(name);
     if (entry == NULL) {
@@ -171,6 +171,11 @@ static int memory_lstat(const char *path, struct stat *status) {
     }
     *status = (struct stat){.st_mode = S_IFREG, .st_size = (off_t)entry->bytes};
     return 0;
+}
+
+static int memory_lstat(const char *path, struct stat *status) {
+    return name_under_root(path) != NULL ? memory_stat(path, status)
+                                         : dip_vfs_system()->lstat(path, status);
 }
 
 static void *memory_map(int fd, size_t bytes) {
@@ -196,6 +201,7 @@ void memory_files_begin(void) {
     table.fsync = memory_fsync;
     table.close = memory_close;
     table.fstat = memory_fstat;
+    table.stat = memory_stat;
     table.lstat = memory_lstat;
     table.map = memory_map;
     table.unmap = memory_unmap;
