@@ -1,5 +1,5 @@
 # The front door: installs what is missing, builds, and runs the demo or the tests. CMake does the work.
-.PHONY: help demo test bench build asan tsan lint setup clean install
+.PHONY: help demo test bench build asan tsan fuzz lint setup clean install
 
 help:
 	@echo "make demo     train five methods on real linked pages and compare them (under 5 minutes)"
@@ -8,6 +8,8 @@ help:
 	@echo "              FLAGS=--quick for the main settings, FLAGS='--python PATH' for another Python)"
 	@echo "make asan     the same under the address and undefined-behaviour sanitizers"
 	@echo "make tsan     the same under the thread sanitizer (installs clang and libomp-dev)"
+	@echo "make fuzz     search for inputs that break a parser (installs clang; 10 million executions a target"
+	@echo "              take hours; FLAGS='--runs 100000 npy' for less; see tests/fuzz/README.md)"
 	@echo "make lint     clang-tidy and clang-format, as configured in the tree"
 	@echo "make build    build only; the command is build/default/diptych"
 	@echo "make install  install to /usr/local (PREFIX=DIR for another place)"
@@ -44,6 +46,12 @@ tsan:
 	@cmake --preset tsan >/dev/null
 	@cmake --build --preset tsan
 	@OMP_TOOL_LIBRARIES=$$(ls /usr/lib/llvm-*/lib/libarcher.so | tail -n 1) ctest --preset tsan -j 2
+
+fuzz:
+	@tools/setup.sh clang libclang-rt-dev libomp-dev
+	@cmake --preset fuzz >/dev/null
+	@cmake --build --preset fuzz --target fuzz_targets
+	@python3 tests/fuzz/run.py $(FLAGS)
 
 lint:
 	@tools/setup.sh clang-tidy clang-format

@@ -100,7 +100,8 @@ dip_status dip_json_keys(dip_sheet *sheet, uint64_t line, const char *text, size
 static dip_status find_room(dip_block *block, size_t n, char **room, dip_error *err) {
     dip_page *page = block->pages;
     if (page == NULL || page->capacity - page->used < n) {
-        const size_t capacity = n > PAGE_BYTES ? n : PAGE_BYTES;
+        const size_t usual = block->size < PAGE_BYTES ? block->size : PAGE_BYTES;
+        const size_t capacity = n > usual ? n : usual;
         page = dip_alloc(1, sizeof *page + capacity, "the text of records", err);
         if (page == NULL) {
             return DIP_ERR_MEMORY;

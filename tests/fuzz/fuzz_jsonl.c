@@ -201,7 +201,7 @@ static void read_records(dip_reader *reader, const wish *w, const char *text, si
 }
 
 static void read_table(const char *text, size_t bytes, uint8_t way) {
-    static const size_t BLOCKS[] = {2, 16, 64, 333, 4096, 0, 65, 128};
+    static const size_t BLOCKS[] = {2, 16, 64, 333, 4096, 31, 65, 128};
     static const char *const PATHS[] = {MEMORY_ROOT "input.jsonl"};
     const dip_dialect dialect = {.block_bytes = BLOCKS[way % 8]};
     dip_reader *reader = NULL;

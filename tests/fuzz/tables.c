@@ -11,7 +11,7 @@
 static const char *const NAMES[] = {"a", "b", "c"};
 
 dip_dialect choose_dialect(uint8_t way, const char *const *delimiters, size_t n) {
-    static const size_t BLOCKS[] = {2, 16, 64, 333, 4096, 0, 65, 128};
+    static const size_t BLOCKS[] = {2, 16, 64, 333, 4096, 31, 65, 128};
     const size_t delimiter = (size_t)(way >> 3) % 4;
     dip_dialect dialect = {.block_bytes = BLOCKS[way % 8],
                            .delimiter = delimiter < n ? delimiters[delimiter] : NULL,
