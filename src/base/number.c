@@ -54,18 +54,31 @@ bool dip_parse_integer(const char *text, int64_t *number) {
     return true;
 }
 
+static void print_digits(int precision, double number, char text[DIP_NUMBER_MAX]) {
+    snprintf(text, DIP_NUMBER_MAX, "%.*g", precision, number);
+    char *comma = strchr(text, ',');
+    if (comma != NULL) {
+        *comma = '.';
+    }
+}
+
 /* Fifteen digits, of which trailing zeros are dropped, show every number that has a shorter text;
  * but next to 0 numbers have fewer digits than that. */
 void dip_print_number(double number, char text[DIP_NUMBER_MAX]) {
     bool is_same = false;
-    text[0] = '\0';
     for (int precision = fabs(number) < 1e-300 ? 1 : 15; precision <= 17 && !is_same; precision++) {
-        snprintf(text, DIP_NUMBER_MAX, "%.*g", precision, number);
-        char *comma = strchr(text, ',');
-        if (comma != NULL) {
-            *comma = '.';
-        }
         double again = 0;
+        print_digits(precision, number, text);
         is_same = dip_parse_number(text, &again) && again == number;
+    }
+}
+
+/* The same with six and nine digits. */
+void dip_print_float(float number, char text[DIP_NUMBER_MAX]) {
+    bool is_same = false;
+    for (int precision = fabsf(number) < 1e-37f ? 1 : 6; precision <= 9 && !is_same; precision++) {
+        double again = 0;
+        print_digits(precision, (double)number, text);
+        is_same = dip_parse_number(text, &again) && (float)again == number;
     }
 }
