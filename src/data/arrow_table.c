@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* dladdr, which POSIX has since 2024 only */
 #include "data/arrow_table.h"
 
 #include "base/file.h"
@@ -9,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 struct dip_arrow_table {
@@ -42,13 +44,33 @@ void dip_arrow_set_module(const char *name) {
     pthread_mutex_unlock(&lock);
 }
 
+/* The module beside the file that this code is in: the library, or the program that it is linked
+ * into. Else the system's places are searched. */
+static void *open_module(void) {
+    static const char here = 0;
+    char path[4096];
+    Dl_info info;
+    const char *file = dladdr(&here, &info) != 0 ? info.dli_fname : NULL;
+    const char *slash = file != NULL ? strrchr(file, '/') : NULL;
+    if (slash != NULL) {
+        const int n =
+            snprintf(path, sizeof path, "%.*s/%s", (int)(slash - file), file, module_name);
+        void *module =
+            n > 0 && (size_t)n < sizeof path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+        if (module != NULL) {
+            return module;
+        }
+    }
+    return dlopen(module_name, RTLD_NOW | RTLD_LOCAL);
+}
+
 /* The module stays loaded: batches are released by functions of it at any time. */
 static const dip_arrow_bridge *load_module(void) {
     union {
         void *found;
         const dip_arrow_bridge *(*get)(void);
     } symbol = {NULL};
-    void *module = dlopen(module_name, RTLD_NOW | RTLD_LOCAL);
+    void *module = open_module();
     if (module != NULL) {
         symbol.found = dlsym(module, DIP_ARROW_SYMBOL);
     }

@@ -8,8 +8,8 @@
  *   Parquet and Arrow IPC files, when the module that reads them has been built
  *
  * the first three plain or compressed. Files are read in the order given, one after the other.
- * Reading is cut in two so that many threads can share it: one thread at a time takes the next block
- * of whole records, and any number of threads cut their blocks into fields.
+ * Reading is cut in two so that many threads can share it: one thread at a time takes the next
+ * block of whole records, and any number of threads cut their blocks into fields.
  */
 #ifndef DIP_DATA_READER_H
 #define DIP_DATA_READER_H
