@@ -19,4 +19,7 @@ bool dip_parse_integer(const char *text, int64_t *number);
 /* The shortest decimal text that reads back as the same number. */
 void dip_print_number(double number, char text[DIP_NUMBER_MAX]);
 
+/* The shortest one that reads back as the same float. */
+void dip_print_float(float number, char text[DIP_NUMBER_MAX]);
+
 #endif

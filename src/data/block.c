@@ -5,13 +5,17 @@
  * those of earlier records.
  */
 #include "base/mem.h"
+#include "data/arrow_table.h"
 #include "data/sheet.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+enum { PAGE_BYTES = 1 << 18 };
+
 void dip_block_reset(dip_block *block, const dip_sheet *sheet, size_t size, uint64_t line) {
+    dip_arrow_block_free(block);
     block->sheet = sheet;
     block->size = size;
     block->at = 0;
@@ -42,12 +46,83 @@ void dip_block_free(dip_block *block) {
         dip_free(block->pages);
         block->pages = next;
     }
+    dip_arrow_block_free(block);
     dip_free(block->bytes);
     dip_free(block->marks);
     dip_free(block->fields);
     dip_free(block->all);
     dip_text_free(&block->text);
     memset(block, 0, sizeof *block);
+}
+
+dip_status dip_block_room(dip_block *block, size_t n, char **room, dip_error *err) {
+    dip_page *page = block->pages;
+    if (page == NULL || page->capacity - page->used < n) {
+        const size_t usual = 0 < block->size && block->size < PAGE_BYTES ? block->size : PAGE_BYTES;
+        const size_t capacity = n > usual ? n : usual;
+        page = dip_alloc(1, sizeof *page + capacity, "the text of records", err);
+        if (page == NULL) {
+            return DIP_ERR_MEMORY;
+        }
+        *page = (dip_page){block->pages, 0, capacity};
+        block->pages = page;
+    }
+    *room = page->text + page->used;
+    page->used += n;
+    return DIP_OK;
+}
+
+dip_status dip_block_keep(dip_block *block, const char *text, size_t length, dip_field *field,
+                          dip_error *err) {
+    char *room = NULL;
+    DIP_TRY(dip_block_room(block, length + 1, &room, err));
+    memcpy(room, text, length);
+    room[length] = '\0';
+    *field = (dip_field){room, length};
+    return DIP_OK;
+}
+
+/* The first separator behind the beginning of the element before must be the one between them: the
+ * end of an element and a separator of several bytes can make another one. */
+static bool is_cut_again(const dip_text *text, size_t before, size_t begin, const char *separator) {
+    const size_t width = strlen(separator);
+    return strstr(text->data + begin, separator) == NULL &&
+           (begin == 0 || strstr(text->data + before, separator) == text->data + begin - width);
+}
+
+dip_status dip_block_join(dip_block *block, size_t selected, const char *text, size_t length,
+                          dip_error *err) {
+    const char *separator = block->sheet->wanted[selected].separator;
+    if (block->n_all++ > 0) {
+        DIP_TRY(dip_text_put(&block->text, separator, strlen(separator), err));
+    }
+    const size_t before = block->element;
+    block->element = block->text.length;
+    DIP_TRY(dip_text_put(&block->text, text, length, err));
+    if (!is_cut_again(&block->text, before, block->element, separator)) {
+        return dip_block_fail(block, selected, err,
+                              "the element \"%.60s\" contains the separator \"%s\", or makes one "
+                              "with its neighbour; give the feature another \"separator\"",
+                              block->text.data + block->element, separator);
+    }
+    return DIP_OK;
+}
+
+dip_status dip_block_begin_list(dip_block *block, size_t selected, dip_error *err) {
+    block->n_all = 0;
+    block->element = 0;
+    dip_text_clear(&block->text);
+    if (block->sheet->wanted[selected].separator == NULL) {
+        return dip_block_fail(block, selected, err,
+                              "a list is only read where there may be several values; make the "
+                              "feature a bag, or the value plain");
+    }
+    return DIP_OK;
+}
+
+dip_status dip_block_end_list(dip_block *block, size_t selected, dip_error *err) {
+    const char *text = block->text.length > 0 ? block->text.data : "";
+    return dip_block_keep(block, text, block->text.length, &block->fields[selected], err);
 }
 
 /* The column of the byte at `place` of a record, counted from 1. */
@@ -131,6 +206,11 @@ dip_status dip_block_next(dip_block *block, const dip_field **fields, dip_error 
     if (block->at == block->size) {
         return DIP_END;
     }
+    if (dip_sheet_is_arrow(sheet)) {
+        DIP_TRY(dip_cut_arrow(block, err));
+        *fields = block->fields;
+        return DIP_OK;
+    }
     if (!block->is_checked) {
         check_block(block);
     }
@@ -167,6 +247,10 @@ dip_status dip_block_fail(const dip_block *block, size_t selected, dip_error *er
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    if (dip_sheet_is_arrow(sheet)) {
+        return dip_fail(err, DIP_ERR_FORMAT, "%s: row %llu: column %zu (%s): %s", sheet->path,
+                        (unsigned long long)block->line, sheet->column[selected] + 1, name, text);
+    }
     if (dip_sheet_is_json(sheet)) {
         return dip_fail(err, DIP_ERR_FORMAT, "%s:%llu: key \"%s\": %s", sheet->path,
                         (unsigned long long)block->line, name, text);

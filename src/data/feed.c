@@ -49,8 +49,7 @@ static dip_status read_bytes(dip_feed *feed, char *data, size_t *got, dip_error 
         DIP_TRY(dip_stream_read(feed->stream, data, feed->step, got, err));
     }
     feed->has_ended = *got == 0;
-    atomic_store_explicit(&feed->position, feed->finished + dip_stream_position(feed->stream),
-                          memory_order_relaxed);
+    dip_feed_set_position(feed, dip_stream_position(feed->stream));
     return DIP_OK;
 }
 

@@ -39,6 +39,11 @@ dip_status dip_feed_pull(dip_feed *feed, char *data, size_t *got, dip_error *err
 /* Gives back the n bytes that were pulled last. */
 dip_status dip_feed_push_back(dip_feed *feed, const char *data, size_t n, dip_error *err);
 
+/* How many bytes of the open file are done. */
+static inline void dip_feed_set_position(dip_feed *feed, uint64_t bytes) {
+    atomic_store_explicit(&feed->position, feed->finished + bytes, memory_order_relaxed);
+}
+
 static inline bool dip_feed_is_empty(const dip_feed *feed) {
     return feed->has_ended && feed->start == feed->filled;
 }

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { PAGE_BYTES = 1 << 18, EXACT_DIGITS = 15 };
+enum { EXACT_DIGITS = 15 };
 
 /* One record that is being read. */
 typedef struct record {
@@ -94,35 +94,7 @@ dip_status dip_json_keys(dip_sheet *sheet, uint64_t line, const char *text, size
     return status;
 }
 
-/* ---- text that has no place in the block ----------------------------------------------------- */
-
-/* Room for n bytes that do not move until the block is taken again. */
-static dip_status find_room(dip_block *block, size_t n, char **room, dip_error *err) {
-    dip_page *page = block->pages;
-    if (page == NULL || page->capacity - page->used < n) {
-        const size_t usual = block->size < PAGE_BYTES ? block->size : PAGE_BYTES;
-        const size_t capacity = n > usual ? n : usual;
-        page = dip_alloc(1, sizeof *page + capacity, "the text of records", err);
-        if (page == NULL) {
-            return DIP_ERR_MEMORY;
-        }
-        *page = (dip_page){block->pages, 0, capacity};
-        block->pages = page;
-    }
-    *room = page->text + page->used;
-    page->used += n;
-    return DIP_OK;
-}
-
-static dip_status keep_text(dip_block *block, const char *text, size_t length, dip_field *field,
-                            dip_error *err) {
-    char *room = NULL;
-    DIP_TRY(find_room(block, length + 1, &room, err));
-    memcpy(room, text, length);
-    room[length] = '\0';
-    *field = (dip_field){room, length};
-    return DIP_OK;
-}
+/* ---- values ---------------------------------------------------------------------------------- */
 
 /* The shortest text of a number with a point or an exponent. Most are short and not tiny: then it
  * is what is written, without the zeros at its end. */
@@ -150,8 +122,6 @@ static bool shorten(const char *text, size_t length, char shown[DIP_NUMBER_MAX])
     dip_print_number(number, shown);
     return true;
 }
-
-/* ---- values ---------------------------------------------------------------------------------- */
 
 /* A value that is no list and no object. *is_still: its text stands where it may stay. */
 static dip_status read_scalar(record *r, dip_field *field, char shown[DIP_NUMBER_MAX],
@@ -196,7 +166,6 @@ static dip_status read_scalar(record *r, dip_field *field, char shown[DIP_NUMBER
 /* One element of a list, joined to those before it. */
 static dip_status add_element(dip_block *block, record *r, size_t selected, size_t place,
                               dip_error *err) {
-    const char *separator = block->sheet->wanted[selected].separator;
     char shown[DIP_NUMBER_MAX];
     dip_field element;
     bool is_still = false;
@@ -211,30 +180,12 @@ static dip_status add_element(dip_block *block, record *r, size_t selected, size
     if (is_null) {
         return DIP_OK;
     }
-    if (block->n_all++ > 0) {
-        DIP_TRY(dip_text_put(&block->text, separator, strlen(separator), err));
-    }
-    const size_t begin = block->text.length;
-    DIP_TRY(dip_text_put(&block->text, element.text, element.length, err));
-    if (strstr(block->text.data + begin, separator) != NULL) {
-        return dip_block_fail(block, selected, err,
-                              "the element \"%.60s\" contains the separator \"%s\"; give the "
-                              "feature another \"separator\"",
-                              block->text.data + begin, separator);
-    }
-    return DIP_OK;
+    return dip_block_join(block, selected, element.text, element.length, err);
 }
 
-/* A list. block->n_all counts its elements so far, block->text holds them. */
 static dip_status read_list(dip_block *block, record *r, size_t selected, dip_error *err) {
     dip_cursor *c = &r->cursor;
-    if (block->sheet->wanted[selected].separator == NULL) {
-        return dip_block_fail(block, selected, err,
-                              "a list is only read where there may be several values; make the "
-                              "feature a bag, or the value plain");
-    }
-    block->n_all = 0;
-    dip_text_clear(&block->text);
+    DIP_TRY(dip_block_begin_list(block, selected, err));
     c->at++;
     dip_cursor_blanks(c);
     for (size_t place = 1; *c->at != ']'; place++) {
@@ -245,8 +196,7 @@ static dip_status read_list(dip_block *block, record *r, size_t selected, dip_er
         dip_cursor_blanks(c);
     }
     c->at++;
-    const char *text = block->text.length > 0 ? block->text.data : "";
-    return keep_text(block, text, block->text.length, &block->fields[selected], err);
+    return dip_block_end_list(block, selected, err);
 }
 
 static dip_status read_value(dip_block *block, record *r, size_t selected, dip_error *err) {
@@ -262,7 +212,7 @@ static dip_status read_value(dip_block *block, record *r, size_t selected, dip_e
                               "of their own");
     }
     DIP_TRY(read_scalar(r, field, shown, &is_still, err));
-    return is_still ? DIP_OK : keep_text(block, field->text, field->length, field, err);
+    return is_still ? DIP_OK : dip_block_keep(block, field->text, field->length, field, err);
 }
 
 /* ---- records --------------------------------------------------------------------------------- */
@@ -282,7 +232,7 @@ static size_t find_wanted(const dip_sheet *sheet, size_t from, const char *key, 
 static dip_status read_again(dip_block *block, const record *r, size_t selected, dip_error *err) {
     record again = *r;
     const size_t length = strlen(r->cursor.at);
-    DIP_TRY(find_room(block, length + 1 + DIP_JSON_PADDING, &again.cursor.at, err));
+    DIP_TRY(dip_block_room(block, length + 1 + DIP_JSON_PADDING, &again.cursor.at, err));
     memcpy(again.cursor.at, r->cursor.at, length + 1);
     again.begin = again.cursor.at - (r->cursor.at - r->begin);
     return read_list(block, &again, selected, err);

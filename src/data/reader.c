@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/names.h"
+#include "data/arrow_table.h"
 #include "data/feed.h"
 #include "data/sheet.h"
 
@@ -29,7 +30,9 @@ struct dip_reader {
     char *name;
 
     dip_feed feed;
-    uint64_t line; /* of the first byte that the feed has not given yet */
+    dip_arrow_table *arrow; /* instead of the feed's stream, while an Arrow file is open */
+    uint64_t arrow_bytes;   /* its size */
+    uint64_t line;          /* of the first byte that the feed has not given yet */
     uint64_t size;
 };
 
@@ -226,9 +229,19 @@ static dip_status skip_byte_order_mark(dip_reader *reader, dip_error *err) {
     return DIP_OK;
 }
 
+static dip_status select_wanted(dip_reader *reader, dip_sheet *sheet, dip_error *err) {
+    return reader->is_selected ? dip_sheet_select(sheet, reader->wanted, reader->n_wanted, err)
+                               : DIP_OK;
+}
+
 static dip_status open_file(dip_reader *reader, dip_error *err) {
     dip_sheet *sheet = reader->sheets[reader->n_opened++];
     reader->line = 1;
+    if (dip_sheet_is_arrow(sheet)) {
+        DIP_TRY(dip_path_size(sheet->path, &reader->arrow_bytes, err));
+        DIP_TRY(dip_arrow_open(&reader->arrow, sheet, err));
+        return select_wanted(reader, sheet, err);
+    }
     DIP_TRY(dip_feed_open(&reader->feed, sheet->path, err));
     DIP_TRY(skip_byte_order_mark(reader, err));
     if (sheet->has_header) {
@@ -236,8 +249,17 @@ static dip_status open_file(dip_reader *reader, dip_error *err) {
     } else if (dip_sheet_is_json(sheet) && reader->n_opened == 1) {
         DIP_TRY(read_keys(reader, err));
     }
-    return reader->is_selected ? dip_sheet_select(sheet, reader->wanted, reader->n_wanted, err)
-                               : DIP_OK;
+    return select_wanted(reader, sheet, err);
+}
+
+/* Closes what is open, if anything is. */
+static void close_file(dip_reader *reader) {
+    if (reader->arrow != NULL) {
+        reader->feed.finished += reader->arrow_bytes;
+        dip_arrow_close(reader->arrow);
+        reader->arrow = NULL;
+    }
+    dip_feed_close(&reader->feed);
 }
 
 /* Every file is looked at before the first is read, so that a missing one, or one of an unknown
@@ -416,17 +438,24 @@ static dip_status take_block(dip_reader *reader, dip_block *block, dip_error *er
     return DIP_OK;
 }
 
+static dip_status take_batch(dip_reader *reader, dip_block *block, dip_error *err) {
+    DIP_TRY(dip_arrow_take(reader->arrow, open_sheet(reader), block, err));
+    dip_feed_set_position(&reader->feed, dip_arrow_position(reader->arrow, reader->arrow_bytes));
+    return DIP_OK;
+}
+
 dip_status dip_reader_take(dip_reader *reader, dip_block *block, dip_error *err) {
     if (!reader->is_selected) {
         DIP_TRY(select_all(reader, err));
     }
     for (;;) {
-        if (reader->feed.stream != NULL) {
-            const dip_status status = take_block(reader, block, err);
+        if (reader->feed.stream != NULL || reader->arrow != NULL) {
+            const dip_status status = reader->arrow != NULL ? take_batch(reader, block, err)
+                                                            : take_block(reader, block, err);
             if (status != DIP_END) {
                 return status;
             }
-            dip_feed_close(&reader->feed);
+            close_file(reader);
         }
         if (reader->n_opened == reader->n_sheets) {
             return DIP_END;
@@ -463,7 +492,7 @@ void dip_reader_close(dip_reader *reader) {
     dip_names_free(&reader->columns);
     dip_free(reader->delimiter);
     dip_free(reader->name);
-    dip_feed_close(&reader->feed);
+    close_file(reader);
     dip_free(reader->feed.carry);
     dip_free(reader);
 }

@@ -5,10 +5,11 @@
  *   TSV          tabs, no quoting; another delimiter of one or more bytes when the dialect says so
  *   CSV          RFC 4180: commas, quotes doubled inside quotes, line breaks inside quotes
  *   JSON lines   one object a line
+ *   Parquet and Arrow IPC files, when the module that reads them has been built
  *
- * each plain or compressed. Files are read in the order given, one after the other. Reading is cut
- * in two so that many threads can share it: one thread at a time takes the next block of whole
- * records, and any number of threads cut their blocks into fields.
+ * the first three plain or compressed. Files are read in the order given, one after the other.
+ * Reading is cut in two so that many threads can share it: one thread at a time takes the next
+ * block of whole records, and any number of threads cut their blocks into fields.
  */
 #ifndef DIP_DATA_READER_H
 #define DIP_DATA_READER_H
@@ -26,7 +27,9 @@ typedef enum dip_format {
     DIP_FORMAT_BY_NAME, /* .tsv .csv .jsonl .ndjson .inter .item .user .kg .link .net */
     DIP_FORMAT_TSV,
     DIP_FORMAT_CSV,
-    DIP_FORMAT_JSONL
+    DIP_FORMAT_JSONL,
+    DIP_FORMAT_PARQUET,
+    DIP_FORMAT_ARROW /* IPC file, also known as Feather version 2 */
 } dip_format;
 
 typedef enum dip_encoding { DIP_ENCODING_UTF8, DIP_ENCODING_LATIN1 } dip_encoding;
@@ -104,8 +107,10 @@ typedef struct dip_block {
     dip_field *all; /* every field of a record that is cut the slow way */
     size_t all_capacity;
     size_t n_all;
-    dip_text text; /* the values of a JSON record */
+    dip_text text;  /* a list that is being joined, of n_all elements */
+    size_t element; /* where its last one begins */
     struct dip_page *pages;
+    struct ArrowArray *batch; /* of an Arrow file: `size` rows, `at` is the next one */
 } dip_block;
 
 /* The next block of whole records of one file: about DIP_BLOCK_BYTES, more when one record is
@@ -118,7 +123,7 @@ dip_status dip_reader_take(dip_reader *reader, dip_block *block, dip_error *err)
  * Different blocks may be cut by different threads at once. */
 dip_status dip_block_next(dip_block *block, const dip_field **fields, dip_error *err);
 
-/* Where the current record begins, lines counted from 1. */
+/* Where the current record begins, lines counted from 1; of Arrow files the row. */
 uint64_t dip_block_line(const dip_block *block);
 const char *dip_block_path(const dip_block *block);
 

@@ -2,6 +2,7 @@
 #include "data/sheet.h"
 
 #include "base/mem.h"
+#include "data/arrow_table.h"
 #include "data/stream.h"
 
 #include <stdio.h>
@@ -14,10 +15,11 @@ static const struct {
     const char *ending;
     dip_format format;
 } ENDINGS[] = {
-    {".tsv", DIP_FORMAT_TSV},      {".csv", DIP_FORMAT_CSV},   {".jsonl", DIP_FORMAT_JSONL},
-    {".ndjson", DIP_FORMAT_JSONL}, {".inter", DIP_FORMAT_TSV}, {".item", DIP_FORMAT_TSV},
-    {".user", DIP_FORMAT_TSV},     {".kg", DIP_FORMAT_TSV},    {".link", DIP_FORMAT_TSV},
-    {".net", DIP_FORMAT_TSV},
+    {".tsv", DIP_FORMAT_TSV},       {".csv", DIP_FORMAT_CSV},         {".jsonl", DIP_FORMAT_JSONL},
+    {".ndjson", DIP_FORMAT_JSONL},  {".inter", DIP_FORMAT_TSV},       {".item", DIP_FORMAT_TSV},
+    {".user", DIP_FORMAT_TSV},      {".kg", DIP_FORMAT_TSV},          {".link", DIP_FORMAT_TSV},
+    {".net", DIP_FORMAT_TSV},       {".parquet", DIP_FORMAT_PARQUET}, {".arrow", DIP_FORMAT_ARROW},
+    {".feather", DIP_FORMAT_ARROW},
 };
 
 static dip_format format_of(const char *path) {
@@ -36,6 +38,23 @@ static dip_format format_of(const char *path) {
     return DIP_FORMAT_BY_NAME;
 }
 
+/* Parquet and Arrow say themselves what they hold, and compress themselves. */
+static dip_status check_arrow(const dip_sheet *sheet, const dip_dialect *dialect, dip_error *err) {
+    if (dip_name_ends_with(sheet->path, ".gz") || dip_name_ends_with(sheet->path, ".zst")) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "%s: Parquet and Arrow files are not read through .gz or .zst; unpack it",
+                        sheet->path);
+    }
+    if (dialect->delimiter != NULL || dialect->n_columns > 0 ||
+        dialect->encoding != DIP_ENCODING_UTF8) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "%s: \"delimiter\", \"columns\" and \"encoding\" do not go with Parquet "
+                        "and Arrow files",
+                        sheet->path);
+    }
+    return DIP_OK;
+}
+
 static dip_status set_format(dip_sheet *sheet, const dip_dialect *dialect, dip_error *err) {
     sheet->format =
         dialect->format != DIP_FORMAT_BY_NAME ? dialect->format : format_of(sheet->path);
@@ -43,11 +62,16 @@ static dip_status set_format(dip_sheet *sheet, const dip_dialect *dialect, dip_e
         sheet->format = DIP_FORMAT_TSV;
     }
     if (sheet->format == DIP_FORMAT_BY_NAME) {
-        return dip_fail(err, DIP_ERR_USAGE,
-                        "%s: the name must end in .tsv or .csv (or .jsonl, .ndjson, .inter, .item, "
-                        ".user, .kg, .link, .net), with .gz or .zst after it when compressed; or "
-                        "say what it is with \"format\" or \"delimiter\"",
-                        sheet->path);
+        return dip_fail(
+            err, DIP_ERR_USAGE,
+            "%s: the name must end in .tsv or .csv (or .jsonl, .ndjson, .parquet, .arrow, "
+            ".feather, .inter, .item, .user, .kg, .link, .net), with .gz or .zst after it when "
+            "compressed; or "
+            "say what it is with \"format\" or \"delimiter\"",
+            sheet->path);
+    }
+    if (dip_sheet_is_arrow(sheet)) {
+        return check_arrow(sheet, dialect, err);
     }
     if (dip_sheet_is_json(sheet) && (dialect->delimiter != NULL || dialect->n_columns > 0)) {
         return dip_fail(err, DIP_ERR_USAGE,
@@ -85,7 +109,8 @@ static dip_status fill_sheet(dip_sheet *sheet, const char *path, const dip_diale
     }
     DIP_TRY(set_format(sheet, dialect, err));
     DIP_TRY(set_delimiter(sheet, dialect, err));
-    sheet->has_header = dialect->n_columns == 0 && !dip_sheet_is_json(sheet);
+    sheet->has_header =
+        dialect->n_columns == 0 && !dip_sheet_is_json(sheet) && !dip_sheet_is_arrow(sheet);
     for (size_t i = 0; i < dialect->n_columns; i++) {
         bool is_new = false;
         const char *name = dialect->columns[i];
@@ -119,6 +144,7 @@ void dip_sheet_free(dip_sheet *sheet) {
     for (size_t i = 0; i < sheet->n_columns; i++) {
         dip_free(sheet->names[i]);
     }
+    dip_arrow_sheet_free(sheet);
     dip_free(sheet->names);
     dip_free(sheet->column);
     dip_free(sheet->target);

@@ -33,6 +33,7 @@ struct dip_sheet {
     uint32_t *target; /* [n_columns] the first wanted one that it is, or n_wanted for none */
     size_t *repeat;   /* wanted ones that are also another one before them: pairs (this, other) */
     size_t n_repeats;
+    struct dip_arrow_columns *arrow; /* how to read the wanted columns of an Arrow file */
 };
 
 /* A sheet for a path: format and delimiter, no columns yet. */
@@ -59,6 +60,10 @@ static inline bool dip_sheet_is_json(const dip_sheet *sheet) {
     return sheet->format == DIP_FORMAT_JSONL;
 }
 
+static inline bool dip_sheet_is_arrow(const dip_sheet *sheet) {
+    return sheet->format == DIP_FORMAT_PARQUET || sheet->format == DIP_FORMAT_ARROW;
+}
+
 /* How many bytes of a text may be shown without cutting a character. */
 int dip_shown_length(const char *text, size_t length);
 
@@ -74,6 +79,18 @@ typedef struct dip_page {
 
 /* Makes the block one of [0, size) bytes of a file; the first record begins on `line`. */
 void dip_block_reset(dip_block *block, const dip_sheet *sheet, size_t size, uint64_t line);
+
+/* Room for n bytes of a block that do not move until it is taken again, and a text in such room. */
+dip_status dip_block_room(dip_block *block, size_t n, char **room, dip_error *err);
+dip_status dip_block_keep(dip_block *block, const char *text, size_t length, dip_field *field,
+                          dip_error *err);
+
+/* A list as one field: its elements are joined one after the other by the column's separator, at
+ * which alone the text can be cut again. */
+dip_status dip_block_begin_list(dip_block *block, size_t selected, dip_error *err);
+dip_status dip_block_join(dip_block *block, size_t selected, const char *text, size_t length,
+                          dip_error *err);
+dip_status dip_block_end_list(dip_block *block, size_t selected, dip_error *err);
 
 /* NUL bytes and UTF-8 of one record, which begins on `line`. */
 dip_status dip_check_record(const dip_sheet *sheet, uint64_t line, const char *record,

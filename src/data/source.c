@@ -14,7 +14,7 @@ enum { SOURCE_FILES_MAX = 100000 };
 
 /* clang-format off */
 static const dip_option ROWS[] = {
-    {"format", DIP_OPTION_CHOICE, SOURCE(format), "auto", 0, 0, "auto|tsv|csv|jsonl",
+    {"format", DIP_OPTION_CHOICE, SOURCE(format), "auto", 0, 0, "auto|tsv|csv|jsonl|parquet|arrow",
      "how the files are written, when their names do not say it"},
     {"delimiter", DIP_OPTION_TEXT, SOURCE(delimiter), "", 0, 0, NULL,
      "what stands between the columns, when it is no tab and no comma"},

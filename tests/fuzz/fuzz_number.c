@@ -7,6 +7,7 @@
 #include "fuzz/fuzz.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,12 +40,28 @@ static bool is_number(const char *at) {
     return n > 0 && *at == '\0';
 }
 
+/* The text of a number is what the fewest digits from fifteen on say, and reads back the same. */
+static void check_printed(double number) {
+    char text[DIP_NUMBER_MAX];
+    char plain[DIP_NUMBER_MAX] = "";
+    double again = 0;
+    dip_print_number(number, text);
+    CLAIM(is_number(text) && dip_parse_number(text, &again) && again == number);
+    for (int digits = 15; digits <= 17 && strtod(plain, NULL) != number; digits++) {
+        snprintf(plain, sizeof plain, "%.*g", digits, number);
+    }
+    CLAIM(fabs(number) < 1e-300 || strcmp(text, plain) == 0);
+}
+
 static void check_number(const char *text) {
     double number = 0;
     const bool is_accepted = dip_parse_number(text, &number);
     const double reference = strtod(text, NULL);
     CLAIM(is_accepted == (is_number(text) && isfinite(reference)));
     CLAIM(!is_accepted || number == reference);
+    if (is_accepted) {
+        check_printed(number);
+    }
 }
 
 /* [+-] digits, in the range of int64_t, worked out in unsigned arithmetic. */

@@ -91,6 +91,33 @@ static void lists_are_joined_where_a_separator_is_given(void **state) {
     check_end(&r);
 }
 
+/* With a separator of several bytes, the end of an element and the separator can make another. */
+static void lists_can_be_cut_again(void **state) {
+    static const struct {
+        const char *list;
+        const char *joined; /* or NULL */
+    } CASES[] = {{"[\"a\", \"b\"]", "a::b"}, {"[\"a\", \":b\"]", "a:::b"},
+                 {"[\"a:\", \"b\"]", NULL},  {"[\"a\", \"\", \"b\"]", "a::::b"},
+                 {"[\":\", \"b\"]", NULL},   {"[\"a::\"]", NULL},
+                 {"[\"a:\"]", "a:"},         {"[\"\", \"\", \":\"]", ":::::"}};
+    static const char *const NAMES[] = {"a"};
+    static const char *const SEPARATORS[] = {"::"};
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        char text[200];
+        records r;
+        snprintf(text, sizeof text, "{\"a\": %s}\n", CASES[i].list);
+        check_ok(open_lines(&r, *state, "x.jsonl", text, NULL));
+        choose(&r, NAMES, SEPARATORS, 1);
+        if (CASES[i].joined != NULL) {
+            check_record(&r, CASES[i].joined);
+            check_end(&r);
+        } else {
+            check_fails(read_on(&r), DIP_ERR_FORMAT, "makes one with its neighbour");
+            records_close(&r);
+        }
+    }
+}
+
 static void missing_keys_are_empty(void **state) {
     records r;
     check_ok(open_lines(&r, *state, "x.ndjson",
@@ -276,6 +303,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         check_test_in_folder(values_become_text),
         check_test_in_folder(lists_are_joined_where_a_separator_is_given),
+        check_test_in_folder(lists_can_be_cut_again),
         check_test_in_folder(missing_keys_are_empty),
         check_test_in_folder(keys_are_looked_for_in_the_first_records),
         check_test_in_folder(blocks_of_every_size_give_the_same_records),

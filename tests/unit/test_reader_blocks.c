@@ -3,6 +3,7 @@
  * Tables of many files and blocks: where records are cut, which columns come, who reports what
  * first.
  */
+#include "base/mem.h"
 #include "compress.h"
 #include "records.h"
 
@@ -275,6 +276,43 @@ static void errors_do_not_depend_on_the_blocks(void **state) {
     }
 }
 
+/* Reads a table of four formats; true when all was read, false when memory was short. */
+static bool read_in_little_memory(check_folder *folder, int64_t n) {
+    static const char *const NAMES[] = {"1.tsv", "2.csv.gz", "3.jsonl", "4.tsv.zst"};
+    static const char *const CHOSEN[] = {"b", "a", "b"};
+    static const char *const SEPARATORS[] = {"|", NULL, ";"};
+    const dip_dialect dialect = {.block_bytes = 16};
+    records r;
+    size_t columns[3] = {0};
+    dip_mem_fail_after(n, 0);
+    dip_status status = open_files(&r, folder, NAMES, 4, &dialect);
+    for (size_t i = 0; i < 3 && status == DIP_OK; i++) {
+        status = dip_reader_column(r.reader, CHOSEN[i], &columns[i], check_error());
+    }
+    if (status == DIP_OK) {
+        status = dip_reader_select(r.reader, columns, SEPARATORS, 3, check_error());
+    }
+    status = status == DIP_OK ? read_on(&r) : status;
+    dip_mem_fail_after(-1, 0);
+    records_close(&r);
+    if (status != DIP_END) {
+        assert_int_equal(status, DIP_ERR_MEMORY);
+    }
+    return status == DIP_END;
+}
+
+static void every_allocation_may_fail(void **state) {
+    int64_t n = 0;
+    write_text(*state, "1.tsv", "a\tb\n1\t2\n3\t4444444444444444444444444444\n");
+    write_text(*state, "2.csv.gz", "more,b,a\nx,\"6\"\"\",5\n");
+    write_text(*state, "3.jsonl", "{\"b\": [8, 2.5e10], \"a\": 7}\n{\"a\": \"x\"}\n");
+    write_text(*state, "4.tsv.zst", "b\ta\n5\t6\n");
+    while (!read_in_little_memory(*state, n)) {
+        n++;
+    }
+    assert_in_range(n, 40, 400);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         check_test_in_folder(records_cross_the_borders_of_blocks),
@@ -286,6 +324,7 @@ int main(void) {
         check_test_in_folder(a_later_file_must_have_the_columns_too),
         check_test_in_folder(a_missing_file_is_known_at_the_start),
         check_test_in_folder(errors_do_not_depend_on_the_blocks),
+        check_test_in_folder(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
