@@ -1,13 +1,15 @@
 # The front door: installs what is missing, builds, and runs the demo or the tests. CMake does the work.
-.PHONY: help demo test bench build asan tsan lint setup clean install
+.PHONY: help demo test bench build asan tsan fuzz lint setup clean install
 
 help:
 	@echo "make demo     train five methods on real linked pages and compare them (under 5 minutes)"
-	@echo "make test     run the whole test suite"
+	@echo "make test     run the whole test suite (fetches Arrow into build/arrow, when it can)"
 	@echo "make bench    measure speed and memory, beside PyTorch where it is installed (about 15 minutes;"
 	@echo "              FLAGS=--quick for the main settings, FLAGS='--python PATH' for another Python)"
 	@echo "make asan     the same under the address and undefined-behaviour sanitizers"
 	@echo "make tsan     the same under the thread sanitizer (installs clang and libomp-dev)"
+	@echo "make fuzz     search for inputs that break a parser (installs clang; 10 million executions a target"
+	@echo "              take hours; FLAGS='--runs 100000 npy' for less; see tests/fuzz/README.md)"
 	@echo "make lint     clang-tidy and clang-format, as configured in the tree"
 	@echo "make build    build only; the command is build/default/diptych"
 	@echo "make install  install to /usr/local (PREFIX=DIR for another place)"
@@ -24,6 +26,7 @@ demo: build
 	@python3 demo/run.py --diptych build/default/diptych --data data/docs-small --out build/demo
 
 test: setup
+	@tools/arrow.sh
 	@cmake --preset default >/dev/null
 	@cmake --build --preset default
 	@ctest --test-dir build/default --output-on-failure -j 2
@@ -44,6 +47,12 @@ tsan:
 	@cmake --preset tsan >/dev/null
 	@cmake --build --preset tsan
 	@OMP_TOOL_LIBRARIES=$$(ls /usr/lib/llvm-*/lib/libarcher.so | tail -n 1) ctest --preset tsan -j 2
+
+fuzz:
+	@tools/setup.sh clang libclang-rt-dev libomp-dev
+	@cmake --preset fuzz >/dev/null
+	@cmake --build --preset fuzz --target fuzz_targets
+	@python3 tests/fuzz/run.py $(FLAGS)
 
 lint:
 	@tools/setup.sh clang-tidy clang-format

@@ -65,6 +65,7 @@ typedef struct dip_error {
 
 typedef struct dip_project dip_project; /* a parsed project file */
 typedef struct dip_config dip_config;   /* every option, typed and range-checked */
+typedef struct dip_recipe dip_recipe;   /* what a generated catalogue is to be like */
 typedef struct dip_dataset dip_dataset; /* a prepared dataset, memory-mapped */
 typedef struct dip_trainer dip_trainer; /* parameters, optimizer state and batches */
 typedef struct dip_model dip_model;     /* trained towers and their vocabularies */
@@ -102,6 +103,7 @@ typedef struct dip_watch {
 
 #define DIP_REPLACE 1u /* flag: an existing output is replaced, in one atomic step */
 #define DIP_RESUME 2u  /* flag of dip_train: a run that was stopped goes on */
+#define DIP_QUICK 4u   /* flag of dip_check: no steps are made to measure how long training takes */
 
 /* ---- options --------------------------------------------------------------------------------- */
 
@@ -186,6 +188,72 @@ DIP_API DIP_NODISCARD dip_status dip_prepare(const dip_project *project, const c
                                              unsigned flags, const dip_watch *watch,
                                              dip_report **report, dip_error *err);
 
+/* A generated catalogue: how many items and pairs, how popularity and features are spread. The
+ * settings are described as options are; docs/generate.md says what each does. */
+DIP_API size_t dip_recipe_setting_count(void);
+DIP_API DIP_NODISCARD dip_status dip_recipe_setting_get(size_t index, dip_option_info *info,
+                                                        dip_error *err);
+
+/* A recipe with every setting at its default. */
+DIP_API DIP_NODISCARD dip_status dip_recipe_create(dip_recipe **recipe, dip_error *err);
+DIP_API void dip_recipe_free(dip_recipe *recipe);
+
+/* Sets one setting from text.
+ *
+ * DIP_ERR_USAGE   an unknown key (the nearest one is named) or a value out of its range. */
+DIP_API DIP_NODISCARD dip_status dip_recipe_set(dip_recipe *recipe, const char *key,
+                                                const char *value, dip_error *err);
+
+/* Writes a synthetic catalogue with pairs of a query and an item drawn from a known law: a folder
+ * of tables with a project file for dip_prepare, or a dataset. The same recipe gives the same
+ * bytes for any number of threads. truth.json in the folder says what a model can reach at best.
+ *
+ * flags    0 or DIP_REPLACE
+ * report   may be NULL; what truth.json says. Caller frees.
+ * DIP_ERR_USAGE    settings that do not go together, or the output exists and DIP_REPLACE is not
+ *                  given */
+DIP_API DIP_NODISCARD dip_status dip_generate(const dip_recipe *recipe, const char *output,
+                                              unsigned flags, const dip_watch *watch,
+                                              dip_report **report, dip_error *err);
+/* ---- from other people's files to a project -------------------------------------------------- */
+
+/* Reads the public SQL dumps of a Wikipedia and writes a folder with pages.tsv (page_id, title,
+ * categories), links.tsv (source, target: pages of namespace 0, redirects followed, each link once,
+ * ordered by source, then target) and project.yaml, which dip_prepare takes.
+ *
+ * names    [n] settings: dumps (a folder), wiki, date; page, redirect, linktarget, categorylinks,
+ *          pagelinks, page_props (files named one by one); hidden_category, memory
+ * values   [n] their values as text
+ * flags    0 or DIP_REPLACE
+ * report   may be NULL; pages, redirects, categories, links kept and dropped by reason, warnings.
+ *          Caller frees.
+ * DIP_ERR_USAGE    an unknown setting; no whole set of dumps (the text lists what there is); the
+ *                  output exists and DIP_REPLACE is not given
+ * DIP_ERR_FAILED   the memory allowed does not hold the titles
+ * DIP_ERR_FORMAT   a dump is damaged or ends early, with file, byte, table and column. */
+DIP_API DIP_NODISCARD dip_status dip_import_wikipedia(const char *const *names,
+                                                      const char *const *values, size_t n,
+                                                      const char *output, unsigned flags,
+                                                      const dip_watch *watch, dip_report **report,
+                                                      dip_error *err);
+
+/* Writes a project file for RecBole's atomic files (NAME.inter, and NAME.item and NAME.user where
+ * they are), which stay where they are. Without NAME.item, items.tsv is written beside it.
+ *
+ * source   a folder with one NAME.inter, or the files' path without the ending
+ * names    [n] settings: user, item, time (columns of the interactions), text (columns, by commas)
+ * output   the project file
+ * flags    0 or DIP_REPLACE
+ * report   may be NULL; files, columns, warnings. Caller frees.
+ * DIP_ERR_FORMAT   a header whose cells are not NAME:TYPE, with file and column. */
+DIP_API DIP_NODISCARD dip_status dip_import_recbole(const char *source, const char *const *names,
+                                                    const char *const *values, size_t n,
+                                                    const char *output, unsigned flags,
+                                                    const dip_watch *watch, dip_report **report,
+                                                    dip_error *err);
+
+/* ---- datasets -------------------------------------------------------------------------------- */
+
 /* Opens a dataset folder by memory map and verifies every checksum and index range.
  *
  * DIP_ERR_FORMAT   a part is missing, truncated or altered; the text names it. */
@@ -209,6 +277,19 @@ DIP_API int64_t dip_dataset_pair_count(const dip_dataset *dataset, const char *s
 DIP_API const char *dip_dataset_item_id(const dip_dataset *dataset, int64_t item, size_t *length);
 DIP_API const char *dip_dataset_item_title(const dip_dataset *dataset, int64_t item,
                                            size_t *length);
+
+/* What is in a dataset, what is wrong with it, and what training on it with this configuration will
+ * cost: rows and splits with what they leak, features, popularity, mutual information with the
+ * masks of each CFM seed, a forecast of memory, disk and time, and findings: objects with level
+ * ("note", "warning", "problem"), about, text and advice. docs/check.md defines every number.
+ *
+ * flags    0 or DIP_QUICK
+ * report   caller frees
+ * DIP_ERR_MEMORY   columns are walked, but 25 bytes an item and 8 a row of the largest table are
+ *                  needed, and without DIP_QUICK what training itself needs. */
+DIP_API DIP_NODISCARD dip_status dip_check(const dip_dataset *dataset, const dip_config *config,
+                                           unsigned flags, const dip_watch *watch,
+                                           dip_report **report, dip_error *err);
 
 /* ---- training -------------------------------------------------------------------------------- */
 

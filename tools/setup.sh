@@ -3,7 +3,7 @@
 # ones, and uses sudo when it is not run as root. Further packages can be named as arguments.
 set -euo pipefail
 
-packages=(gcc g++ cmake ninja-build pkg-config python3 binutils
+packages=(gcc g++ cmake ninja-build pkg-config python3 python3-venv binutils
     libdnnl-dev libyaml-dev libjansson-dev zlib1g-dev libzstd-dev libxxhash-dev libutf8proc-dev
     libcmocka-dev strace "$@")
 

@@ -4,12 +4,13 @@
  */
 #include "api/report.h"
 #include "base/mem.h"
+#include "check/check.h"
 #include "config/config.h"
-#include "prepare/prepare.h"
 #include "engine/encode.h"
 #include "engine/engine.h"
 #include "engine/rank.h"
 #include "evaluate/evaluate.h"
+#include "prepare/prepare.h"
 #include "retrieve/index.h"
 #include "train/run.h"
 #include "train/trainer.h"
@@ -221,6 +222,17 @@ const char *dip_dataset_item_id(const dip_dataset *dataset, int64_t item, size_t
 
 const char *dip_dataset_item_title(const dip_dataset *dataset, int64_t item, size_t *length) {
     return string_of(dataset, &dataset->items.titles, item, length);
+}
+
+dip_status dip_check(const dip_dataset *dataset, const dip_config *config, unsigned flags,
+                     const dip_watch *watch, dip_report **report, dip_error *err) {
+    json_t *json = NULL;
+    DIP_TRY(need(dataset, "dataset", err));
+    DIP_TRY(need(config, "config", err));
+    DIP_TRY(need(report, "report", err));
+    DIP_TRY(check_flags(flags, DIP_QUICK, err));
+    DIP_TRY(dip_check_dataset(dataset, config, (flags & DIP_QUICK) == 0, watch, &json, err));
+    return dip_report_wrap(report, json, err);
 }
 
 /* ---- training -------------------------------------------------------------------------------- */

@@ -108,10 +108,9 @@ static dip_status describe_entity(json_t *report, const char *key, const dip_ent
                                   dip_error *err) {
     json_t *features = NULL;
     DIP_TRY(dip_json_new_object(&features, err));
-    DIP_TRY(dip_json_set(
-        report, key,
-        json_pack("{s:s, s:s, s:o}", "file", entity->file, "id", entity->id, "features", features),
-        err));
+    json_t *object = json_pack("{s:s, s:o}", "id", entity->id, "features", features);
+    DIP_TRY(dip_json_set(report, key, object, err));
+    DIP_TRY(dip_source_to_json(&entity->source, object, err));
     for (size_t f = 0; f < entity->n_features; f++) {
         char type[DIP_VALUE_MAX];
         dip_options_get(dip_options_find(&dip_feature_table, "type"), &entity->features[f], type);

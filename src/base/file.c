@@ -24,6 +24,14 @@ static int system_fstat(int fd, struct stat *status) {
     return fstat(fd, status);
 }
 
+static int system_stat(const char *path, struct stat *status) {
+    return stat(path, status);
+}
+
+static int system_lstat(const char *path, struct stat *status) {
+    return lstat(path, status);
+}
+
 static int system_exchange(const char *a, const char *b) {
 #if defined(__linux__) && defined(RENAME_EXCHANGE)
     return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
@@ -47,22 +55,30 @@ static void *system_map_shared(int fd, size_t bytes) {
     return mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 }
 
+static int system_advise(void *data, size_t bytes, dip_advice advice) {
+    return madvise(data, bytes, advice == DIP_ADVICE_SOON ? MADV_WILLNEED : MADV_DONTNEED);
+}
+
 static const dip_vfs SYSTEM = {.open = system_open,
                                .read = read,
                                .write = write,
                                .fsync = fsync,
                                .close = close,
                                .fstat = system_fstat,
+                               .stat = system_stat,
+                               .lstat = system_lstat,
                                .rename = rename,
                                .exchange = system_exchange,
                                .unlink = unlink,
                                .mkdir = mkdir,
                                .rmdir = rmdir,
                                .map = system_map,
+                               .unmap = munmap,
                                .reserve = system_reserve,
                                .map_shared = system_map_shared,
                                .pread = pread,
-                               .pwrite = pwrite};
+                               .pwrite = pwrite,
+                               .advise = system_advise};
 
 static const dip_vfs *current = &SYSTEM;
 
@@ -98,22 +114,35 @@ dip_status dip_read_full(int fd, void *data, size_t bytes, size_t *got, const ch
     return DIP_OK;
 }
 
+/* How much to read at once: of a small file one byte more than it says it has, so that one step
+ * sees its end. */
+static dip_status choose_step(int fd, size_t *step, const char *path, dip_error *err) {
+    struct stat status;
+    if (current->fstat(fd, &status) != 0) {
+        return dip_fail_errno(err, errno, "stat", path);
+    }
+    const bool is_small = S_ISREG(status.st_mode) && status.st_size < READ_STEP;
+    *step = is_small ? (size_t)status.st_size + 1 : READ_STEP;
+    return DIP_OK;
+}
+
 /* Grows the buffer in steps, so that a size that lies costs no memory. */
 static dip_status read_all(int fd, size_t limit, char **data, size_t *bytes, const char *path,
                            dip_error *err) {
+    size_t step = 0;
     size_t capacity = 0;
     size_t used = 0;
     size_t got = 0;
+    DIP_TRY(choose_step(fd, &step, path, err));
     do {
-        DIP_TRY(
-            dip_grow((void **)data, &capacity, used + READ_STEP + 1, 1, "a file's content", err));
-        DIP_TRY(dip_read_full(fd, *data + used, READ_STEP, &got, path, err));
+        DIP_TRY(dip_grow((void **)data, &capacity, used + step + 1, 1, "a file's content", err));
+        DIP_TRY(dip_read_full(fd, *data + used, step, &got, path, err));
         used += got;
         if (used > limit) {
             return dip_fail(err, DIP_ERR_FORMAT, "%s is larger than the %zu bytes allowed here",
                             path, limit);
         }
-    } while (got == READ_STEP);
+    } while (got == step);
     (*data)[used] = '\0';
     *bytes = used;
     return DIP_OK;
@@ -152,6 +181,7 @@ dip_status dip_open_nameless(const char *folder, int *fd, dip_error *err) {
     } else if (current->unlink(path) != 0) {
         status = dip_fail_errno(err, errno, "remove the name of", path);
         current->close(*fd);
+        *fd = -1;
     }
     dip_free(path);
     return status;
@@ -159,17 +189,26 @@ dip_status dip_open_nameless(const char *folder, int *fd, dip_error *err) {
 
 bool dip_path_exists(const char *path) {
     struct stat status;
-    return lstat(path, &status) == 0;
+    return current->lstat(path, &status) == 0;
 }
 
 bool dip_path_is_link(const char *path) {
     struct stat status;
-    return lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
+    return current->lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
 }
 
 bool dip_path_is_folder(const char *path) {
     struct stat status;
-    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+    return current->stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+dip_status dip_path_size(const char *path, uint64_t *bytes, dip_error *err) {
+    struct stat status;
+    if (current->stat(path, &status) != 0) {
+        return dip_fail_errno(err, errno, "open", path);
+    }
+    *bytes = S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
+    return DIP_OK;
 }
 
 char *dip_path_join(const char *folder, const char *name, dip_error *err) {
@@ -334,12 +373,13 @@ static dip_status map_descriptor(dip_map *map, int fd, const char *path, dip_err
     if (!S_ISREG(status.st_mode)) {
         return dip_fail(err, DIP_ERR_FORMAT, "%s is not a regular file", path);
     }
-    *map = (dip_map){.bytes = (size_t)status.st_size};
+    *map = (dip_map){.data = (const unsigned char *)"", .bytes = (size_t)status.st_size};
     if (map->bytes == 0) {
         return DIP_OK;
     }
     void *data = current->map(fd, map->bytes);
     if (data == MAP_FAILED) {
+        *map = (dip_map){0};
         return dip_fail_errno(err, errno, "map", path);
     }
     map->base = data;
@@ -361,8 +401,32 @@ dip_status dip_map_open(dip_map *map, const char *path, dip_error *err) {
 }
 
 void dip_map_close(dip_map *map) {
-    if (map->data != NULL) {
-        munmap(map->base, map->bytes);
+    if (map->base != NULL) {
+        current->unmap(map->base, map->bytes);
     }
     *map = (dip_map){0};
+}
+
+void dip_map_advise(const dip_map *map, size_t at, size_t bytes, dip_advice advice) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    if (at >= map->bytes || bytes == 0) {
+        return;
+    }
+    const size_t end = bytes < map->bytes - at ? at + bytes : map->bytes;
+    const size_t first = at / page * page;
+    current->advise((unsigned char *)map->base + first, end - first, advice);
+}
+
+uint64_t dip_map_hash(const dip_map *map) {
+    if (map->bytes <= DIP_MAP_LARGE) {
+        return dip_hash(map->data, map->bytes);
+    }
+    XXH3_state_t state;
+    XXH3_64bits_reset(&state);
+    for (size_t at = 0; at < map->bytes; at += DIP_MAP_PIECE) {
+        const size_t left = map->bytes - at;
+        XXH3_64bits_update(&state, map->data + at, left < DIP_MAP_PIECE ? left : DIP_MAP_PIECE);
+        dip_map_advise(map, at, DIP_MAP_PIECE, DIP_ADVICE_DONE);
+    }
+    return XXH3_64bits_digest(&state);
 }

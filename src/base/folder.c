@@ -397,7 +397,7 @@ static dip_status check_part(const json_t *part, const dip_map *map, const char 
                         (long long)bytes);
     }
     char digits[HASH_DIGITS + 1];
-    snprintf(digits, sizeof digits, "%016llx", (unsigned long long)dip_hash(map->data, map->bytes));
+    snprintf(digits, sizeof digits, "%016llx", (unsigned long long)dip_map_hash(map));
     if (strcmp(digits, stored) != 0) {
         return dip_fail(err, DIP_ERR_FORMAT,
                         "%s is damaged: its checksum is %s, the manifest says %s", path, digits,

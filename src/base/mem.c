@@ -8,10 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 enum { ALIGNMENT = 64 };
 
 static atomic_ullong allocations;
+static atomic_ullong allocated_bytes;
 static atomic_llong fail_countdown = -1;
 static atomic_int fail_sticky;
 
@@ -58,6 +62,7 @@ void *dip_alloc(size_t count, size_t size, const char *purpose, dip_error *err) 
         dip_fail(err, DIP_ERR_MEMORY, "out of memory: %zu bytes for %s", bytes, purpose);
         return NULL;
     }
+    atomic_fetch_add(&allocated_bytes, bytes);
     memset(pointer, 0, bytes);
     return pointer;
 }
@@ -98,8 +103,18 @@ void dip_free(void *pointer) {
     free(pointer);
 }
 
+void dip_mem_trim(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 uint64_t dip_mem_allocations(void) {
     return atomic_load(&allocations);
+}
+
+uint64_t dip_mem_bytes(void) {
+    return atomic_load(&allocated_bytes);
 }
 
 void dip_mem_fail_after(int64_t n, int sticky) {

@@ -229,22 +229,6 @@ dip_status dip_options_set(const dip_option_table *table, void *object, const ch
     return set_field(row, object, text) ? DIP_OK : bad_value(row, text, err);
 }
 
-/* The shortest decimal text that reads back as the same number; the point is '.' in any locale. */
-static void print_number(double value, char text[DIP_VALUE_MAX]) {
-    char digits[40] = "";
-    bool is_same = false;
-    for (int precision = 1; precision <= 17 && !is_same; precision++) {
-        snprintf(digits, sizeof digits, "%.*g", precision, value);
-        char *comma = strchr(digits, ',');
-        if (comma != NULL) {
-            *comma = '.';
-        }
-        double again = 0;
-        is_same = dip_parse_number(digits, &again) && again == value;
-    }
-    memcpy(text, digits, sizeof digits);
-}
-
 static void print_list(const dip_list *list, char text[DIP_VALUE_MAX]) {
     size_t used = 0;
     text[0] = '\0';
@@ -273,7 +257,7 @@ void dip_options_get(const dip_option *row, const void *object, char text[DIP_VA
         snprintf(text, DIP_VALUE_MAX, "%lld", (long long)*(const int64_t *)source);
         break;
     case DIP_OPTION_NUMBER:
-        print_number(*(const double *)source, text);
+        dip_print_number(*(const double *)source, text);
         break;
     case DIP_OPTION_SWITCH:
         snprintf(text, DIP_VALUE_MAX, "%s", *(const bool *)source ? "yes" : "no");

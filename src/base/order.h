@@ -17,6 +17,7 @@
 DIP_DEFINE_ORDER(dip_order_double, double)
 DIP_DEFINE_ORDER(dip_order_u64, uint64_t)
 DIP_DEFINE_ORDER(dip_order_i32, int32_t)
+DIP_DEFINE_ORDER(dip_order_i64, int64_t)
 
 #undef DIP_DEFINE_ORDER
 

@@ -49,18 +49,36 @@ dip_permutation dip_permutation_make(dip_rng rng, uint64_t stream, uint64_t n) {
     return (dip_permutation){.n = n, .rng = rng, .stream = stream, .half_bits = (bits + 1) / 2};
 }
 
+static uint64_t n_rounds(const dip_permutation *p) {
+    return p->half_bits > SMALL_HALF ? FEW_ROUNDS : MANY_ROUNDS;
+}
+
 /* One pass of a balanced Feistel network over 2 * half_bits bits, a bijection whatever the round
  * function is (Luby and Rackoff, 1988). */
 static uint64_t feistel(const dip_permutation *p, uint64_t value) {
     const uint64_t mask = ((uint64_t)1 << p->half_bits) - 1;
     uint64_t left = value >> p->half_bits;
     uint64_t right = value & mask;
-    const uint64_t rounds = p->half_bits > SMALL_HALF ? FEW_ROUNDS : MANY_ROUNDS;
+    const uint64_t rounds = n_rounds(p);
     for (uint64_t round = 0; round < rounds; round++) {
         const dip_draw draw = dip_rng_at(p->rng, right | (round << 56), p->stream);
         const uint64_t mixed = (left ^ draw.word[0]) & mask;
         left = right;
         right = mixed;
+    }
+    return (left << p->half_bits) | right;
+}
+
+/* The rounds of feistel() in reverse. */
+static uint64_t feistel_back(const dip_permutation *p, uint64_t value) {
+    const uint64_t mask = ((uint64_t)1 << p->half_bits) - 1;
+    uint64_t left = value >> p->half_bits;
+    uint64_t right = value & mask;
+    for (uint64_t round = n_rounds(p); round-- > 0;) {
+        const dip_draw draw = dip_rng_at(p->rng, left | (round << 56), p->stream);
+        const uint64_t before = (right ^ draw.word[0]) & mask;
+        right = left;
+        left = before;
     }
     return (left << p->half_bits) | right;
 }
@@ -71,6 +89,14 @@ uint64_t dip_permute(const dip_permutation *permutation, uint64_t index) {
     uint64_t value = feistel(permutation, index);
     while (value >= permutation->n) {
         value = feistel(permutation, value);
+    }
+    return value;
+}
+
+uint64_t dip_permute_back(const dip_permutation *permutation, uint64_t place) {
+    uint64_t value = feistel_back(permutation, place);
+    while (value >= permutation->n) {
+        value = feistel_back(permutation, value);
     }
     return value;
 }

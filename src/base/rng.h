@@ -23,7 +23,15 @@ typedef enum dip_purpose {
     DIP_DRAW_FRACTION = 9, /* train_fraction */
     DIP_DRAW_BOOTSTRAP = 10,
     DIP_DRAW_RANDOM_RANKING = 11,
-    DIP_DRAW_COSINE = 12 /* random item pairs of the collapse check */
+    DIP_DRAW_COSINE = 12,      /* random item pairs of the collapse check */
+    DIP_DRAW_WORLD = 13,       /* generate: clusters of queries, means of clusters, order of rows */
+    DIP_DRAW_ACTIVITY = 14,    /* generate: how many pairs a query has */
+    DIP_DRAW_LINK = 15,        /* generate: the items of a query */
+    DIP_DRAW_ITEM_CELLS = 16,  /* generate: features of items */
+    DIP_DRAW_QUERY_CELLS = 17, /* generate: features of queries */
+    DIP_DRAW_LINK_TIME = 18,   /* generate: when a pair happened */
+    DIP_DRAW_INFORMATION = 30, /* rows that the mutual information is measured on */
+    DIP_DRAW_SCATTER = 31      /* places of training pairs in a large dataset */
 } dip_purpose;
 
 typedef struct dip_rng {
@@ -67,5 +75,8 @@ dip_permutation dip_permutation_make(dip_rng rng, uint64_t stream, uint64_t n);
 
 /* Where index goes, index < n. */
 uint64_t dip_permute(const dip_permutation *permutation, uint64_t index);
+
+/* The index that goes to place, place < n. */
+uint64_t dip_permute_back(const dip_permutation *permutation, uint64_t place);
 
 #endif

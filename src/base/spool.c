@@ -11,10 +11,11 @@
 
 enum { FIRST_BUFFER = 1 << 10 };
 
-void dip_scratch_init(dip_scratch *scratch, const char *folder) {
+void dip_scratch_init(dip_scratch *scratch, const char *folder, size_t memory) {
     memset(scratch, 0, sizeof *scratch);
     scratch->folder = folder;
     scratch->fd = -1;
+    scratch->most_kept = memory / DIP_SPOOL_EXTENT;
     pthread_mutex_init(&scratch->lock, NULL);
 }
 
@@ -25,6 +26,10 @@ void dip_scratch_free(dip_scratch *scratch) {
     if (scratch->fd >= 0) {
         dip_vfs_get()->close(scratch->fd);
     }
+    for (size_t i = 0; i < scratch->n_free_kept; i++) {
+        dip_free(scratch->free_kept[i]);
+    }
+    dip_free((void *)scratch->free_kept);
     dip_free(scratch->free_extent);
     pthread_mutex_destroy(&scratch->lock);
     memset(scratch, 0, sizeof *scratch);
@@ -34,29 +39,55 @@ uint64_t dip_scratch_bytes(const dip_scratch *scratch) {
     return scratch->n_extents * DIP_SPOOL_EXTENT;
 }
 
-/* An extent that is free, or a new one at the end. The lock is held. */
-static dip_status take_locked(dip_scratch *scratch, uint64_t *extent, dip_error *err) {
+/* An extent in memory while there may be one more, else a place in the file. The lock is held. */
+static dip_status take_locked(dip_scratch *scratch, dip_extent *extent, dip_error *err) {
+    *extent = (dip_extent){0};
+    if (scratch->n_free_kept > 0) {
+        extent->memory = scratch->free_kept[--scratch->n_free_kept];
+        return DIP_OK;
+    }
+    if (scratch->n_kept < scratch->most_kept) {
+        extent->memory = dip_alloc(DIP_SPOOL_EXTENT, 1, "temporary data", err);
+        scratch->n_kept += extent->memory != NULL;
+        return extent->memory != NULL ? DIP_OK : DIP_ERR_MEMORY;
+    }
     if (scratch->fd < 0) {
         DIP_TRY(dip_open_nameless(scratch->folder, &scratch->fd, err));
     }
-    *extent = scratch->n_free > 0 ? scratch->free_extent[--scratch->n_free] : scratch->n_extents++;
+    extent->place =
+        scratch->n_free > 0 ? scratch->free_extent[--scratch->n_free] : scratch->n_extents++;
     return DIP_OK;
 }
 
-static dip_status take_extent(dip_scratch *scratch, uint64_t *extent, dip_error *err) {
+static dip_status take_extent(dip_scratch *scratch, dip_extent *extent, dip_error *err) {
     pthread_mutex_lock(&scratch->lock);
     const dip_status status = take_locked(scratch, extent, err);
     pthread_mutex_unlock(&scratch->lock);
     return status;
 }
 
-/* An extent that cannot be remembered for want of memory is lost until the file is closed. */
-static void give_extents(dip_scratch *scratch, const uint64_t *extent, size_t n) {
+/* A place that cannot be remembered for want of memory is lost until the file is closed. */
+static void give_locked(dip_scratch *scratch, const dip_extent *extent) {
+    if (extent->memory == NULL) {
+        if (dip_grow((void **)&scratch->free_extent, &scratch->free_capacity, scratch->n_free + 1,
+                     sizeof *scratch->free_extent, "free extents", NULL) == DIP_OK) {
+            scratch->free_extent[scratch->n_free++] = extent->place;
+        }
+        return;
+    }
+    if (dip_grow((void **)&scratch->free_kept, &scratch->kept_capacity, scratch->n_free_kept + 1,
+                 sizeof *scratch->free_kept, "free extents", NULL) == DIP_OK) {
+        scratch->free_kept[scratch->n_free_kept++] = extent->memory;
+        return;
+    }
+    dip_free(extent->memory);
+    scratch->n_kept--;
+}
+
+static void give_extents(dip_scratch *scratch, const dip_extent *extent, size_t n) {
     pthread_mutex_lock(&scratch->lock);
-    if (dip_grow((void **)&scratch->free_extent, &scratch->free_capacity, scratch->n_free + n,
-                 sizeof *extent, "free extents", NULL) == DIP_OK) {
-        memcpy(scratch->free_extent + scratch->n_free, extent, n * sizeof *extent);
-        scratch->n_free += n;
+    for (size_t i = 0; i < n; i++) {
+        give_locked(scratch, &extent[i]);
     }
     pthread_mutex_unlock(&scratch->lock);
 }
@@ -104,15 +135,21 @@ static dip_status read_extent(const dip_scratch *scratch, uint64_t extent, unsig
     return DIP_OK;
 }
 
-/* Moves the full buffer to the file. */
+/* Makes the full buffer an extent: in memory the two change places, otherwise it is written. */
 static dip_status flush(dip_spool *spool, dip_error *err) {
-    uint64_t extent = 0;
     DIP_TRY(dip_grow((void **)&spool->extent, &spool->extent_capacity, spool->n_extents + 1,
                      sizeof *spool->extent, "a list of extents", err));
-    DIP_TRY(take_extent(spool->scratch, &extent, err));
-    spool->extent[spool->n_extents++] = extent;
+    dip_extent *extent = &spool->extent[spool->n_extents];
+    DIP_TRY(take_extent(spool->scratch, extent, err));
+    spool->n_extents++;
     spool->used = 0;
-    return write_extent(spool->scratch, extent, spool->buffer, err);
+    if (extent->memory == NULL) {
+        return write_extent(spool->scratch, extent->place, spool->buffer, err);
+    }
+    unsigned char *next = extent->memory;
+    extent->memory = spool->buffer;
+    spool->buffer = next;
+    return DIP_OK;
 }
 
 /* The buffer begins small and doubles, so that many short spools cost little. */
@@ -154,26 +191,34 @@ dip_status dip_spool_put(dip_spool *spool, const void *data, size_t bytes, dip_e
     return DIP_OK;
 }
 
-/* Fetches the next extent, or the end of the sequence, which is still in the spool's buffer. */
-static dip_status refill(dip_spool_cursor *cursor, dip_error *err) {
-    const dip_spool *spool = cursor->spool;
+static dip_status refill_from_file(dip_spool_cursor *cursor, uint64_t place, dip_error *err) {
     if (cursor->buffer == NULL) {
         cursor->buffer = dip_alloc(DIP_SPOOL_EXTENT, 1, "a buffer of temporary data", err);
         if (cursor->buffer == NULL) {
             return DIP_ERR_MEMORY;
         }
     }
+    cursor->data = cursor->buffer;
+    return read_extent(cursor->spool->scratch, place, cursor->buffer, err);
+}
+
+/* Goes on to the next extent, or to the end of the sequence, which is in the spool's buffer. */
+static dip_status refill(dip_spool_cursor *cursor, dip_error *err) {
+    const dip_spool *spool = cursor->spool;
     cursor->at = 0;
-    cursor->filled = DIP_SPOOL_EXTENT;
+    cursor->filled = 0;
     if (cursor->next_extent < spool->n_extents) {
-        return read_extent(spool->scratch, spool->extent[cursor->next_extent++], cursor->buffer,
-                           err);
+        const dip_extent *extent = &spool->extent[cursor->next_extent++];
+        cursor->data = extent->memory;
+        if (extent->memory == NULL) {
+            DIP_TRY(refill_from_file(cursor, extent->place, err));
+        }
+        cursor->filled = DIP_SPOOL_EXTENT;
+        return DIP_OK;
     }
     cursor->filled = cursor->next_extent == spool->n_extents ? spool->used : 0;
     cursor->next_extent = spool->n_extents + 1;
-    if (cursor->filled > 0) {
-        memcpy(cursor->buffer, spool->buffer, cursor->filled);
-    }
+    cursor->data = spool->buffer;
     return DIP_OK;
 }
 
@@ -191,7 +236,7 @@ dip_status dip_spool_read(dip_spool_cursor *cursor, void *data, size_t bytes, si
         }
         const size_t left = cursor->filled - cursor->at;
         const size_t part = bytes - *got < left ? bytes - *got : left;
-        memcpy(target + *got, cursor->buffer + cursor->at, part);
+        memcpy(target + *got, cursor->data + cursor->at, part);
         cursor->at += part;
         *got += part;
     }

@@ -51,7 +51,7 @@ static dip_status check_end(yaml_parser_t *parser, const char *path, dip_error *
                           "%s:%zu: a second document begins; a project file holds one", path, line);
 }
 
-static dip_status parse(dip_yaml *yaml, const char *text, size_t bytes, dip_error *err) {
+static dip_status parse_document(dip_yaml *yaml, const char *text, size_t bytes, dip_error *err) {
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser)) {
         return dip_fail(err, DIP_ERR_MEMORY, "out of memory while reading %s", yaml->path);
@@ -108,20 +108,14 @@ static dip_status check_depth(const char *text, size_t bytes, const char *path, 
     return DIP_OK;
 }
 
-static dip_status load(dip_yaml *yaml, const char *path, dip_error *err) {
-    char *text = NULL;
-    size_t bytes = 0;
+static dip_status parse(dip_yaml *yaml, const char *text, size_t bytes, const char *path,
+                        dip_error *err) {
     yaml->path = dip_copy_text(path, strlen(path), "a path", err);
     if (yaml->path == NULL) {
         return DIP_ERR_MEMORY;
     }
-    DIP_TRY(dip_read_file(path, YAML_LIMIT, &text, &bytes, err));
-    dip_status status = check_depth(text, bytes, path, err);
-    if (status == DIP_OK) {
-        status = parse(yaml, text, bytes, err);
-    }
-    dip_free(text);
-    DIP_TRY(status);
+    DIP_TRY(check_depth(text, bytes, path, err));
+    DIP_TRY(parse_document(yaml, text, bytes, err));
     const dip_yaml_node *root = dip_yaml_root(yaml);
     if (root == NULL || !dip_yaml_is_map(root)) {
         return dip_fail(err, DIP_ERR_FORMAT, "%s: a project file is a mapping of sections", path);
@@ -129,12 +123,23 @@ static dip_status load(dip_yaml *yaml, const char *path, dip_error *err) {
     return check_duplicates(yaml, err);
 }
 
-dip_status dip_yaml_load(dip_yaml *yaml, const char *path, dip_error *err) {
+dip_status dip_yaml_parse(dip_yaml *yaml, const char *text, size_t bytes, const char *path,
+                          dip_error *err) {
     memset(yaml, 0, sizeof *yaml);
-    const dip_status status = load(yaml, path, err);
+    const dip_status status = parse(yaml, text, bytes, path, err);
     if (status != DIP_OK) {
         dip_yaml_free(yaml);
     }
+    return status;
+}
+
+dip_status dip_yaml_load(dip_yaml *yaml, const char *path, dip_error *err) {
+    char *text = NULL;
+    size_t bytes = 0;
+    memset(yaml, 0, sizeof *yaml);
+    DIP_TRY(dip_read_file(path, YAML_LIMIT, &text, &bytes, err));
+    const dip_status status = dip_yaml_parse(yaml, text, bytes, path, err);
+    dip_free(text);
     return status;
 }
 

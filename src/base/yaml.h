@@ -21,6 +21,10 @@ typedef yaml_node_t dip_yaml_node;
 
 /* Reads a file whose root is a mapping. */
 dip_status dip_yaml_load(dip_yaml *yaml, const char *path, dip_error *err);
+
+/* The same from memory; `path` is used in errors. */
+dip_status dip_yaml_parse(dip_yaml *yaml, const char *text, size_t bytes, const char *path,
+                          dip_error *err);
 void dip_yaml_free(dip_yaml *yaml);
 
 dip_yaml_node *dip_yaml_root(dip_yaml *yaml);

@@ -7,6 +7,8 @@
 static const cli_flag FLAGS[] = {
     {"output", 'o', "DIR", "the dataset to write (needed)"},
     {"force", 'f', NULL, "replace an existing dataset"},
+    {"memory", 0, "SIZE", "short for --prepare.memory SIZE, such as 2G"},
+    {"grow", 0, "DIR", "short for --prepare.grow DIR: a dataset whose rows keep their places"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -47,6 +49,16 @@ static void print_report(const dip_report *report, const char *output) {
 }
 
 static dip_status configure(const cli_args *args, dip_project *project, dip_error *err) {
+    static const char *const SHORT[][2] = {{"memory", "prepare.memory"}, {"grow", "prepare.grow"}};
+    for (size_t i = 0; i < sizeof SHORT / sizeof SHORT[0]; i++) {
+        const char *value = cli_value(args, SHORT[i][0]);
+        if (value != NULL) {
+            const dip_status status = dip_project_set(project, SHORT[i][1], value, err);
+            if (status != DIP_OK) {
+                return status;
+            }
+        }
+    }
     for (size_t i = 0; i < args->n_settings; i++) {
         const dip_status status =
             dip_project_set(project, args->settings[i].key, args->settings[i].value, err);
@@ -99,10 +111,15 @@ const cli_command cli_prepare = {
     .summary = "raw files -> dataset: vocabularies, columns, split, mutual information",
     .usage = "PROJECT.yaml -o DATASET [flags]",
     .description =
-        "Reads the files that the project names (.tsv or .csv, plain, .gz or .zst) and writes a "
+        "Reads the files that the project names (.tsv, .csv or .jsonl, plain, .gz or .zst) and "
+        "writes a "
         "dataset folder whose columns numpy can open. Vocabularies, counts, normalisers and the "
-        "mutual information matrix come from training rows only. What the split leaks is said.",
-    .example = "diptych prepare shop.yaml -o shop.dip --split.by unordered_pair",
+        "mutual information matrix come from training rows only. What the split leaks is said. All "
+        "cores are used, and no more memory than --memory allows, whatever the size of the files: "
+        "the rest goes to a nameless temporary file beside the output, and its space comes back "
+        "however the command ends. With --grow, items, queries and values of an older dataset keep "
+        "their rows and new ones are appended.",
+    .example = "diptych prepare shop.yaml -o shop.dip --memory 2G --split.by unordered_pair",
     .flags = FLAGS,
     .sections = {"split.", "prepare.", NULL},
     .shows_features = true,

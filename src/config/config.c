@@ -32,6 +32,9 @@ static const dip_option ROWS[] = {
     SIZE("prepare.memory", prepare.memory, "0", 0, 1125899906842624.0,
          "memory that prepare may take, such as 2G; what is more goes to temporary files beside "
          "the output; 0 takes half of the machine's; the result has the same bits for any"),
+    TEXT("prepare.grow", prepare.grow, "",
+         "a dataset whose items, queries and values keep their rows: what is new is appended; the "
+         "schema must be the same"),
 
     NUMBER("split.test", split.test, "0.1", 0, 0.9, "share of the pairs kept for the test"),
     NUMBER("split.validation", split.validation, "0.05", 0, 0.9,
@@ -89,6 +92,10 @@ static const dip_option ROWS[] = {
     CHOICE("train.metric", train.metric, "recall", "recall|map|ndcg|mrr|hit_rate",
            "the validation metric that picks the best epoch"),
     INTEGER("train.metric_k", train.metric_k, "50", 1, 1000, "list length of that metric"),
+    INTEGER("train.shuffle_window", train.shuffle_window, "67108864", 0, 9007199254740992.0,
+            "training pairs that are shuffled at a time: an epoch takes windows of so many stored "
+            "pairs in random order, and the pairs of each in random order, 8 bytes of memory a "
+            "pair; 0 takes one window for all"),
     INTEGER("train.checkpoint_every", train.checkpoint_every, "0", 0, 1000000000,
             "steps between two checkpoints in MODEL.checkpoints; 0 writes one only when a signal "
             "stops the run"),

@@ -79,6 +79,7 @@ struct dip_config {
     struct {
         int unknown_ids; /* dip_unknown_ids */
         int64_t memory;  /* bytes; 0: half of the machine's */
+        char grow[DIP_TEXT_MAX];
     } prepare;
     struct {
         double test;
@@ -113,6 +114,7 @@ struct dip_config {
         int64_t patience;
         int metric; /* dip_metric_kind */
         int64_t metric_k;
+        int64_t shuffle_window;
         int64_t checkpoint_every;
         int64_t checkpoint_keep;
         int64_t nonfinite_limit;

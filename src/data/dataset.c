@@ -13,6 +13,9 @@ const char *const dip_split_names[DIP_N_SPLITS] = {"train", "validation", "test"
 
 enum { NEAREST_SHOWN = 5, SHORT_NAME = 60 };
 
+/* Bytes behind a walk that are let go: more than lie between two calls. */
+enum { PASSED_BYTES = 2 * DIP_MAP_PIECE };
+
 void dip_part_name(char name[DIP_PART_NAME_MAX], const char *prefix, size_t index,
                    const char *feature, const char *ending) {
     char clean[SHORT_NAME + 1];
@@ -51,8 +54,28 @@ static dip_status map_array(dip_dataset *dataset, const char *name, dip_npy_type
     return DIP_OK;
 }
 
-static dip_status check_offsets(const int64_t *offsets, int64_t n, int64_t total, const char *name,
-                                dip_error *err) {
+const dip_map *dip_dataset_map(const dip_dataset *dataset, const void *data) {
+    const unsigned char *byte = data;
+    for (size_t i = 0; i < dataset->n_maps; i++) {
+        const dip_map *map = &dataset->maps[i];
+        if (byte >= map->data && byte < map->data + map->bytes) {
+            return map;
+        }
+    }
+    return NULL;
+}
+
+void dip_dataset_pass(const dip_dataset *dataset, const void *at) {
+    const dip_map *map = dip_dataset_map(dataset, at);
+    if (map != NULL && map->bytes > DIP_MAP_LARGE) {
+        const size_t end = (size_t)((const unsigned char *)at - map->data);
+        const size_t begin = end > PASSED_BYTES ? end - PASSED_BYTES : 0;
+        dip_map_advise(map, begin, end - begin, DIP_ADVICE_DONE);
+    }
+}
+
+static dip_status check_offsets(const dip_dataset *dataset, const int64_t *offsets, int64_t n,
+                                int64_t total, const char *name, dip_error *err) {
     int64_t previous = 0;
     for (int64_t i = 0; i <= n; i++) {
         if (offsets[i] < previous || offsets[i] > total || (i == 0 && offsets[i] != 0)) {
@@ -60,6 +83,9 @@ static dip_status check_offsets(const int64_t *offsets, int64_t n, int64_t total
                             name, (long long)offsets[i], (long long)i);
         }
         previous = offsets[i];
+        if (dip_walk_ends(i)) {
+            dip_dataset_pass(dataset, offsets + i);
+        }
     }
     if (previous != total) {
         return dip_fail(err, DIP_ERR_FORMAT, "%s: the offsets end at %lld, the values at %lld",
@@ -68,12 +94,15 @@ static dip_status check_offsets(const int64_t *offsets, int64_t n, int64_t total
     return DIP_OK;
 }
 
-static dip_status check_codes(const int32_t *codes, int64_t n, int64_t low, int64_t rows,
-                              const char *name, dip_error *err) {
+static dip_status check_codes(const dip_dataset *dataset, const int32_t *codes, int64_t n,
+                              int64_t low, int64_t rows, const char *name, dip_error *err) {
     for (int64_t i = 0; i < n; i++) {
         if (codes[i] < low || codes[i] >= rows) {
             return dip_fail(err, DIP_ERR_FORMAT, "%s: value %d at %lld is not in %lld to %lld",
                             name, codes[i], (long long)i, (long long)low, (long long)rows - 1);
+        }
+        if (dip_walk_ends(i)) {
+            dip_dataset_pass(dataset, codes + i);
         }
     }
     return DIP_OK;
@@ -88,7 +117,7 @@ static dip_status load_strings(dip_dataset *dataset, const char *stem, int64_t r
     DIP_TRY(map_array(dataset, name, DIP_NPY_U8, -1, 0, &bytes, err));
     snprintf(name, sizeof name, "%s.offsets.npy", stem);
     DIP_TRY(map_array(dataset, name, DIP_NPY_I64, rows + 1, 0, &offsets, err));
-    DIP_TRY(check_offsets(offsets.data, rows, bytes.rows, name, err));
+    DIP_TRY(check_offsets(dataset, offsets.data, rows, bytes.rows, name, err));
     *strings = (dip_strings){offsets.data, bytes.data};
     return DIP_OK;
 }
@@ -101,20 +130,24 @@ static dip_status load_bag(dip_dataset *dataset, const char *prefix, size_t inde
     dip_npy values;
     dip_part_name(name, prefix, index, feature->name, ".values.npy");
     DIP_TRY(map_array(dataset, name, DIP_NPY_I32, -1, 0, &values, err));
-    DIP_TRY(check_codes(values.data, values.rows, 0, dataset->schema.tables[feature->table].rows,
-                        name, err));
+    DIP_TRY(check_codes(dataset, values.data, values.rows, 0,
+                        dataset->schema.tables[feature->table].rows, name, err));
     dip_part_name(name, prefix, index, feature->name, ".offsets.npy");
     DIP_TRY(map_array(dataset, name, DIP_NPY_I64, rows + 1, 0, &offsets, err));
-    DIP_TRY(check_offsets(offsets.data, rows, values.rows, name, err));
+    DIP_TRY(check_offsets(dataset, offsets.data, rows, values.rows, name, err));
     *column = (dip_column){.offsets = offsets.data, .codes = values.data};
     return DIP_OK;
 }
 
-static dip_status check_numbers(const float *numbers, int64_t n, const char *name, dip_error *err) {
+static dip_status check_numbers(const dip_dataset *dataset, const float *numbers, int64_t n,
+                                const char *name, dip_error *err) {
     for (int64_t i = 0; i < n; i++) {
         if (isinf(numbers[i])) {
             return dip_fail(err, DIP_ERR_FORMAT, "%s: the number at row %lld is infinite", name,
                             (long long)i);
+        }
+        if (dip_walk_ends(i)) {
+            dip_dataset_pass(dataset, numbers + i);
         }
     }
     return DIP_OK;
@@ -132,12 +165,12 @@ static dip_status load_column(dip_dataset *dataset, const char *prefix, size_t i
     if (feature->table < 0) {
         DIP_TRY(map_array(dataset, name, DIP_NPY_F32, rows, 0, &npy, err));
         column->numbers = npy.data;
-        return check_numbers(column->numbers, rows, name, err);
+        return check_numbers(dataset, column->numbers, rows, name, err);
     }
     DIP_TRY(map_array(dataset, name, DIP_NPY_I32, rows, 0, &npy, err));
     column->codes = npy.data;
-    return check_codes(column->codes, rows, -1, dataset->schema.tables[feature->table].rows, name,
-                       err);
+    return check_codes(dataset, column->codes, rows, -1,
+                       dataset->schema.tables[feature->table].rows, name, err);
 }
 
 static dip_status load_rows(dip_dataset *dataset, const char *prefix, const dip_entity *entity,
@@ -173,8 +206,11 @@ static dip_status load_pairs(dip_dataset *dataset, dip_error *err) {
         DIP_TRY(map_array(dataset, name, DIP_NPY_I32, -1, 2, &npy, err));
         const int32_t *pair = npy.data;
         for (int64_t i = 0; i < npy.rows; i++) {
-            DIP_TRY(check_codes(pair + 2 * i, 1, 0, n_queries, name, err));
-            DIP_TRY(check_codes(pair + 2 * i + 1, 1, 0, n_items, name, err));
+            DIP_TRY(check_codes(dataset, pair + 2 * i, 1, 0, n_queries, name, err));
+            DIP_TRY(check_codes(dataset, pair + 2 * i + 1, 1, 0, n_items, name, err));
+            if (dip_walk_ends(i)) {
+                dip_dataset_pass(dataset, pair + 2 * i);
+            }
         }
         dataset->pairs[s] = pair;
         dataset->n_pairs[s] = npy.rows;
@@ -225,6 +261,9 @@ static dip_status check_vocabulary(const dip_dataset *dataset, const dip_table *
     DIP_TRY(dip_folder_map(&dataset->folder, name, &map, err));
     for (size_t i = 0; i < map.bytes; i++) {
         lines += map.data[i] == '\n';
+        if (map.bytes > DIP_MAP_LARGE && (i + 1) % DIP_MAP_PIECE == 0) {
+            dip_map_advise(&map, i + 1 - DIP_MAP_PIECE, DIP_MAP_PIECE, DIP_ADVICE_DONE);
+        }
     }
     dip_map_close(&map);
     return lines == table->rows
@@ -257,15 +296,23 @@ static dip_status load_parts(dip_dataset *dataset, dip_error *err) {
     return load_statistics(dataset, err);
 }
 
-dip_status dip_dataset_load(dip_dataset *dataset, const char *path, dip_error *err) {
+dip_status dip_dataset_load_folder(dip_dataset *dataset, dip_folder *folder, dip_error *err) {
     memset(dataset, 0, sizeof *dataset);
-    DIP_TRY(dip_folder_open(&dataset->folder, path, DIP_DATASET_FORMAT, DIP_DATASET_VERSION, err));
-    const dip_status status = load_parts(dataset, err);
+    dataset->folder = *folder;
+    *folder = (dip_folder){0};
+    dip_status status = load_parts(dataset, err);
     if (status != DIP_OK) {
+        status = dip_fail_context(err, status, "dataset %s", dataset->folder.path);
         dip_dataset_release(dataset);
-        return dip_fail_context(err, status, "dataset %s", path);
     }
-    return DIP_OK;
+    return status;
+}
+
+dip_status dip_dataset_load(dip_dataset *dataset, const char *path, dip_error *err) {
+    dip_folder folder;
+    memset(dataset, 0, sizeof *dataset);
+    DIP_TRY(dip_folder_open(&folder, path, DIP_DATASET_FORMAT, DIP_DATASET_VERSION, err));
+    return dip_dataset_load_folder(dataset, &folder, err);
 }
 
 void dip_dataset_release(dip_dataset *dataset) {

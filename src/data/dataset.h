@@ -62,11 +62,26 @@ struct dip_dataset {
 extern const char *const dip_split_names[DIP_N_SPLITS];
 
 dip_status dip_dataset_load(dip_dataset *dataset, const char *path, dip_error *err);
+
+/* The same from a folder that is open. The dataset takes it over, also when it fails. */
+dip_status dip_dataset_load_folder(dip_dataset *dataset, dip_folder *folder, dip_error *err);
 void dip_dataset_release(dip_dataset *dataset);
 
 static inline const dip_rows *dip_dataset_rows(const dip_dataset *dataset, dip_side side) {
     return side == DIP_SIDE_QUERY && !dataset->schema.queries_are_items ? &dataset->queries
                                                                         : &dataset->items;
+}
+
+/* The map that holds a part of the dataset, or NULL when no map has this address. */
+const dip_map *dip_dataset_map(const dip_dataset *dataset, const void *data);
+
+/* A walk over a column larger than DIP_MAP_LARGE has come to an address: what lies shortly before
+ * it leaves the memory of this process. To be called where dip_walk_ends() says so. */
+void dip_dataset_pass(const dip_dataset *dataset, const void *at);
+
+/* After every 2^20th element of a walk. */
+static inline bool dip_walk_ends(int64_t at) {
+    return (at & 0xFFFFF) == 0xFFFFF;
 }
 
 /* The bytes of one string. */

@@ -145,29 +145,41 @@ dip_status dip_project_check(const dip_project *project, dip_error *err) {
     return DIP_OK;
 }
 
-static dip_status read_project(dip_project *project, const char *path, dip_error *err) {
-    dip_yaml yaml;
+static dip_status fill_project(dip_project *project, dip_yaml *yaml, const char *path,
+                               dip_error *err) {
     project->path = dip_copy_text(path, strlen(path), "a path", err);
     project->folder = dip_path_folder(path, err);
     if (project->path == NULL || project->folder == NULL) {
         return DIP_ERR_MEMORY;
     }
-    DIP_TRY(dip_yaml_load(&yaml, path, err));
-    dip_status status = read_options(project, &yaml, err);
-    if (status == DIP_OK) {
-        status = dip_schema_read(&project->schema, &yaml, err);
-    }
-    dip_yaml_free(&yaml);
-    return status != DIP_OK ? status : dip_project_check(project, err);
+    DIP_TRY(read_options(project, yaml, err));
+    DIP_TRY(dip_schema_read(&project->schema, yaml, err));
+    return dip_project_check(project, err);
 }
 
-dip_status dip_project_read(dip_project *project, const char *path, dip_error *err) {
-    memset(project, 0, sizeof *project);
-    const dip_status status = read_project(project, path, err);
+static dip_status make_project(dip_project *project, dip_yaml *yaml, const char *path,
+                               dip_error *err) {
+    const dip_status status = fill_project(project, yaml, path, err);
+    dip_yaml_free(yaml);
     if (status != DIP_OK) {
         dip_project_release(project);
     }
     return status;
+}
+
+dip_status dip_project_parse(dip_project *project, const char *text, size_t bytes, const char *path,
+                             dip_error *err) {
+    dip_yaml yaml;
+    memset(project, 0, sizeof *project);
+    DIP_TRY(dip_yaml_parse(&yaml, text, bytes, path, err));
+    return make_project(project, &yaml, path, err);
+}
+
+dip_status dip_project_read(dip_project *project, const char *path, dip_error *err) {
+    dip_yaml yaml;
+    memset(project, 0, sizeof *project);
+    DIP_TRY(dip_yaml_load(&yaml, path, err));
+    return make_project(project, &yaml, path, err);
 }
 
 void dip_project_release(dip_project *project) {
@@ -177,9 +189,7 @@ void dip_project_release(dip_project *project) {
     memset(project, 0, sizeof *project);
 }
 
-char *dip_project_file(const dip_project *project, const char *file, dip_error *err) {
-    if (file[0] == '/') {
-        return dip_copy_text(file, strlen(file), "a path", err);
-    }
-    return dip_path_join(project->folder, file, err);
+dip_status dip_project_open(dip_reader **reader, const dip_project *project,
+                            const dip_source *source, dip_error *err) {
+    return dip_source_open(reader, source, project->folder, project->path, err);
 }

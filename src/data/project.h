@@ -16,12 +16,18 @@ struct dip_project {
 };
 
 dip_status dip_project_read(dip_project *project, const char *path, dip_error *err);
+
+/* The same from a text in memory; `path` is used in errors and says where relative names start. */
+dip_status dip_project_parse(dip_project *project, const char *text, size_t bytes, const char *path,
+                             dip_error *err);
+
 /* What no single option can say: the split must leave something to train on, and have its
  * column. */
 dip_status dip_project_check(const dip_project *project, dip_error *err);
 void dip_project_release(dip_project *project);
 
-/* A data file's path: as written when absolute, else under the project's folder. Caller frees. */
-char *dip_project_file(const dip_project *project, const char *file, dip_error *err);
+/* Opens one of the schema's tables. */
+dip_status dip_project_open(dip_reader **reader, const dip_project *project,
+                            const dip_source *source, dip_error *err);
 
 #endif

@@ -34,14 +34,12 @@ static const dip_option FEATURE_ROWS[] = {
 };
 
 static const dip_option ENTITY_ROWS[] = {
-    {"file", DIP_OPTION_TEXT, ENTITY(file), "", 0, 0, NULL, "the file, one row each"},
     {"id", DIP_OPTION_TEXT, ENTITY(id), "", 0, 0, NULL, "the column of the id"},
     {"title", DIP_OPTION_TEXT, ENTITY(title), "", 0, 0, NULL,
      "the column shown beside ids; by default the first text feature's"},
 };
 
 static const dip_option INTERACTION_ROWS[] = {
-    {"file", DIP_OPTION_TEXT, SCHEMA(interactions), "", 0, 0, NULL, "the file, one pair a row"},
     {"query", DIP_OPTION_TEXT, SCHEMA(query_column), "", 0, 0, NULL, "the column of the query id"},
     {"item", DIP_OPTION_TEXT, SCHEMA(item_column), "", 0, 0, NULL, "the column of the item id"},
     {"time", DIP_OPTION_TEXT, SCHEMA(time_column), "", 0, 0, NULL,
@@ -56,27 +54,54 @@ const dip_option_table dip_entity_table = {ENTITY_ROWS, sizeof ENTITY_ROWS / siz
 static const dip_option_table INTERACTION_TABLE = {
     INTERACTION_ROWS, sizeof INTERACTION_ROWS / sizeof INTERACTION_ROWS[0], "setting"};
 
-/* Sets the rows of a table from a mapping. Keys for which `skip` is given are left to the
- * caller. */
+/* A key that is in no table, with the nearest of those that are. */
+static dip_status unknown_key(dip_yaml *yaml, const dip_yaml_node *key,
+                              const dip_option_table *table, bool has_source, dip_error *err) {
+    static const char *const SOURCE_KEYS[] = {"file", "columns", "format", "delimiter", "encoding"};
+    const char *name = dip_yaml_text(key);
+    const char *nearest = NULL;
+    unsigned best = UINT32_MAX;
+    const size_t n_source = has_source ? sizeof SOURCE_KEYS / sizeof SOURCE_KEYS[0] : 0;
+    for (size_t i = 0; i < table->n + n_source; i++) {
+        const char *known = i < table->n ? table->row[i].key : SOURCE_KEYS[i - table->n];
+        unsigned distance = 0;
+        if (dip_spelling_is_near(name, known, &distance) && distance < best) {
+            best = distance;
+            nearest = known;
+        }
+    }
+    return dip_yaml_fail(yaml, key, err, "unknown %s \"%s\"%s%s%s", table->what, name,
+                         nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
+                         nearest != NULL ? "\"?" : "");
+}
+
+static dip_status set_key(dip_yaml *yaml, const dip_yaml_node *key, const dip_yaml_node *value,
+                          const dip_option_table *table, void *object, dip_error *err) {
+    char text[DIP_VALUE_MAX];
+    DIP_TRY(dip_yaml_scalar(yaml, value, text, sizeof text, err));
+    const dip_status status = dip_options_set(table, object, dip_yaml_text(key), text, err);
+    return status == DIP_OK ? DIP_OK : dip_yaml_locate(yaml, key, status, err);
+}
+
+/* Sets the rows of a table, and the source when there is one, from a mapping. The key `skip`, when
+ * it is given, is left to the caller. */
 static dip_status set_from_map(dip_yaml *yaml, const dip_yaml_node *map,
-                               const dip_option_table *table, void *object, const char *skip,
-                               dip_error *err) {
+                               const dip_option_table *table, void *object, dip_source *source,
+                               const char *skip, dip_error *err) {
     for (size_t i = 0; i < dip_yaml_count(map); i++) {
         dip_yaml_node *key = NULL;
         dip_yaml_node *value = NULL;
-        char text[DIP_VALUE_MAX];
         dip_yaml_at(yaml, map, i, &key, &value);
-        if (skip != NULL && strcmp(dip_yaml_text(key), skip) == 0) {
+        const char *name = dip_yaml_text(key);
+        if (skip != NULL && strcmp(name, skip) == 0) {
             continue;
         }
-        if (dip_options_find(table, dip_yaml_text(key)) != NULL) {
-            DIP_TRY(dip_yaml_scalar(yaml, value, text, sizeof text, err));
+        if (dip_options_find(table, name) != NULL) {
+            DIP_TRY(set_key(yaml, key, value, table, object, err));
+        } else if (source != NULL && dip_source_has_key(name)) {
+            DIP_TRY(dip_source_set(source, yaml, key, value, err));
         } else {
-            text[0] = '\0';
-        }
-        const dip_status status = dip_options_set(table, object, dip_yaml_text(key), text, err);
-        if (status != DIP_OK) {
-            return dip_yaml_locate(yaml, key, status, err);
+            return unknown_key(yaml, key, table, source != NULL, err);
         }
     }
     return DIP_OK;
@@ -113,7 +138,7 @@ static dip_status read_feature(dip_feature *feature, dip_yaml *yaml, const dip_y
     if (!dip_yaml_is_map(value)) {
         return dip_yaml_fail(yaml, value, err, "feature \"%s\": write {type: ...}", name);
     }
-    DIP_TRY(set_from_map(yaml, value, &dip_feature_table, feature, NULL, err));
+    DIP_TRY(set_from_map(yaml, value, &dip_feature_table, feature, NULL, NULL, err));
     if (feature->column[0] == '\0') {
         memcpy(feature->column, feature->name, sizeof feature->column);
     }
@@ -177,12 +202,12 @@ static dip_status read_entity(dip_entity *entity, const char *section, dip_yaml 
     if (!dip_yaml_is_map(node)) {
         return dip_yaml_fail(yaml, node, err, "%s: a mapping with file, id and features", section);
     }
-    DIP_TRY(set_from_map(yaml, node, &dip_entity_table, entity, "features", err));
+    DIP_TRY(set_from_map(yaml, node, &dip_entity_table, entity, &entity->source, "features", err));
     if (entity->id[0] == '\0') {
         return dip_yaml_fail(yaml, node, err, "%s: \"id\" (the id's column) is missing", section);
     }
     const dip_yaml_node *features = dip_yaml_get(yaml, node, "features");
-    if (entity->file[0] == '\0') {
+    if (entity->source.files.n == 0) {
         if (needs_file || features != NULL) {
             return dip_yaml_fail(yaml, node, err, "%s: \"file\" is missing", section);
         }
@@ -203,8 +228,8 @@ static dip_status read_interactions(dip_schema *schema, dip_yaml *yaml, dip_erro
         return dip_yaml_fail(yaml, node != NULL ? node : root, err,
                              "section \"interactions\" (file, query, item) is missing");
     }
-    DIP_TRY(set_from_map(yaml, node, &INTERACTION_TABLE, schema, NULL, err));
-    const char *missing = schema->interactions[0] == '\0'   ? "file"
+    DIP_TRY(set_from_map(yaml, node, &INTERACTION_TABLE, schema, &schema->interactions, NULL, err));
+    const char *missing = schema->interactions.files.n == 0 ? "file"
                           : schema->query_column[0] == '\0' ? "query"
                           : schema->item_column[0] == '\0'  ? "item"
                                                             : NULL;
@@ -234,16 +259,43 @@ const dip_entity *dip_schema_entity(const dip_schema *schema, dip_side side) {
     return side == DIP_SIDE_QUERY && !schema->queries_are_items ? &schema->queries : &schema->items;
 }
 
+static dip_status copy_entity(dip_entity *copy, const dip_entity *entity, dip_error *err) {
+    *copy = *entity;
+    copy->source = (dip_source){0};
+    copy->n_features = 0;
+    copy->features = dip_alloc(entity->n_features, sizeof *copy->features, "features", err);
+    if (copy->features == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    if (entity->n_features > 0) {
+        memcpy(copy->features, entity->features, entity->n_features * sizeof *copy->features);
+        copy->n_features = entity->n_features;
+    }
+    return dip_source_copy(&copy->source, &entity->source, err);
+}
+
+dip_status dip_schema_copy(dip_schema *copy, const dip_schema *schema, dip_error *err) {
+    *copy = *schema;
+    copy->items = (dip_entity){0};
+    copy->queries = (dip_entity){0};
+    copy->interactions = (dip_source){0};
+    DIP_TRY(copy_entity(&copy->items, &schema->items, err));
+    DIP_TRY(copy_entity(&copy->queries, &schema->queries, err));
+    return dip_source_copy(&copy->interactions, &schema->interactions, err);
+}
+
 static void entity_free(dip_entity *entity) {
     for (size_t i = 0; i < entity->n_features; i++) {
         dip_free(entity->features[i].edges);
     }
     dip_free(entity->features);
+    dip_source_free(&entity->source);
 }
 
 void dip_schema_free(dip_schema *schema) {
     entity_free(&schema->items);
     entity_free(&schema->queries);
+    dip_source_free(&schema->interactions);
     dip_free(schema->tables);
     memset(schema, 0, sizeof *schema);
 }

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/options.h"
 #include "base/yaml.h"
+#include "data/source.h"
 
 /* Masks are bit sets of this many features. */
 enum { DIP_FEATURES_MAX = 64, DIP_BUCKETS_MAX = 1000 };
@@ -54,7 +55,7 @@ typedef struct dip_table {
 } dip_table;
 
 typedef struct dip_entity {
-    char file[DIP_TEXT_MAX]; /* "" for queries that only have an id */
+    dip_source source; /* without files for queries that only have an id */
     char id[DIP_TEXT_MAX];
     char title[DIP_TEXT_MAX];
     size_t n_features;
@@ -65,7 +66,7 @@ typedef struct dip_schema {
     dip_entity items;
     dip_entity queries; /* unused when queries_are_items */
     bool queries_are_items;
-    char interactions[DIP_TEXT_MAX];
+    dip_source interactions;
     char query_column[DIP_TEXT_MAX];
     char item_column[DIP_TEXT_MAX];
     char time_column[DIP_TEXT_MAX];
@@ -76,7 +77,7 @@ typedef struct dip_schema {
 /* The settings of one feature; the table of the public documentation too. */
 extern const dip_option_table dip_feature_table;
 
-/* file, id and title of an entity. */
+/* id and title of an entity. */
 extern const dip_option_table dip_entity_table;
 
 /* What is wrong with a feature's settings taken together, or NULL. */
@@ -84,6 +85,10 @@ const char *dip_feature_problem(const dip_feature *feature);
 
 /* Reads the items, queries and interactions sections. */
 dip_status dip_schema_read(dip_schema *schema, dip_yaml *yaml, dip_error *err);
+
+/* A copy to write fitted values into, of a schema that has none yet. To be freed after a failure
+ * too. */
+dip_status dip_schema_copy(dip_schema *copy, const dip_schema *schema, dip_error *err);
 
 /* The entity of a side (items when queries are items). */
 const dip_entity *dip_schema_entity(const dip_schema *schema, dip_side side);

@@ -44,6 +44,7 @@ static dip_status entity_to_json(const dip_entity *entity, json_t *parent, const
     json_t *features = NULL;
     DIP_TRY(dip_json_new_object(&object, err));
     DIP_TRY(dip_json_set(parent, key, object, err));
+    DIP_TRY(dip_source_to_json(&entity->source, object, err));
     for (size_t i = 0; i < dip_entity_table.n; i++) {
         char text[DIP_VALUE_MAX];
         dip_options_get(&dip_entity_table.row[i], entity, text);
@@ -150,6 +151,7 @@ static dip_status entity_from_json(dip_entity *entity, const json_t *object, int
     json_t *features = NULL;
     dip_options_default(&dip_entity_table, entity, sizeof *entity);
     DIP_TRY(set_from_json(object, &dip_entity_table, entity, err));
+    DIP_TRY(dip_source_from_json(&entity->source, object, err));
     DIP_TRY(dip_json_array(object, "features", &features, err));
     const size_t n = json_array_size(features);
     if (n == 0 || n > DIP_FEATURES_MAX) {

@@ -10,17 +10,19 @@
 #include <zlib.h>
 #include <zstd.h>
 
-enum { INPUT_BYTES = 1 << 17, GZIP_WINDOW = 15 + 16 };
+enum { INPUT_BYTES = 1 << 17, GZIP_WINDOW = 15 + 16, MAGIC_BYTES = 4 };
 
 typedef enum codec { CODEC_PLAIN, CODEC_GZIP, CODEC_ZSTD } codec;
 
 struct dip_stream {
-    int fd;
+    int fd;                     /* -1 for a stream over memory */
+    const unsigned char *bytes; /* [size] of a stream over memory */
     codec codec;
     char *path;
     uint64_t position;
     uint64_t size;
     unsigned char *input; /* compressed bytes, of which [at, filled) are not yet used */
+    size_t input_bytes;
     size_t at;
     size_t filled;
     bool input_ended;
@@ -28,6 +30,8 @@ struct dip_stream {
     z_stream gzip;
     bool gzip_is_ready;
     ZSTD_DCtx *zstd;
+    size_t magic_at; /* bytes of the frame's magic number seen so far */
+    bool is_skipped; /* the frame holds no data */
 };
 
 bool dip_name_ends_with(const char *name, const char *ending) {
@@ -40,7 +44,9 @@ static dip_status open_codec(dip_stream *stream, dip_error *err) {
     if (stream->codec == CODEC_PLAIN) {
         return DIP_OK;
     }
-    stream->input = dip_alloc(INPUT_BYTES, 1, "compressed input", err);
+    stream->input_bytes =
+        0 < stream->size && stream->size < INPUT_BYTES ? (size_t)stream->size : INPUT_BYTES;
+    stream->input = dip_alloc(stream->input_bytes, 1, "compressed input", err);
     if (stream->input == NULL) {
         return DIP_ERR_MEMORY;
     }
@@ -56,10 +62,6 @@ static dip_status open_codec(dip_stream *stream, dip_error *err) {
 }
 
 static dip_status open_file(dip_stream *stream, const char *path, dip_error *err) {
-    stream->path = dip_copy_text(path, strlen(path), "a path", err);
-    if (stream->path == NULL) {
-        return DIP_ERR_MEMORY;
-    }
     stream->fd = dip_vfs_get()->open(path, O_RDONLY | O_CLOEXEC, 0);
     if (stream->fd < 0) {
         return dip_fail_errno(err, errno, "open", path);
@@ -75,16 +77,25 @@ static dip_status open_file(dip_stream *stream, const char *path, dip_error *err
     return open_codec(stream, err);
 }
 
-dip_status dip_stream_open(dip_stream **out, const char *path, dip_error *err) {
+/* A stream that is not open yet, or NULL. */
+static dip_stream *new_stream(const char *path, dip_error *err) {
     dip_stream *stream = dip_alloc(1, sizeof *stream, "an input stream", err);
     if (stream == NULL) {
-        return DIP_ERR_MEMORY;
+        return NULL;
     }
     stream->fd = -1;
     stream->codec = dip_name_ends_with(path, ".gz")    ? CODEC_GZIP
                     : dip_name_ends_with(path, ".zst") ? CODEC_ZSTD
                                                        : CODEC_PLAIN;
-    const dip_status status = open_file(stream, path, err);
+    stream->path = dip_copy_text(path, strlen(path), "a path", err);
+    if (stream->path == NULL) {
+        dip_stream_close(stream);
+        return NULL;
+    }
+    return stream;
+}
+
+static dip_status hand_out(dip_stream **out, dip_stream *stream, dip_status status) {
     if (status != DIP_OK) {
         dip_stream_close(stream);
         return status;
@@ -93,15 +104,45 @@ dip_status dip_stream_open(dip_stream **out, const char *path, dip_error *err) {
     return DIP_OK;
 }
 
+dip_status dip_stream_open(dip_stream **out, const char *path, dip_error *err) {
+    dip_stream *stream = new_stream(path, err);
+    return stream != NULL ? hand_out(out, stream, open_file(stream, path, err)) : DIP_ERR_MEMORY;
+}
+
+dip_status dip_stream_open_bytes(dip_stream **out, const void *data, size_t bytes, const char *name,
+                                 dip_error *err) {
+    dip_stream *stream = new_stream(name, err);
+    if (stream == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    stream->bytes = data;
+    stream->size = bytes;
+    return hand_out(out, stream, open_codec(stream, err));
+}
+
+/* The next bytes of the file or the memory: fewer than asked for only at the end. */
+static dip_status read_source(dip_stream *stream, void *data, size_t capacity, size_t *got,
+                              dip_error *err) {
+    if (stream->fd >= 0) {
+        DIP_TRY(dip_read_full(stream->fd, data, capacity, got, stream->path, err));
+    } else {
+        const size_t left = (size_t)(stream->size - stream->position);
+        *got = capacity < left ? capacity : left;
+        if (*got > 0) {
+            memcpy(data, stream->bytes + stream->position, *got);
+        }
+    }
+    stream->position += *got;
+    return DIP_OK;
+}
+
 static dip_status refill(dip_stream *stream, dip_error *err) {
     if (stream->at < stream->filled || stream->input_ended) {
         return DIP_OK;
     }
     stream->at = 0;
-    DIP_TRY(
-        dip_read_full(stream->fd, stream->input, INPUT_BYTES, &stream->filled, stream->path, err));
-    stream->position += stream->filled;
-    stream->input_ended = stream->filled < INPUT_BYTES;
+    DIP_TRY(read_source(stream, stream->input, stream->input_bytes, &stream->filled, err));
+    stream->input_ended = stream->filled < stream->input_bytes;
     return DIP_OK;
 }
 
@@ -136,8 +177,31 @@ static dip_status gzip_step(dip_stream *stream, void *data, size_t capacity, siz
     return DIP_OK;
 }
 
+/* Whether the bytes at hand can begin a frame, or go on with its beginning: of zstd, or one to be
+ * skipped. The library would take the formats from before zstd 1.0 as well, and not notice when
+ * such a file is cut off. */
+static bool is_zstd_frame(dip_stream *stream) {
+    static const unsigned char DATA[MAGIC_BYTES] = {0x28, 0xB5, 0x2F, 0xFD};
+    static const unsigned char SKIPPED[MAGIC_BYTES] = {0x50, 0x2A, 0x4D, 0x18};
+    for (size_t i = stream->at; i < stream->filled && stream->magic_at < MAGIC_BYTES; i++) {
+        unsigned char byte = stream->input[i];
+        if (stream->magic_at == 0) {
+            stream->is_skipped = byte != DATA[0];
+            byte = stream->is_skipped ? byte & 0xF0 : byte;
+        }
+        if (byte != (stream->is_skipped ? SKIPPED : DATA)[stream->magic_at]) {
+            return false;
+        }
+        stream->magic_at++;
+    }
+    return true;
+}
+
 static dip_status zstd_step(dip_stream *stream, void *data, size_t capacity, size_t *got,
                             dip_error *err) {
+    if (!is_zstd_frame(stream)) {
+        return corrupt(stream, "zstd", "not a zstd frame", err);
+    }
     ZSTD_inBuffer input = {stream->input, stream->filled, stream->at};
     ZSTD_outBuffer output = {data, capacity, 0};
     const size_t outcome = ZSTD_decompressStream(stream->zstd, &output, &input);
@@ -147,6 +211,7 @@ static dip_status zstd_step(dip_stream *stream, void *data, size_t capacity, siz
         return corrupt(stream, "zstd", ZSTD_getErrorName(outcome), err);
     }
     stream->inside = outcome != 0;
+    stream->magic_at = stream->inside ? stream->magic_at : 0;
     return DIP_OK;
 }
 
@@ -175,9 +240,7 @@ dip_status dip_stream_read(dip_stream *stream, void *data, size_t capacity, size
     if (stream->codec != CODEC_PLAIN) {
         return read_compressed(stream, data, capacity, got, err);
     }
-    DIP_TRY(dip_read_full(stream->fd, data, capacity, got, stream->path, err));
-    stream->position += *got;
-    return DIP_OK;
+    return read_source(stream, data, capacity, got, err);
 }
 
 uint64_t dip_stream_position(const dip_stream *stream) {

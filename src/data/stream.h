@@ -16,6 +16,11 @@ typedef struct dip_stream dip_stream;
 
 dip_status dip_stream_open(dip_stream **out, const char *path, dip_error *err);
 
+/* The same over bytes in memory, which must outlive the stream. `name` chooses the codec and is
+ * used in errors. */
+dip_status dip_stream_open_bytes(dip_stream **out, const void *data, size_t bytes, const char *name,
+                                 dip_error *err);
+
 /* Reads up to capacity bytes; *got = 0 only at the end. */
 dip_status dip_stream_read(dip_stream *stream, void *data, size_t capacity, size_t *got,
                            dip_error *err);

@@ -64,16 +64,23 @@ static bool is_blank(char c) {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+const char *dip_values_trim(const char *text, size_t *length) {
+    size_t n = *length;
+    while (n > 0 && is_blank(text[0])) {
+        text++;
+        n--;
+    }
+    while (n > 0 && is_blank(text[n - 1])) {
+        n--;
+    }
+    *length = n;
+    return text;
+}
+
 static dip_status push_trimmed(dip_values *values, const char *text, size_t length,
                                dip_error *err) {
-    while (length > 0 && is_blank(text[0])) {
-        text++;
-        length--;
-    }
-    while (length > 0 && is_blank(text[length - 1])) {
-        length--;
-    }
-    return push(values, text, length, err);
+    const char *trimmed = dip_values_trim(text, &length);
+    return push(values, trimmed, length, err);
 }
 
 static dip_status cut_bag(dip_values *values, const char *separator, const char *cell,

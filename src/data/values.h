@@ -46,6 +46,10 @@ static inline size_t dip_values_length(const dip_values *values, size_t i) {
     return values->start[i + 1] - values->start[i] - 1;
 }
 
+/* A text without the blanks around it: where it begins, and *length. The value of an id or category
+ * is this, when it is not empty. */
+const char *dip_values_trim(const char *text, size_t *length);
+
 /* A numeric cell: blanks around it are ignored; NaN when it is empty. False when it is no
  * number. */
 bool dip_values_number(const char *cell, double *number);

@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "base/number.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { FIRST_SLOTS = 64 };
@@ -83,60 +82,6 @@ int32_t dip_vocab_find(const dip_vocab *vocab, const char *text, size_t length) 
     return vocab->slots[find_slot(vocab, text, length)] - 1;
 }
 
-typedef struct candidate {
-    int64_t count;
-    const char *text;
-    size_t length;
-    int32_t row;
-} candidate;
-
-static int by_count_then_text(const void *left, const void *right) {
-    const candidate *a = left;
-    const candidate *b = right;
-    if (a->count != b->count) {
-        return a->count > b->count ? -1 : 1;
-    }
-    const size_t shorter = a->length < b->length ? a->length : b->length;
-    const int order = memcmp(a->text, b->text, shorter);
-    if (order != 0) {
-        return order;
-    }
-    return (a->length > b->length) - (a->length < b->length);
-}
-
-static dip_status keep_ranked(const candidate *list, size_t n, int64_t max_vocab, dip_vocab *kept,
-                              int32_t *remap, dip_error *err) {
-    for (size_t i = 0; i < n && (max_vocab == 0 || i < (size_t)max_vocab); i++) {
-        int32_t row = 0;
-        DIP_TRY(dip_vocab_add(kept, list[i].text, list[i].length, &row, NULL, err));
-        kept->count[row] = list[i].count;
-        remap[list[i].row] = row;
-    }
-    return DIP_OK;
-}
-
-dip_status dip_vocab_rank(const dip_vocab *vocab, int64_t min_count, int64_t max_vocab,
-                          dip_vocab *kept, int32_t *remap, dip_error *err) {
-    candidate *list = dip_alloc(vocab->n, sizeof *list, "a vocabulary's ranking", err);
-    if (list == NULL) {
-        return DIP_ERR_MEMORY;
-    }
-    size_t n = 0;
-    for (size_t row = 0; row < vocab->n; row++) {
-        remap[row] = -1;
-        if (vocab->count[row] >= min_count) {
-            candidate *c = &list[n++];
-            c->count = vocab->count[row];
-            c->text = dip_vocab_text(vocab, row, &c->length);
-            c->row = (int32_t)row;
-        }
-    }
-    qsort(list, n, sizeof *list, by_count_then_text);
-    const dip_status status = keep_ranked(list, n, max_vocab, kept, remap, err);
-    dip_free(list);
-    return status;
-}
-
 /* The letter that stands for a byte behind a backslash, or 0. */
 static char escape_letter(char c) {
     switch (c) {
@@ -166,16 +111,32 @@ static char unescape_letter(char letter) {
     }
 }
 
+/* Text between the letters that need an escape goes out in one piece. */
 static dip_status write_value(dip_writer *writer, const char *text, size_t length, dip_error *err) {
+    size_t plain = 0;
     for (size_t i = 0; i < length; i++) {
         const char escaped[2] = {'\\', escape_letter(text[i])};
         if (escaped[1] != '\0') {
+            DIP_TRY(dip_writer_put(writer, text + plain, i - plain, err));
             DIP_TRY(dip_writer_put(writer, escaped, 2, err));
-        } else {
-            DIP_TRY(dip_writer_put(writer, text + i, 1, err));
+            plain = i + 1;
         }
     }
-    return DIP_OK;
+    return dip_writer_put(writer, text + plain, length - plain, err);
+}
+
+dip_status dip_vocab_put(dip_writer *writer, const char *text, size_t length, int64_t count,
+                         dip_error *err) {
+    char digits[24];
+    size_t at = sizeof digits;
+    digits[--at] = '\n';
+    do {
+        digits[--at] = (char)('0' + count % 10);
+        count /= 10;
+    } while (count > 0);
+    digits[--at] = '\t';
+    DIP_TRY(write_value(writer, text, length, err));
+    return dip_writer_put(writer, digits + at, sizeof digits - at, err);
 }
 
 dip_status dip_vocab_write(const dip_vocab *vocab, dip_folder_writer *folder, const char *name,
@@ -185,8 +146,7 @@ dip_status dip_vocab_write(const dip_vocab *vocab, dip_folder_writer *folder, co
     for (size_t row = 0; row < vocab->n; row++) {
         size_t length = 0;
         const char *text = dip_vocab_text(vocab, row, &length);
-        DIP_TRY(write_value(writer, text, length, err));
-        DIP_TRY(dip_writer_printf(writer, err, "\t%lld\n", (long long)vocab->count[row]));
+        DIP_TRY(dip_vocab_put(writer, text, length, vocab->count[row], err));
     }
     return dip_folder_end(folder, err);
 }
@@ -221,10 +181,10 @@ static dip_status read_line(dip_vocab *vocab, const char *line, size_t length, d
     return DIP_OK;
 }
 
-static dip_status read_lines(dip_vocab *vocab, const dip_map *map, dip_text *value,
+static dip_status read_lines(dip_vocab *vocab, const char *text, size_t bytes, dip_text *value,
                              const char *name, dip_error *err) {
-    const char *at = (const char *)map->data;
-    const char *const end = at + map->bytes;
+    const char *at = text;
+    const char *const end = text + bytes;
     while (at < end) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         if (stop == NULL) {
@@ -237,26 +197,33 @@ static dip_status read_lines(dip_vocab *vocab, const dip_map *map, dip_text *val
     return DIP_OK;
 }
 
-dip_status dip_vocab_read(dip_vocab *vocab, const dip_folder *folder, const char *name,
-                          int64_t rows, dip_error *err) {
-    dip_map map;
+dip_status dip_vocab_parse(dip_vocab *vocab, const char *text, size_t bytes, int64_t rows,
+                           const char *name, dip_error *err) {
     dip_text value = {0};
     memset(vocab, 0, sizeof *vocab);
-    DIP_TRY(dip_folder_map(folder, name, &map, err));
-    const size_t bad = dip_utf8_check((const char *)map.data, map.bytes);
-    dip_status status =
-        bad == map.bytes
-            ? read_lines(vocab, &map, &value, name, err)
-            : dip_fail(err, DIP_ERR_FORMAT, "%s: byte %zu is not valid UTF-8", name, bad + 1);
+    const size_t bad = dip_utf8_check(text, bytes);
+    dip_status status = bad == bytes ? read_lines(vocab, text, bytes, &value, name, err)
+                                     : dip_fail(err, DIP_ERR_FORMAT,
+                                                "%s: byte %zu is not valid UTF-8", name, bad + 1);
     if (status == DIP_OK && (int64_t)vocab->n != rows) {
         status = dip_fail(err, DIP_ERR_FORMAT, "%s has %zu rows, the schema says %lld", name,
                           vocab->n, (long long)rows);
     }
     dip_text_free(&value);
-    dip_map_close(&map);
     if (status != DIP_OK) {
         dip_vocab_free(vocab);
     }
+    return status;
+}
+
+dip_status dip_vocab_read(dip_vocab *vocab, const dip_folder *folder, const char *name,
+                          int64_t rows, dip_error *err) {
+    dip_map map;
+    memset(vocab, 0, sizeof *vocab);
+    DIP_TRY(dip_folder_map(folder, name, &map, err));
+    const dip_status status =
+        dip_vocab_parse(vocab, (const char *)map.data, map.bytes, rows, name, err);
+    dip_map_close(&map);
     return status;
 }
 

@@ -35,15 +35,18 @@ static inline const char *dip_vocab_text(const dip_vocab *vocab, size_t row, siz
     return vocab->bytes.data + vocab->start[row];
 }
 
-/* The vocabulary that is kept: counts of at least min_count, most frequent first (ties by bytes),
- * at most max_vocab rows (0: all). remap[old row] is the new row or -1. */
-dip_status dip_vocab_rank(const dip_vocab *vocab, int64_t min_count, int64_t max_vocab,
-                          dip_vocab *kept, int32_t *remap, dip_error *err);
+/* Writes one line of the stored form. */
+dip_status dip_vocab_put(dip_writer *writer, const char *text, size_t length, int64_t count,
+                         dip_error *err);
 
 dip_status dip_vocab_write(const dip_vocab *vocab, dip_folder_writer *folder, const char *name,
                            dip_error *err);
 
-/* Reads the stored form; `rows` must agree. */
+/* Reads the stored form from memory; `rows` must agree. `name` is used in errors. */
+dip_status dip_vocab_parse(dip_vocab *vocab, const char *text, size_t bytes, int64_t rows,
+                           const char *name, dip_error *err);
+
+/* The same from a part of a folder. */
 dip_status dip_vocab_read(dip_vocab *vocab, const dip_folder *folder, const char *name,
                           int64_t rows, dip_error *err);
 

@@ -25,7 +25,7 @@ static dip_status bad_gradient(const dip_param *param, dip_error *err) {
 
 /* The gradient of a feature that is masked in all examples goes to its default, a dense tensor. */
 static bool is_block_finite(const dip_pass *pass, size_t i, size_t f) {
-    const dip_block *block = &pass->tower->block[f];
+    const dip_tower_block *block = &pass->tower->block[f];
     const dip_real *dx = pass->dx + i * pass->tower->input + block->offset;
     return ((pass->mask >> f) & 1) || dip_vec_is_finite(block->width, dx);
 }

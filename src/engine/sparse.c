@@ -56,7 +56,7 @@ static size_t count_block(const dip_pass *pass, size_t f) {
 /* Adds the occurrences of a block, for which there is room. */
 static void collect_block(dip_touched *touched, const dip_pass *pass, size_t f) {
     const dip_tower *tower = pass->tower;
-    const dip_block *block = &tower->block[f];
+    const dip_tower_block *block = &tower->block[f];
     dip_term *term = touched->list + touched->n;
     for (size_t i = 0; i < pass->n; i++) {
         const dip_span *span = &pass->span[i * tower->n_blocks + f];

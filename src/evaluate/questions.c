@@ -45,6 +45,43 @@ static dip_status group_by_query(dip_questions *q, const uint64_t *keys, size_t 
     return DIP_OK;
 }
 
+/* The training pairs of the queries that are asked, sorted; of a large dataset these may be few. */
+static uint64_t *sorted_training(const dip_questions *q, const dip_dataset *dataset, size_t *n,
+                                 dip_error *err) {
+    const int64_t n_train = dataset->n_pairs[0];
+    const int64_t n_queries = dip_dataset_rows(dataset, DIP_SIDE_QUERY)->n;
+    uint8_t *is_asked = dip_alloc((size_t)n_queries, 1, "test queries", err);
+    size_t count = 0;
+    if (is_asked == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < q->n; i++) {
+        is_asked[q->query[i]] = 1;
+    }
+    for (int64_t i = 0; i < n_train; i++) {
+        count += is_asked[dataset->pairs[0][2 * i]];
+        if (dip_walk_ends(i)) {
+            dip_dataset_pass(dataset, dataset->pairs[0] + 2 * i);
+        }
+    }
+    uint64_t *keys = dip_alloc(count, sizeof *keys, "sorted pairs", err);
+    *n = 0;
+    for (int64_t i = 0; keys != NULL && i < n_train; i++) {
+        const int32_t *pair = dataset->pairs[0] + 2 * i;
+        if (is_asked[pair[0]]) {
+            keys[(*n)++] = key_of(pair);
+        }
+        if (dip_walk_ends(i)) {
+            dip_dataset_pass(dataset, pair);
+        }
+    }
+    if (keys != NULL) {
+        qsort(keys, *n, sizeof *keys, dip_order_u64);
+    }
+    dip_free(is_asked);
+    return keys;
+}
+
 /* Walks the sorted queries and the sorted training pairs side by side. */
 static void fill_excluded(dip_questions *q, const uint64_t *train, size_t n_train,
                           bool exclude_query) {
@@ -70,8 +107,8 @@ static void fill_excluded(dip_questions *q, const uint64_t *train, size_t n_trai
 
 static dip_status collect_excluded(dip_questions *q, const dip_dataset *dataset,
                                    bool exclude_training, bool exclude_query, dip_error *err) {
-    const size_t n_train = exclude_training ? (size_t)dataset->n_pairs[0] : 0;
-    uint64_t *train = exclude_training ? sorted_pairs(dataset, 0, err)
+    size_t n_train = 0;
+    uint64_t *train = exclude_training ? sorted_training(q, dataset, &n_train, err)
                                        : dip_alloc(0, sizeof *train, "sorted pairs", err);
     q->excluded_start = dip_alloc(q->n + 1, sizeof *q->excluded_start, "excluded items", err);
     q->excluded_row = dip_alloc(n_train + q->n, sizeof *q->excluded_row, "excluded items", err);

@@ -104,15 +104,18 @@ static void few_rows(const dip_tile *t) {
 /* The block to come has four lines a pair: the first four groups of rows ask for a quarter each.
  * The target has two lines a row, which the groups after them ask for. */
 static ahead ahead_of_group(const dip_tile *t, size_t g) {
+    const ahead none = {NULL, 0, false};
     if (g < VECTORS) {
-        return (ahead){(const char *)t->next + (t->next != NULL ? g * t->pairs * LINE : 0),
-                       t->next != NULL ? t->pairs : 0, false};
+        return t->next == NULL
+                   ? none
+                   : (ahead){(const char *)t->next + g * t->pairs * LINE, t->pairs, false};
     }
-    const size_t lines = t->target != NULL ? 2 * t->m : 0;
     const size_t first = (g - VECTORS) * t->pairs;
-    const size_t left = lines > first ? lines - first : 0;
-    return (ahead){(const char *)t->target + (left > 0 ? first * LINE : 0),
-                   left < t->pairs ? left : t->pairs, true};
+    if (t->target == NULL || 2 * t->m <= first) {
+        return none;
+    }
+    const size_t left = 2 * t->m - first;
+    return (ahead){(const char *)t->target + first * LINE, left < t->pairs ? left : t->pairs, true};
 }
 
 static void tile(const dip_tile *whole) {

@@ -60,12 +60,8 @@ static uint64_t all_features(size_t k) {
     return k == 64 ? UINT64_MAX : ((uint64_t)1 << k) - 1;
 }
 
-/* Seed and correlates. The seed counts among the masked, so n + 1 <= k - 1 keeps one feature
- * alive. */
-static uint64_t correlated_mask(const dip_augmenter *augmenter, uint64_t draw_index,
-                                uint64_t step) {
-    const dip_draw draw = dip_rng_at(augmenter->rng, step, draw_index);
-    const size_t seed = (size_t)dip_below(draw.word[0], draw.word[1], augmenter->k);
+/* The seed counts among the masked, so n + 1 <= k - 1 keeps one feature alive. */
+uint64_t dip_augmenter_seed_mask(const dip_augmenter *augmenter, size_t seed) {
     const size_t half = augmenter->k / 2;
     const size_t n = half <= augmenter->k - 2 ? half : augmenter->k - 2;
     uint64_t mask = (uint64_t)1 << seed;
@@ -73,6 +69,13 @@ static uint64_t correlated_mask(const dip_augmenter *augmenter, uint64_t draw_in
         mask |= (uint64_t)1 << augmenter->related[seed][i];
     }
     return mask;
+}
+
+static uint64_t correlated_mask(const dip_augmenter *augmenter, uint64_t draw_index,
+                                uint64_t step) {
+    const dip_draw draw = dip_rng_at(augmenter->rng, step, draw_index);
+    const size_t seed = (size_t)dip_below(draw.word[0], draw.word[1], augmenter->k);
+    return dip_augmenter_seed_mask(augmenter, seed);
 }
 
 /* floor(k/2) features at random: the first ones of a random permutation. */

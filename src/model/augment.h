@@ -34,6 +34,9 @@ typedef struct dip_augmenter {
 dip_status dip_augmenter_make(dip_augmenter *augmenter, int method, size_t k,
                               const double *information, uint64_t seed, dip_error *err);
 
+/* What view h masks when a CFM draws this seed, seed < k: the seed and its correlates. */
+uint64_t dip_augmenter_seed_mask(const dip_augmenter *augmenter, size_t seed);
+
 /* The masks of a step. */
 dip_masks dip_augmenter_draw(const dip_augmenter *augmenter, uint64_t step);
 

@@ -250,15 +250,23 @@ static dip_status read_parts(dip_model *model, dip_error *err) {
     return read_vocabularies(model, err);
 }
 
-dip_status dip_model_read(dip_model *model, const char *path, dip_error *err) {
+dip_status dip_model_read_folder(dip_model *model, dip_folder *folder, dip_error *err) {
     memset(model, 0, sizeof *model);
-    DIP_TRY(dip_folder_open(&model->folder, path, DIP_MODEL_FORMAT, DIP_MODEL_VERSION, err));
-    const dip_status status = read_parts(model, err);
+    model->folder = *folder;
+    *folder = (dip_folder){0};
+    dip_status status = read_parts(model, err);
     if (status != DIP_OK) {
+        status = dip_fail_context(err, status, "model %s", model->folder.path);
         dip_model_release(model);
-        return dip_fail_context(err, status, "model %s", path);
     }
-    return DIP_OK;
+    return status;
+}
+
+dip_status dip_model_read(dip_model *model, const char *path, dip_error *err) {
+    dip_folder folder;
+    memset(model, 0, sizeof *model);
+    DIP_TRY(dip_folder_open(&folder, path, DIP_MODEL_FORMAT, DIP_MODEL_VERSION, err));
+    return dip_model_read_folder(model, &folder, err);
 }
 
 void dip_model_release(dip_model *model) {

@@ -55,6 +55,9 @@ dip_status dip_model_finish(const char *path, const char *metrics, const char *q
                             dip_error *err);
 
 dip_status dip_model_read(dip_model *model, const char *path, dip_error *err);
+
+/* The same from a folder that is open. The model takes it over, also when it fails. */
+dip_status dip_model_read_folder(dip_model *model, dip_folder *folder, dip_error *err);
 void dip_model_release(dip_model *model);
 
 /* Whether the rows of a dataset mean the same as when the model was trained: equal schemas and

@@ -216,7 +216,7 @@ dip_real dip_pool_factor(int pool, uint32_t n) {
 void dip_pass_pool(const dip_pass *pass, const dip_params *params, size_t i, size_t f,
                    dip_real *x) {
     const dip_tower *tower = pass->tower;
-    const dip_block *block = &tower->block[f];
+    const dip_tower_block *block = &tower->block[f];
     const dip_span *span = &pass->span[i * tower->n_blocks + f];
     if (dip_span_has_number(span)) {
         x[0] = span->number;
@@ -238,7 +238,7 @@ enum { PREFETCH_VALUES = 8 };
 void dip_pass_prefetch(const dip_pass *pass, const dip_params *params, size_t i) {
     const dip_tower *tower = pass->tower;
     for (size_t f = 0; f < tower->n_blocks; f++) {
-        const dip_block *block = &tower->block[f];
+        const dip_tower_block *block = &tower->block[f];
         const dip_span *span = &pass->span[i * tower->n_blocks + f];
         const uint32_t n = span->n < PREFETCH_VALUES ? span->n : PREFETCH_VALUES;
         for (uint32_t j = 0; j < n; j++) {

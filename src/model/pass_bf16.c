@@ -97,7 +97,7 @@ void dip_pass_bf16_free(dip_pass_bf16 *pass) {
 bool dip_pass_bf16_is_alive(const dip_pass_bf16 *pass, size_t block) {
     const dip_tower *tower = pass->ends.tower;
     for (size_t f = 0; f < tower->n_blocks; f++) {
-        const dip_block *feature = &tower->block[f];
+        const dip_tower_block *feature = &tower->block[f];
         if (!dip_pass_bf16_masks(pass, f) && feature->offset < (block + 1) * DIP_BLOCK &&
             feature->offset + feature->width > block * DIP_BLOCK) {
             return true;
@@ -126,7 +126,7 @@ static void fill_bias(dip_pass_bf16 *pass, const dip_params *params, size_t l, s
     float *bias = pass->bias[l] + first;
     memcpy(bias, params->list[layer->bias].value + first, n * sizeof *bias);
     for (size_t f = 0; l == 0 && f < tower->n_blocks; f++) {
-        const dip_block *block = &tower->block[f];
+        const dip_tower_block *block = &tower->block[f];
         for (size_t c = block->offset;
              dip_pass_bf16_masks(pass, f) && c < block->offset + block->width; c++) {
             dip_vec_axpy(n, fallback[c], weight + c * layer->out + first, bias);
@@ -150,7 +150,7 @@ static void pool_panel(const dip_pass_bf16 *pass, const dip_params *params,
         }
         memset(x + tower->input, 0, (width - tower->input) * sizeof *x);
         for (size_t f = 0; f < tower->n_blocks; f++) {
-            const dip_block *block = &tower->block[f];
+            const dip_tower_block *block = &tower->block[f];
             if (dip_pass_bf16_masks(pass, f)) {
                 memset(x + block->offset, 0, block->width * sizeof *x);
             } else {

@@ -136,7 +136,7 @@ static void add_masked(const dip_pass_bf16 *pass, const dip_params *params, plac
     const dip_tower *tower = pass->ends.tower;
     const float *fallback = params->list[tower->fallback].value;
     for (size_t f = 0; f < tower->n_blocks; f++) {
-        const dip_block *block = &tower->block[f];
+        const dip_tower_block *block = &tower->block[f];
         for (size_t c = block->offset;
              dip_pass_bf16_masks(pass, f) && c < block->offset + block->width; c++) {
             if (c >= at.row && c < at.row + DIP_BLOCK) {
@@ -248,7 +248,7 @@ static void bias_gradients(const step *s) {
  * that took the default. */
 static void default_gradient(const step *s, const dip_pass_bf16 *pass, size_t f) {
     const dip_tower *tower = pass->ends.tower;
-    const dip_block *block = &tower->block[f];
+    const dip_tower_block *block = &tower->block[f];
     const dip_layer *layer = &tower->layer[0];
     float *gradient = s->params->list[tower->fallback].gradient + block->offset;
     if (dip_pass_bf16_masks(pass, f)) {

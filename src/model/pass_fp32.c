@@ -116,7 +116,7 @@ static void default_gradient(const dip_pass *pass, dip_params *params) {
     dip_real *gradient = params->list[tower->fallback].gradient;
 #pragma omp parallel for schedule(static) num_threads(pass->threads)
     for (size_t f = 0; f < tower->n_blocks; f++) {
-        const dip_block *block = &tower->block[f];
+        const dip_tower_block *block = &tower->block[f];
         for (size_t i = 0; i < pass->n; i++) {
             const dip_span *span = &pass->span[i * tower->n_blocks + f];
             if (span->n == 0 && !dip_span_has_number(span)) {

@@ -46,12 +46,12 @@ static double embedding_scale(size_t dim) {
 static dip_status add_block(dip_tower *tower, dip_params *params, const dip_schema *schema,
                             const dip_feature *feature, size_t dim, const naming *names,
                             dip_error *err) {
-    dip_block *block = &tower->block[tower->n_blocks++];
-    *block = (dip_block){.table = -1,
-                         .pool = feature->pool,
-                         .is_bag = dip_feature_is_bag(feature),
-                         .offset = tower->input,
-                         .width = feature->table < 0 ? 1 : dim};
+    dip_tower_block *block = &tower->block[tower->n_blocks++];
+    *block = (dip_tower_block){.table = -1,
+                               .pool = feature->pool,
+                               .is_bag = dip_feature_is_bag(feature),
+                               .offset = tower->input,
+                               .width = feature->table < 0 ? 1 : dim};
     tower->input += block->width;
     if (feature->table < 0) {
         return DIP_OK;

@@ -16,13 +16,13 @@
 #include "data/schema.h"
 #include "model/params.h"
 
-typedef struct dip_block {
+typedef struct dip_tower_block {
     int table; /* parameter index, or -1 for a plain number */
     int pool;  /* dip_pool */
     bool is_bag;
     size_t offset; /* first column in x */
     size_t width;
-} dip_block;
+} dip_tower_block;
 
 typedef struct dip_layer {
     int weight; /* parameter index, [in x out] */
@@ -33,7 +33,7 @@ typedef struct dip_layer {
 
 typedef struct dip_tower {
     size_t n_blocks;
-    dip_block block[DIP_FEATURES_MAX];
+    dip_tower_block block[DIP_FEATURES_MAX];
     size_t input; /* width of x */
     int fallback; /* parameter index of the defaults, [1 x input] */
     size_t n_layers;

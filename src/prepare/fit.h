@@ -8,22 +8,22 @@
 #ifndef DIP_PREPARE_FIT_H
 #define DIP_PREPARE_FIT_H
 
-#include "prepare/ingest.h"
-
-/* Lays out schema->tables: one table a feature, unless features name a common one. */
-dip_status dip_fit_tables(dip_schema *schema, dip_error *err);
+#include "prepare/keep.h"
+#include "prepare/pairs.h"
 
 typedef struct dip_fit {
     uint8_t *item_trains;  /* [items] */
     uint8_t *query_trains; /* [queries]; the same array when queries are items */
+    uint8_t *asks;         /* [queries] that are the query of a training pair */
     int64_t *item_count;   /* [items] training pairs that have the item as their item */
-    dip_vocab *vocabs;     /* [n_tables]; empty where a table is no vocabulary */
+    dip_kept *kept;        /* [n_tables]; empty where a table is no vocabulary */
 } dip_fit;
 
-/* Fits, and replaces the codes in raw by rows of the kept vocabularies; dropped values vanish.
- * Numbers become buckets (codes) or are normalised to mean 0 and deviation 1. Sets
- * schema->tables[].rows. */
-dip_status dip_fit_all(dip_fit *fit, dip_raw *raw, dip_schema *schema, dip_error *err);
+/* Fits vocabularies, and the normalisers and edges of the schema's features; sets
+ * schema->tables[].rows. The columns of raw stay as they are: fit->kept[].remap turns their codes
+ * into rows of the tables. */
+dip_status dip_fit_all(dip_fit *fit, const dip_raw *raw, const dip_pairs *pairs, dip_schema *schema,
+                       const dip_means *means, dip_scratch *scratch, dip_error *err);
 
 void dip_fit_free(dip_fit *fit, const dip_schema *schema);
 

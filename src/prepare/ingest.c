@@ -1,448 +1,314 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prepare/ingest.h"
 
-#include "base/hash.h"
 #include "base/mem.h"
-#include "base/order.h"
-#include "data/reader.h"
+#include "data/values.h"
+#include "prepare/growth.h"
+#include "prepare/ingest_parts.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { TELL_EVERY = 4096 };
+enum { BLOCKS_A_THREAD = 4, IDS_AT_ONCE = 1 << 16 };
 
-static dip_status tell(const dip_reader *reader, const dip_watch *watch, dip_error *err) {
-    if (dip_reader_line(reader) % TELL_EVERY != 0) {
-        return DIP_OK;
-    }
+size_t dip_ingest_round(const dip_means *means) {
+    return means->round_blocks > 0 ? means->round_blocks : (size_t)means->threads * BLOCKS_A_THREAD;
+}
+
+dip_status dip_ingest_tell(const dip_reader *reader, uint64_t records, const dip_means *means,
+                           dip_error *err) {
     char phase[400];
-    snprintf(phase, sizeof phase, "reading %s", dip_reader_path(reader));
+    char detail[64];
+    snprintf(phase, sizeof phase, "reading %s", dip_reader_name(reader));
+    snprintf(detail, sizeof detail, "%llu rows", (unsigned long long)records);
     const dip_progress progress = {.phase = phase,
                                    .unit = "bytes",
-                                   .detail = "",
+                                   .detail = detail,
                                    .done = dip_reader_position(reader),
                                    .total = dip_reader_size(reader)};
-    return dip_tell(watch, &progress, err);
+    return dip_tell(means->watch, &progress, err);
 }
 
-/* ---- entities -------------------------------------------------------------------------------- */
-
-/* The columns of an entity's file, in the schema's order. */
-typedef struct layout {
-    size_t id;
-    size_t title;
-    bool has_title;
-    size_t feature[DIP_FEATURES_MAX];
-} layout;
-
-static dip_status find_columns(layout *columns, const dip_reader *reader, const dip_entity *entity,
-                               dip_error *err) {
-    DIP_TRY(dip_reader_column(reader, entity->id, &columns->id, err));
-    columns->has_title = entity->title[0] != '\0';
-    if (columns->has_title) {
-        DIP_TRY(dip_reader_column(reader, entity->title, &columns->title, err));
-    }
-    for (size_t f = 0; f < entity->n_features; f++) {
-        DIP_TRY(dip_reader_column(reader, entity->features[f].column, &columns->feature[f], err));
-    }
-    return DIP_OK;
-}
-
-static dip_status add_id(dip_raw_entity *raw, const dip_reader *reader, size_t column,
-                         const dip_field *id, dip_error *err) {
-    int32_t row = 0;
-    bool is_new = false;
-    if (id->length == 0) {
-        return dip_reader_fail(reader, column, err, "the id is empty");
-    }
-    DIP_TRY(dip_vocab_add(&raw->ids, id->text, id->length, &row, &is_new, err));
-    if (!is_new) {
-        return dip_reader_fail(
-            reader, column, err,
-            "the id \"%.100s\" already stands on line %lld; ids must be distinct", id->text,
-            (long long)raw->ids.count[row]);
-    }
-    raw->ids.count[row] = (int64_t)dip_reader_line(reader);
-    return DIP_OK;
-}
-
-static dip_status add_title(dip_raw_entity *raw, const char *text, size_t length, dip_error *err) {
-    const size_t n = raw->ids.n;
-    DIP_TRY(dip_grow((void **)&raw->title_start, &raw->title_capacity, n + 1,
-                     sizeof *raw->title_start, "titles", err));
-    DIP_TRY(dip_text_put(&raw->titles, text, length, err));
-    raw->title_start[n] = raw->titles.length;
-    return DIP_OK;
-}
-
-static dip_status add_number(dip_raw_column *column, size_t row, const dip_reader *reader,
-                             size_t position, const char *cell, dip_error *err) {
-    double number = 0;
-    if (!dip_values_number(cell, &number)) {
-        return dip_reader_fail(reader, position, err, "\"%.60s\" is not a number", cell);
-    }
-    DIP_TRY(dip_grow((void **)&column->numbers, &column->number_capacity, row + 1,
-                     sizeof *column->numbers, "a numeric column", err));
-    column->numbers[row] = number;
-    return DIP_OK;
-}
-
-static dip_status push_code(dip_raw_column *column, int32_t code, dip_error *err) {
-    DIP_TRY(dip_grow((void **)&column->codes, &column->code_capacity, column->n_codes + 1,
-                     sizeof *column->codes, "a feature column", err));
-    column->codes[column->n_codes++] = code;
-    return DIP_OK;
-}
-
-/* Codes of a row are distinct, though two texts can share a hash bucket. */
-static void drop_repeats(dip_raw_column *column, size_t from) {
-    int32_t *codes = column->codes;
-    if (column->n_codes == from) {
-        return;
-    }
-    qsort(codes + from, column->n_codes - from, sizeof *codes, dip_order_i32);
-    size_t kept = from + 1;
-    for (size_t i = from + 1; i < column->n_codes; i++) {
-        if (codes[i] != codes[kept - 1]) {
-            codes[kept++] = codes[i];
+dip_status dip_ingest_file(dip_raw *raw, const char *path, uint64_t *number, dip_error *err) {
+    if (raw->n_files == 0 || strcmp(raw->files[raw->n_files - 1], path) != 0) {
+        DIP_TRY(dip_grow((void **)&raw->files, &raw->file_capacity, raw->n_files + 1,
+                         sizeof *raw->files, "file names", err));
+        raw->files[raw->n_files] = dip_copy_text(path, strlen(path), "a path", err);
+        if (raw->files[raw->n_files] == NULL) {
+            return DIP_ERR_MEMORY;
         }
+        raw->n_files++;
     }
-    column->n_codes = kept;
+    *number = raw->n_files - 1;
+    return DIP_OK;
 }
 
-static dip_status add_values(dip_raw_column *column, size_t row, const dip_feature *feature,
-                             const dip_values *values, dip_vocab *seen, dip_error *err) {
-    const size_t from = column->n_codes;
-    const uint64_t buckets = (uint64_t)feature->hash_buckets;
-    for (size_t i = 0; i < values->n; i++) {
-        const char *text = dip_values_text(values, i);
-        const size_t length = dip_values_length(values, i);
-        int32_t code = 0;
-        if (buckets > 0) {
-            code = (int32_t)(dip_hash(text, length) % buckets);
-        } else {
-            DIP_TRY(dip_vocab_add(seen, text, length, &code, NULL, err));
+/* The numbering at a position of the list of all: ids of items, of queries, then the tables. */
+static dip_intern *numbering(const dip_raw *raw, size_t i) {
+    return i == 0 ? raw->items.ids : i == 1 ? raw->queries.ids : raw->values[i - 2];
+}
+
+dip_status dip_raw_spill(dip_raw *raw, const dip_means *means, dip_error *err) {
+    for (;;) {
+        size_t total = 0;
+        size_t largest = 0;
+        dip_intern *candidate = NULL;
+        for (size_t i = 0; i < raw->n_tables + 2; i++) {
+            dip_intern *intern = numbering(raw, i);
+            const size_t bytes = intern != NULL ? dip_intern_bytes(intern) : 0;
+            total += bytes;
+            if (bytes > largest) {
+                largest = bytes;
+                candidate = intern;
+            }
         }
-        DIP_TRY(push_code(column, code, err));
-    }
-    if (buckets > 0) {
-        drop_repeats(column, from);
-    }
-    DIP_TRY(dip_grow((void **)&column->offsets, &column->offset_capacity, row + 2,
-                     sizeof *column->offsets, "a feature column", err));
-    column->offsets[row + 1] = (int64_t)column->n_codes;
-    return DIP_OK;
-}
-
-static dip_status add_features(dip_raw *raw, dip_raw_entity *side, const dip_entity *entity,
-                               const layout *columns, const dip_reader *reader,
-                               const dip_field *fields, dip_values *values, dip_error *err) {
-    const size_t row = side->ids.n - 1;
-    for (size_t f = 0; f < entity->n_features; f++) {
-        const dip_feature *feature = &entity->features[f];
-        const size_t position = columns->feature[f];
-        const dip_field *cell = &fields[position];
-        if (feature->type == DIP_FEATURE_NUMERIC) {
-            DIP_TRY(add_number(&side->columns[f], row, reader, position, cell->text, err));
-            continue;
-        }
-        const dip_status status = dip_values_cut(values, feature, cell->text, cell->length, err);
-        if (status == DIP_ERR_FORMAT) {
-            return dip_reader_fail(reader, position, err, "the text cannot be normalised");
-        }
-        DIP_TRY(status);
-        DIP_TRY(
-            add_values(&side->columns[f], row, feature, values, &raw->values[feature->table], err));
-    }
-    return DIP_OK;
-}
-
-static dip_status read_rows(dip_raw *raw, dip_raw_entity *side, const dip_entity *entity,
-                            dip_reader *reader, dip_values *values, const dip_watch *watch,
-                            dip_error *err) {
-    layout columns = {0};
-    const dip_field *fields = NULL;
-    dip_status status = DIP_OK;
-    DIP_TRY(find_columns(&columns, reader, entity, err));
-    while ((status = dip_reader_next(reader, &fields, err)) == DIP_OK) {
-        const dip_field *title = &fields[columns.title];
-        DIP_TRY(add_id(side, reader, columns.id, &fields[columns.id], err));
-        DIP_TRY(add_title(side, columns.has_title ? title->text : "",
-                          columns.has_title ? title->length : 0, err));
-        DIP_TRY(add_features(raw, side, entity, &columns, reader, fields, values, err));
-        DIP_TRY(tell(reader, watch, err));
-    }
-    if (status != DIP_END) {
-        return status;
-    }
-    if (side->ids.n == 0) {
-        return dip_fail(err, DIP_ERR_FORMAT, "%s has a header but no rows",
-                        dip_reader_path(reader));
-    }
-    return DIP_OK;
-}
-
-static dip_status open_project_file(dip_reader **reader, const dip_project *project,
-                                    const char *file, dip_error *err) {
-    char *path = dip_project_file(project, file, err);
-    if (path == NULL) {
-        return DIP_ERR_MEMORY;
-    }
-    const dip_status status = dip_reader_open(reader, path, err);
-    dip_free(path);
-    return status;
-}
-
-static dip_status alloc_columns(dip_raw_entity *side, const dip_entity *entity, dip_error *err) {
-    side->columns = dip_alloc(entity->n_features, sizeof *side->columns, "feature columns", err);
-    return side->columns != NULL ? DIP_OK : DIP_ERR_MEMORY;
-}
-
-static dip_status read_entity(dip_raw *raw, dip_raw_entity *side, const dip_project *project,
-                              const dip_entity *entity, const dip_watch *watch, dip_error *err) {
-    dip_reader *reader = NULL;
-    dip_values values = {0};
-    DIP_TRY(alloc_columns(side, entity, err));
-    DIP_TRY(open_project_file(&reader, project, entity->file, err));
-    const dip_status status = read_rows(raw, side, entity, reader, &values, watch, err);
-    dip_values_free(&values);
-    dip_reader_close(reader);
-    return status;
-}
-
-/* ---- interactions ---------------------------------------------------------------------------- */
-
-typedef struct pair_layout {
-    size_t query;
-    size_t item;
-    size_t time;
-    size_t split;
-    bool has_time;
-    bool has_split;
-} pair_layout;
-
-static dip_status find_pair_columns(pair_layout *columns, const dip_reader *reader,
-                                    const dip_project *project, dip_error *err) {
-    const dip_schema *schema = &project->schema;
-    DIP_TRY(dip_reader_column(reader, schema->query_column, &columns->query, err));
-    DIP_TRY(dip_reader_column(reader, schema->item_column, &columns->item, err));
-    columns->has_time = schema->time_column[0] != '\0';
-    columns->has_split = project->config.split.by == DIP_SPLIT_COLUMN;
-    if (columns->has_time) {
-        DIP_TRY(dip_reader_column(reader, schema->time_column, &columns->time, err));
-    }
-    if (columns->has_split) {
-        DIP_TRY(dip_reader_column(reader, project->config.split.column, &columns->split, err));
-    }
-    return DIP_OK;
-}
-
-static dip_status note_unknown(dip_raw *raw, const dip_project *project, const dip_reader *reader,
-                               size_t column, const char *kind, const char *id, dip_error *err) {
-    if (project->config.prepare.unknown_ids == DIP_UNKNOWN_STOP) {
-        return dip_reader_fail(reader, column, err, "unknown %s id \"%.100s\"", kind, id);
-    }
-    if (raw->unknown.n < DIP_SHOWN_UNKNOWN) {
-        snprintf(raw->unknown.shown[raw->unknown.n], sizeof raw->unknown.shown[0],
-                 "line %llu: %s \"%.100s\"", (unsigned long long)dip_reader_line(reader), kind, id);
-    }
-    raw->unknown.n++;
-    return DIP_OK;
-}
-
-/* The query's row; without a query file a new id makes a new row. */
-static dip_status query_row(dip_raw *raw, const dip_schema *schema, const dip_reader *reader,
-                            size_t column, const dip_field *id, int32_t *row, dip_error *err) {
-    if (schema->queries_are_items) {
-        *row = dip_vocab_find(&raw->items.ids, id->text, id->length);
-        return DIP_OK;
-    }
-    if (schema->queries.file[0] != '\0') {
-        *row = dip_vocab_find(&raw->queries.ids, id->text, id->length);
-        return DIP_OK;
-    }
-    if (id->length == 0) {
-        return dip_reader_fail(reader, column, err, "the query id is empty");
-    }
-    return dip_vocab_add(&raw->queries.ids, id->text, id->length, row, NULL, err);
-}
-
-static dip_status push_pair(dip_pairs *pairs, int32_t query, int32_t item, double time,
-                            uint8_t part, bool has_time, dip_error *err) {
-    const size_t n = pairs->n + 1;
-    DIP_TRY(dip_grow((void **)&pairs->query, &pairs->capacity[0], n, sizeof *pairs->query, "pairs",
-                     err));
-    DIP_TRY(
-        dip_grow((void **)&pairs->item, &pairs->capacity[1], n, sizeof *pairs->item, "pairs", err));
-    DIP_TRY(
-        dip_grow((void **)&pairs->part, &pairs->capacity[2], n, sizeof *pairs->part, "pairs", err));
-    if (has_time) {
-        DIP_TRY(dip_grow((void **)&pairs->time, &pairs->capacity[3], n, sizeof *pairs->time,
-                         "pairs", err));
-        pairs->time[pairs->n] = time;
-    }
-    pairs->query[pairs->n] = query;
-    pairs->item[pairs->n] = item;
-    pairs->part[pairs->n] = part;
-    pairs->n = n;
-    return DIP_OK;
-}
-
-static dip_status read_part(const dip_reader *reader, size_t column, const char *text,
-                            uint8_t *part, dip_error *err) {
-    static const struct {
-        const char *name;
-        dip_part part;
-    } NAMES[] = {{"train", DIP_PART_TRAIN},
-                 {"training", DIP_PART_TRAIN},
-                 {"valid", DIP_PART_VALIDATION},
-                 {"validation", DIP_PART_VALIDATION},
-                 {"test", DIP_PART_TEST}};
-    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
-        if (strcmp(text, NAMES[i].name) == 0) {
-            *part = (uint8_t)NAMES[i].part;
+        if (total <= means->memory || candidate == NULL) {
             return DIP_OK;
         }
+        DIP_TRY(dip_intern_spill(candidate, err));
     }
-    return dip_reader_fail(reader, column, err, "\"%.60s\" is none of train, validation and test",
-                           text);
 }
 
-static dip_status add_pair(dip_raw *raw, const dip_project *project, const dip_reader *reader,
-                           const pair_layout *columns, const dip_field *fields, dip_vocab *seen,
-                           dip_error *err) {
-    const dip_schema *schema = &project->schema;
-    const dip_field *query_id = &fields[columns->query];
-    const dip_field *item_id = &fields[columns->item];
-    const int32_t item = dip_vocab_find(&raw->items.ids, item_id->text, item_id->length);
-    int32_t query = -1;
-    double time = 0;
-    uint8_t part = DIP_PART_TRAIN;
-    if (item < 0) {
-        return note_unknown(raw, project, reader, columns->item, "item", item_id->text, err);
-    }
-    DIP_TRY(query_row(raw, schema, reader, columns->query, query_id, &query, err));
-    if (query < 0) {
-        return note_unknown(raw, project, reader, columns->query, "query", query_id->text, err);
-    }
-    if (columns->has_time &&
-        (!dip_values_number(fields[columns->time].text, &time) || isnan(time))) {
-        return dip_reader_fail(reader, columns->time, err, "\"%.60s\" is not a number",
-                               fields[columns->time].text);
-    }
-    if (columns->has_split) {
-        DIP_TRY(read_part(reader, columns->split, fields[columns->split].text, &part, err));
-    }
-    if (schema->queries_are_items && query == item) {
-        raw->n_self++;
-        return DIP_OK;
-    }
-    const int32_t key[2] = {query, item};
-    int32_t row = 0;
-    bool is_new = false;
-    DIP_TRY(dip_vocab_add(seen, (const char *)key, sizeof key, &row, &is_new, err));
-    if (!is_new) {
-        raw->n_duplicates++;
-        return DIP_OK;
-    }
-    return push_pair(&raw->pairs, query, item, time, part, columns->has_time, err);
-}
-
-static dip_status read_pairs(dip_raw *raw, const dip_project *project, dip_reader *reader,
-                             dip_vocab *seen, const dip_watch *watch, dip_error *err) {
-    pair_layout columns = {0};
-    const dip_field *fields = NULL;
-    dip_status status = DIP_OK;
-    DIP_TRY(find_pair_columns(&columns, reader, project, err));
-    while ((status = dip_reader_next(reader, &fields, err)) == DIP_OK) {
-        DIP_TRY(add_pair(raw, project, reader, &columns, fields, seen, err));
-        DIP_TRY(tell(reader, watch, err));
-    }
-    if (status != DIP_END) {
-        return status;
-    }
-    if (raw->pairs.n == 0) {
-        return dip_fail(err, DIP_ERR_FORMAT,
-                        "%s has no usable pair (%lld with unknown ids); do its ids match the "
-                        "\"id\" columns?",
-                        dip_reader_path(reader), (long long)raw->unknown.n);
+/* Ends the numbering of every table: the columns of both sides that use it, in their order. */
+static dip_status settle_values(dip_raw *raw, const dip_schema *schema, const dip_means *means,
+                                dip_error *err) {
+    const dip_entity *const entities[2] = {&schema->items, &schema->queries};
+    const dip_raw_entity *const sides[2] = {&raw->items, &raw->queries};
+    for (size_t t = 0; t < raw->n_tables; t++) {
+        dip_intern_stream *streams[2 * DIP_FEATURES_MAX + 1];
+        size_t n = 0;
+        streams[n++] = &raw->seeds[t];
+        for (size_t e = 0; e < 2; e++) {
+            for (size_t f = 0; sides[e]->columns != NULL && f < entities[e]->n_features; f++) {
+                if (entities[e]->features[f].table == (int)t) {
+                    streams[n++] = &sides[e]->columns[f].stream;
+                }
+            }
+        }
+        if (raw->values[t] != NULL) {
+            DIP_TRY(dip_intern_settle(raw->values[t], streams, n, means->threads, err));
+            dip_intern_forget(raw->values[t]);
+        }
     }
     return DIP_OK;
 }
 
-static dip_status read_interactions(dip_raw *raw, const dip_project *project,
-                                    const dip_watch *watch, dip_error *err) {
-    dip_reader *reader = NULL;
-    dip_vocab seen = {0};
-    DIP_TRY(open_project_file(&reader, project, project->schema.interactions, err));
-    const dip_status status = read_pairs(raw, project, reader, &seen, watch, err);
-    dip_vocab_free(&seen);
-    dip_reader_close(reader);
+/* ---- queries without a file ------------------------------------------------------------------ */
+
+/* The feature's values of a batch of ids, as cells with a count each. */
+static dip_status cut_ids(dip_spool_cursor *cursor, const dip_feature *feature, dip_values *values,
+                          dip_text *id, dip_texts *cells, uint32_t *counts, size_t *n,
+                          dip_error *err) {
+    for (*n = 0; *n < IDS_AT_ONCE; (*n)++) {
+        uint32_t length = 0;
+        size_t got = 0;
+        DIP_TRY(dip_spool_read(cursor, &length, sizeof length, &got, err));
+        if (got == 0) {
+            break;
+        }
+        DIP_TRY(dip_grow((void **)&id->data, &id->capacity, (size_t)length + 1, 1, "an id", err));
+        DIP_TRY(dip_spool_get(cursor, id->data, length, err));
+        DIP_TRY(dip_values_cut(values, feature, id->data, length, err));
+        counts[*n] = (uint32_t)values->n;
+        if (values->n > 0) {
+            DIP_TRY(dip_texts_copy(cells, dip_values_text(values, 0), dip_values_length(values, 0),
+                                   err));
+        }
+    }
+    return dip_texts_arrange(cells, err);
+}
+
+static dip_status put_ids(dip_column_data *column, const dip_feature *feature,
+                          const dip_texts *cells, const uint32_t *counts, size_t n,
+                          dip_error *err) {
+    size_t next = 0;
+    for (size_t i = 0; i < n; i++) {
+        int32_t code = DIP_CODE_UNKNOWN;
+        if (counts[i] > 0) {
+            code = feature->hash_buckets > 0
+                       ? (int32_t)(cells->list[next].hash % (uint64_t)feature->hash_buckets)
+                       : (int32_t)cells->codes[next];
+            next++;
+        }
+        DIP_TRY(dip_spool_put(&column->codes, &code, sizeof code, err));
+    }
+    return DIP_OK;
+}
+
+static dip_status number_ids(dip_raw *raw, const dip_feature *feature, dip_values *values,
+                             dip_text *id, dip_texts *cells, uint32_t *counts,
+                             dip_spool_cursor *cursor, const dip_means *means, dip_error *err) {
+    dip_column_data *column = &raw->queries.columns[0];
+    size_t n = 0;
+    do {
+        dip_texts *const one[1] = {cells};
+        dip_texts_clear(cells);
+        DIP_TRY(cut_ids(cursor, feature, values, id, cells, counts, &n, err));
+        if (feature->hash_buckets == 0) {
+            DIP_TRY(dip_intern_round(raw->values[feature->table], &column->stream, one, 1,
+                                     means->threads, err));
+        }
+        DIP_TRY(put_ids(column, feature, cells, counts, n, err));
+        DIP_TRY(dip_raw_spill(raw, means, err));
+    } while (n == IDS_AT_ONCE);
+    return DIP_OK;
+}
+
+/* The id is the one feature of queries without a file. */
+static dip_status features_from_ids(dip_raw *raw, const dip_schema *schema, const dip_means *means,
+                                    dip_error *err) {
+    dip_values values = {0};
+    dip_text id = {0};
+    dip_texts cells = {0};
+    dip_spool_cursor cursor = {.spool = dip_raw_names(&raw->queries)};
+    uint32_t *counts = dip_alloc(IDS_AT_ONCE, sizeof *counts, "values of ids", err);
+    dip_status status = DIP_ERR_MEMORY;
+    if (counts != NULL) {
+        status = number_ids(raw, &schema->queries.features[0], &values, &id, &cells, counts,
+                            &cursor, means, err);
+    }
+    dip_free(counts);
+    dip_spool_cursor_free(&cursor);
+    dip_texts_free(&cells);
+    dip_text_free(&id);
+    dip_values_free(&values);
     return status;
 }
 
-/* Queries without a file: the id is the one feature. */
-static dip_status features_from_ids(dip_raw *raw, const dip_schema *schema, dip_error *err) {
-    dip_raw_entity *side = &raw->queries;
-    const dip_feature *feature = &schema->queries.features[0];
-    dip_values values = {0};
-    dip_status status = alloc_columns(side, &schema->queries, err);
-    for (size_t row = 0; status == DIP_OK && row < side->ids.n; row++) {
-        size_t length = 0;
-        const char *text = dip_vocab_text(&side->ids, row, &length);
-        status = dip_values_cut(&values, feature, text, length, err);
-        if (status == DIP_OK) {
-            status = add_values(&side->columns[0], row, feature, &values,
-                                &raw->values[feature->table], err);
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+static dip_status make_side(dip_raw *raw, dip_raw_entity *side, const dip_entity *entity,
+                            dip_error *err) {
+    side->lines.scratch = &raw->scratch;
+    side->titles.scratch = &raw->scratch;
+    side->names.scratch = &raw->scratch;
+    dip_column_init(&side->id_rows, &raw->scratch);
+    dip_intern_stream_init(&side->seed, &raw->scratch, true);
+    DIP_TRY(dip_intern_create(&side->ids, &raw->scratch, err));
+    side->columns = dip_alloc(entity->n_features, sizeof *side->columns, "feature columns", err);
+    if (side->columns == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    side->n_columns = entity->n_features;
+    for (size_t f = 0; f < side->n_columns; f++) {
+        dip_column_init(&side->columns[f], &raw->scratch);
+    }
+    return DIP_OK;
+}
+
+static dip_status make_raw(dip_raw *raw, const dip_schema *schema, const char *scratch_folder,
+                           const dip_means *means, dip_error *err) {
+    memset(raw, 0, sizeof *raw);
+    dip_scratch_init(&raw->scratch, scratch_folder, means->kept);
+    dip_column_init(&raw->query_rows, &raw->scratch);
+    dip_column_init(&raw->item_rows, &raw->scratch);
+    raw->times.scratch = &raw->scratch;
+    raw->parts.scratch = &raw->scratch;
+    raw->values = dip_alloc(schema->n_tables, sizeof(dip_intern *), "vocabularies", err);
+    raw->seeds = dip_alloc(schema->n_tables, sizeof *raw->seeds, "vocabularies", err);
+    if (raw->values == NULL || raw->seeds == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    raw->n_tables = schema->n_tables;
+    for (size_t t = 0; t < schema->n_tables; t++) {
+        dip_intern_stream_init(&raw->seeds[t], &raw->scratch, true);
+        if (schema->tables[t].is_vocabulary) {
+            DIP_TRY(dip_intern_create(&raw->values[t], &raw->scratch, err));
         }
     }
-    dip_values_free(&values);
-    return status;
+    DIP_TRY(make_side(raw, &raw->items, &schema->items, err));
+    return schema->queries_are_items ? DIP_OK
+                                     : make_side(raw, &raw->queries, &schema->queries, err);
 }
 
 dip_status dip_ingest(dip_raw *raw, const dip_project *project, const dip_schema *schema,
-                      const dip_watch *watch, dip_error *err) {
-    memset(raw, 0, sizeof *raw);
-    raw->values = dip_alloc(schema->n_tables, sizeof *raw->values, "vocabularies", err);
-    if (raw->values == NULL) {
-        return DIP_ERR_MEMORY;
+                      const char *scratch_folder, const dip_means *means, dip_error *err) {
+    const bool has_query_file = !schema->queries_are_items && schema->queries.source.files.n > 0;
+    DIP_TRY(make_raw(raw, schema, scratch_folder, means, err));
+    if (means->growth != NULL) {
+        DIP_TRY(dip_growth_seed(means->growth, raw, schema, means, err));
     }
-    const bool has_query_file = !schema->queries_are_items && schema->queries.file[0] != '\0';
-    DIP_TRY(read_entity(raw, &raw->items, project, &schema->items, watch, err));
+    DIP_TRY(dip_ingest_rows(raw, &raw->items, project, &schema->items, means, err));
     if (has_query_file) {
-        DIP_TRY(read_entity(raw, &raw->queries, project, &schema->queries, watch, err));
+        DIP_TRY(dip_ingest_rows(raw, &raw->queries, project, &schema->queries, means, err));
     }
-    DIP_TRY(read_interactions(raw, project, watch, err));
-    if (!schema->queries_are_items && !has_query_file) {
-        DIP_TRY(features_from_ids(raw, schema, err));
-    }
-    return DIP_OK;
+    return dip_ingest_pairs(raw, project, schema, means, err);
 }
 
-static void raw_entity_free(dip_raw_entity *side, size_t n_features) {
-    dip_vocab_free(&side->ids);
-    dip_text_free(&side->titles);
-    dip_free(side->title_start);
-    for (size_t f = 0; side->columns != NULL && f < n_features; f++) {
-        dip_free(side->columns[f].offsets);
-        dip_free(side->columns[f].codes);
-        dip_free(side->columns[f].numbers);
+/* Copies the ids of the used queries. */
+static dip_status keep_names(dip_raw_entity *side, const uint8_t *used, dip_text *id,
+                             dip_error *err) {
+    dip_spool_cursor cursor = {.spool = dip_intern_texts(side->ids)};
+    dip_status status = DIP_OK;
+    const uint64_t n = side->n;
+    side->n = 0;
+    for (uint64_t row = 0; status == DIP_OK && row < n; row++) {
+        uint32_t length = 0;
+        status = dip_spool_get(&cursor, &length, sizeof length, err);
+        if (status == DIP_OK) {
+            status =
+                dip_grow((void **)&id->data, &id->capacity, (size_t)length + 1, 1, "an id", err);
+        }
+        if (status == DIP_OK) {
+            status = dip_spool_get(&cursor, id->data, length, err);
+        }
+        if (status == DIP_OK && used[row]) {
+            status = dip_spool_put(&side->names, &length, sizeof length, err);
+        }
+        if (status == DIP_OK && used[row]) {
+            status = dip_spool_put(&side->names, id->data, length, err);
+            side->n++;
+        }
+    }
+    dip_spool_cursor_free(&cursor);
+    return status;
+}
+
+dip_status dip_ingest_finish(dip_raw *raw, const dip_schema *schema, const uint8_t *used,
+                             const dip_means *means, dip_error *err) {
+    if (used != NULL) {
+        dip_text id = {0};
+        const dip_status status = keep_names(&raw->queries, used, &id, err);
+        dip_text_free(&id);
+        DIP_TRY(status);
+    }
+    if (!schema->queries_are_items && schema->queries.source.files.n == 0) {
+        DIP_TRY(features_from_ids(raw, schema, means, err));
+    }
+    return settle_values(raw, schema, means, err);
+}
+
+static void raw_entity_free(dip_raw_entity *side) {
+    dip_intern_free(side->ids);
+    dip_column_free(&side->id_rows);
+    dip_intern_stream_free(&side->seed);
+    dip_spool_free(&side->lines);
+    dip_spool_free(&side->titles);
+    dip_spool_free(&side->names);
+    for (size_t f = 0; f < side->n_columns; f++) {
+        dip_column_free(&side->columns[f]);
     }
     dip_free(side->columns);
 }
 
-void dip_raw_free(dip_raw *raw, const dip_schema *schema) {
-    raw_entity_free(&raw->items, schema->items.n_features);
-    raw_entity_free(&raw->queries, schema->queries.n_features);
-    for (size_t t = 0; raw->values != NULL && t < schema->n_tables; t++) {
-        dip_vocab_free(&raw->values[t]);
+void dip_raw_free(dip_raw *raw) {
+    raw_entity_free(&raw->items);
+    raw_entity_free(&raw->queries);
+    for (size_t t = 0; t < raw->n_tables; t++) {
+        dip_intern_free(raw->values[t]);
+        dip_intern_stream_free(&raw->seeds[t]);
     }
-    dip_free(raw->values);
-    dip_free(raw->pairs.query);
-    dip_free(raw->pairs.item);
-    dip_free(raw->pairs.time);
-    dip_free(raw->pairs.part);
+    dip_free(raw->seeds);
+    dip_free((void *)raw->values);
+    dip_column_free(&raw->query_rows);
+    dip_column_free(&raw->item_rows);
+    dip_spool_free(&raw->times);
+    dip_spool_free(&raw->parts);
+    for (size_t i = 0; i < raw->n_files; i++) {
+        dip_free(raw->files[i]);
+    }
+    dip_free((void *)raw->files);
+    dip_free(raw->pairs_name);
+    dip_scratch_free(&raw->scratch);
     memset(raw, 0, sizeof *raw);
 }

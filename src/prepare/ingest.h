@@ -1,38 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The raw files of a project in memory, with every id and feature value replaced by a number in the
- * order of first sight. Nothing is fitted here: counts, vocabularies and normalisers come from
- * fit.h, after the split has said which rows train.
+ * The raw files of a project in scratch space, with every id and feature value replaced by a number
+ * in the order of first sight. Nothing is fitted here: counts, vocabularies and normalisers come
+ * from fit.h, after the split has said which rows train.
+ *
+ * Files are read in rounds of some blocks. Threads cut the blocks of a round into cells, then
+ * number the cells part by part (intern.h), then append to the columns; so memory is that of a
+ * round and of the distinct texts, and the latter is spilled when it grows too large.
  */
 #ifndef DIP_PREPARE_INGEST_H
 #define DIP_PREPARE_INGEST_H
 
 #include "base/progress.h"
 #include "data/project.h"
-#include "data/values.h"
-#include "data/vocab.h"
+#include "prepare/column.h"
 
 enum { DIP_SHOWN_UNKNOWN = 5 };
 
-/* One feature of all rows: codes of row i are [offsets[i], offsets[i + 1]); or numbers, NaN when
- * missing. */
-typedef struct dip_raw_column {
-    int64_t *offsets;
-    size_t offset_capacity;
-    int32_t *codes;
-    size_t n_codes;
-    size_t code_capacity;
-    double *numbers;
-    size_t number_capacity;
-} dip_raw_column;
-
 typedef struct dip_raw_entity {
-    dip_vocab ids;
-    dip_text titles;
-    size_t *title_start; /* [rows + 1] */
-    size_t title_capacity;
-    dip_raw_column *columns; /* [n_features] */
+    uint64_t n;
+    dip_intern *ids;          /* code = row */
+    dip_column_data id_rows;  /* the row of each id as it was read */
+    dip_intern_stream seed;   /* ids of a dataset that grows */
+    dip_spool lines;          /* uint64 a row: number of the file << DIP_LINE_BITS | line */
+    dip_spool names;          /* the ids, where some were taken out; as dip_intern_texts has them */
+    dip_spool titles;         /* a row: uint32 length, bytes; empty when there are none */
+    dip_column_data *columns; /* [n_features] */
+    size_t n_columns;
 } dip_raw_entity;
+
+enum { DIP_LINE_BITS = 40 };
+
+typedef struct dip_unknown {
+    char shown[DIP_SHOWN_UNKNOWN][160]; /* "file:line: item "x"" of the first ones */
+} dip_unknown;
+
+typedef struct dip_raw {
+    dip_scratch scratch;
+    dip_raw_entity items;
+    dip_raw_entity queries;   /* empty when queries are items */
+    dip_intern **values;      /* [n_tables] every value seen; NULL where a table is no vocabulary */
+    dip_intern_stream *seeds; /* [n_tables] values of a dataset that grows */
+    size_t n_tables;
+    uint64_t n_records;         /* interactions as they were read */
+    dip_column_data query_rows; /* of each of them; unknown ones included */
+    dip_column_data item_rows;
+    dip_spool times;     /* double, with a time column */
+    dip_spool parts;     /* uint8 dip_part, when a column says it */
+    char *pairs_name;    /* of the interactions, for messages */
+    dip_unknown unknown; /* dip_pairs counts them */
+    char **files;        /* [n_files] names as they came */
+    size_t n_files;
+    size_t file_capacity;
+} dip_raw;
 
 typedef enum dip_part {
     DIP_PART_TRAIN,
@@ -41,40 +61,43 @@ typedef enum dip_part {
     DIP_PART_UNUSED
 } dip_part;
 
-/* Distinct pairs in file order. */
-typedef struct dip_pairs {
-    size_t n;
-    int32_t *query;
-    int32_t *item;
-    double *time;  /* NULL without a time column */
-    uint8_t *part; /* dip_part */
-    size_t capacity[4];
-} dip_pairs;
+struct dip_growth;
 
-typedef struct dip_unknown {
-    int64_t n;
-    char shown[DIP_SHOWN_UNKNOWN][160]; /* "file:line: item "x"" of the first ones */
-} dip_unknown;
+/* What an ingestion may use. */
+typedef struct dip_means {
+    size_t memory; /* bytes of known texts before they are spilled */
+    size_t kept;   /* bytes of temporary data that stay in memory */
+    int threads;
+    size_t round_blocks;             /* 0: by the threads */
+    const struct dip_growth *growth; /* the dataset whose rows stay; NULL: none */
+    const dip_watch *watch;
+} dip_means;
 
-typedef struct dip_raw {
-    dip_raw_entity items;
-    dip_raw_entity queries; /* empty when queries are items */
-    dip_vocab *values;      /* [n_tables] every value seen, counts 0 */
-    dip_pairs pairs;
-    dip_unknown unknown;
-    int64_t n_duplicates;
-    int64_t n_self; /* pairs of an item with itself, left out */
-} dip_raw;
-
-/* Reads everything. schema->tables must be laid out (dip_fit_tables). */
+/* Reads everything. schema->tables must be laid out (dip_tables_lay_out). scratch_folder is
+ * kept. */
 dip_status dip_ingest(dip_raw *raw, const dip_project *project, const dip_schema *schema,
-                      const dip_watch *watch, dip_error *err);
+                      const char *scratch_folder, const dip_means *means, dip_error *err);
+
+/* Ends the numbering of feature values.
+ *
+ * used   of queries without a file: [queries] those that are kept; NULL keeps all. What is not kept
+ *        is no row any more. */
+dip_status dip_ingest_finish(dip_raw *raw, const dip_schema *schema, const uint8_t *used,
+                             const dip_means *means, dip_error *err);
+
+/* The ids in the order of their rows, each as a uint32 length and its bytes. */
+static inline const dip_spool *dip_raw_names(const dip_raw_entity *side) {
+    return dip_spool_bytes(&side->names) > 0 ? &side->names : dip_intern_texts(side->ids);
+}
 
 static inline const dip_raw_entity *dip_raw_side(const dip_raw *raw, const dip_schema *schema,
                                                  dip_side side) {
     return side == DIP_SIDE_QUERY && !schema->queries_are_items ? &raw->queries : &raw->items;
 }
 
-void dip_raw_free(dip_raw *raw, const dip_schema *schema);
+/* Spills the largest numberings until the rest fits. */
+dip_status dip_raw_spill(dip_raw *raw, const dip_means *means, dip_error *err);
+
+void dip_raw_free(dip_raw *raw);
 
 #endif

@@ -1,4 +1,10 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The marginals are arrays over the codes. The joint distribution is divided by hash into parts
+ * whose tables fit into the second-level cache; the sum over a part's value pairs needs nothing of
+ * the others. Parts and pairs keep an order that follows from the rows alone, so sums always run in
+ * the same order.
+ */
 #include "prepare/mutual_information.h"
 
 #include "base/mem.h"
@@ -7,73 +13,22 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Weights summed by key, in an open-addressing table. Entries keep the order in which their keys
- * came, so that sums over them always run in the same order. */
-typedef struct weights {
-    uint64_t *key;
-    double *weight;
-    size_t n;
-    size_t key_capacity;
-    size_t weight_capacity;
-    uint32_t *slots; /* entry + 1, or 0 */
+enum { PART_PRODUCTS = 1 << 14, MOST_PARTS = 1 << 12, FREE = 0 };
+
+/* A value pair and the weight that a row gives it. */
+typedef struct product {
+    uint64_t key; /* code of f + 1, code of g + 1 */
+    double weight;
+} product;
+
+typedef struct joint {
+    product *products; /* by part */
+    size_t n_parts;    /* a power of two */
+    size_t *start;     /* [n_parts + 1] */
+    product *table;    /* [n_slots] summed by key; key + 1, FREE where there is none */
+    size_t *order;     /* [n_slots] slots in the order of first use */
     size_t n_slots;
-} weights;
-
-enum { FIRST_SLOTS = 1024 };
-
-static size_t slot_of(const weights *w, uint64_t key) {
-    const size_t mask = w->n_slots - 1;
-    size_t slot = (size_t)((key * UINT64_C(0x9E3779B97F4A7C15)) >> 20) & mask;
-    while (w->slots[slot] != 0 && w->key[w->slots[slot] - 1] != key) {
-        slot = (slot + 1) & mask;
-    }
-    return slot;
-}
-
-static dip_status grow_slots(weights *w, dip_error *err) {
-    if (2 * (w->n + 1) <= w->n_slots) {
-        return DIP_OK;
-    }
-    const size_t n_slots = w->n_slots > 0 ? 4 * w->n_slots : FIRST_SLOTS;
-    uint32_t *slots = dip_alloc(n_slots, sizeof *slots, "the mutual information of a pair", err);
-    if (slots == NULL) {
-        return DIP_ERR_MEMORY;
-    }
-    dip_free(w->slots);
-    w->slots = slots;
-    w->n_slots = n_slots;
-    for (size_t i = 0; i < w->n; i++) {
-        slots[slot_of(w, w->key[i])] = (uint32_t)i + 1;
-    }
-    return DIP_OK;
-}
-
-static dip_status add_weight(weights *w, uint64_t key, double weight, dip_error *err) {
-    DIP_TRY(grow_slots(w, err));
-    const size_t slot = slot_of(w, key);
-    if (w->slots[slot] != 0) {
-        w->weight[w->slots[slot] - 1] += weight;
-        return DIP_OK;
-    }
-    if (w->n >= UINT32_MAX - 1) {
-        return dip_fail(err, DIP_ERR_FAILED, "more than 4 billion value pairs of two features");
-    }
-    DIP_TRY(dip_grow((void **)&w->key, &w->key_capacity, w->n + 1, sizeof *w->key,
-                     "the mutual information of a pair", err));
-    DIP_TRY(dip_grow((void **)&w->weight, &w->weight_capacity, w->n + 1, sizeof *w->weight,
-                     "the mutual information of a pair", err));
-    w->key[w->n] = key;
-    w->weight[w->n] = weight;
-    w->slots[slot] = (uint32_t)++w->n;
-    return DIP_OK;
-}
-
-static void weights_free(weights *w) {
-    dip_free(w->key);
-    dip_free(w->weight);
-    dip_free(w->slots);
-    memset(w, 0, sizeof *w);
-}
+} joint;
 
 typedef struct row_values {
     const int32_t *code;
@@ -88,92 +43,179 @@ static row_values values_of(const dip_codes *feature, size_t row) {
                  : (row_values){&MISSING, 1};
 }
 
-/* The joint of a feature with itself pairs each value with itself only, so that I(F, F) = H(F). */
-static dip_status add_row(weights *joint, const dip_codes *f, const dip_codes *g, size_t row,
-                          dip_error *err) {
-    const row_values a = values_of(f, row);
-    const row_values b = values_of(g, row);
-    const bool is_same = f->codes == g->codes;
-    const double weight = 1.0 / ((double)a.n * (is_same ? 1.0 : (double)b.n));
-    for (size_t i = 0; i < a.n; i++) {
-        for (size_t j = is_same ? i : 0; j < (is_same ? i + 1 : b.n); j++) {
-            const uint64_t key = ((uint64_t)(uint32_t)a.code[i] << 32) | (uint32_t)b.code[j];
-            DIP_TRY(add_weight(joint, key, weight, err));
-        }
-    }
-    return DIP_OK;
+static uint64_t mix(uint64_t key) {
+    key *= UINT64_C(0x9E3779B97F4A7C15);
+    return key ^ (key >> 29);
 }
 
-static dip_status fill_joint(weights *joint, const dip_codes *f, const dip_codes *g,
-                             const uint8_t *use, size_t n_rows, double *total, dip_error *err) {
-    *total = 0;
+/* ---- marginals ------------------------------------------------------------------------------- */
+
+/* weight[code + 1] is the total weight of a value; an item's weight 1 is spread over its values. */
+static dip_status sum_marginal(const dip_codes *f, const uint8_t *use, size_t n_rows,
+                               double **weight, size_t *n_weights, dip_error *err) {
+    int32_t most = -1;
+    for (int64_t i = 0; i < f->offsets[n_rows]; i++) {
+        most = f->codes[i] > most ? f->codes[i] : most;
+    }
+    *n_weights = (size_t)((int64_t)most + 2);
+    *weight = dip_alloc(*n_weights, sizeof **weight, "the mutual information of a pair", err);
+    if (*weight == NULL) {
+        return DIP_ERR_MEMORY;
+    }
     for (size_t row = 0; row < n_rows; row++) {
-        if (use[row]) {
-            DIP_TRY(add_row(joint, f, g, row, err));
-            *total += 1;
+        const row_values v = values_of(f, row);
+        for (size_t i = 0; use[row] && i < v.n; i++) {
+            (*weight)[v.code[i] + 1] += 1.0 / (double)v.n;
         }
     }
     return DIP_OK;
 }
 
-static dip_status fill_marginals(const weights *joint, weights *left, weights *right,
-                                 dip_error *err) {
-    for (size_t i = 0; i < joint->n; i++) {
-        DIP_TRY(add_weight(left, joint->key[i] >> 32, joint->weight[i], err));
-        DIP_TRY(add_weight(right, joint->key[i] & UINT32_MAX, joint->weight[i], err));
+static double count_rows(const uint8_t *use, size_t n_rows) {
+    size_t n = 0;
+    for (size_t row = 0; row < n_rows; row++) {
+        n += use[row] != 0;
     }
-    return DIP_OK;
+    return (double)n;
 }
 
-static double sum_information(const weights *joint, const weights *left, const weights *right,
-                              double total) {
+static double entropy(const double *weight, size_t n, double total) {
     double sum = 0;
-    for (size_t i = 0; i < joint->n; i++) {
-        const double p = joint->weight[i] / total;
-        const double pa = left->weight[left->slots[slot_of(left, joint->key[i] >> 32)] - 1] / total;
-        const double pb =
-            right->weight[right->slots[slot_of(right, joint->key[i] & UINT32_MAX)] - 1] / total;
-        sum += p * log(p / (pa * pb));
+    for (size_t i = 0; i < n; i++) {
+        if (weight[i] > 0) {
+            sum -= weight[i] / total * log(weight[i] / total);
+        }
     }
     return sum > 0 ? sum : 0;
 }
 
-dip_status dip_mutual_information(const dip_codes *f, const dip_codes *g, const uint8_t *use,
-                                  size_t n_rows, double *information, dip_error *err) {
-    weights joint = {0};
-    weights left = {0};
-    weights right = {0};
-    double total = 0;
-    dip_status status = fill_joint(&joint, f, g, use, n_rows, &total, err);
-    if (status == DIP_OK) {
-        status = fill_marginals(&joint, &left, &right, err);
-    }
-    if (status == DIP_OK) {
-        *information = sum_information(&joint, &left, &right, total);
-    }
-    weights_free(&joint);
-    weights_free(&left);
-    weights_free(&right);
-    return status;
+/* ---- the joint distribution ------------------------------------------------------------------ */
+
+static size_t part_of(const joint *j, uint64_t hash) {
+    return (size_t)(hash >> 50) & (j->n_parts - 1);
 }
 
-dip_status dip_mutual_information_matrix(const dip_codes *features, size_t k, const uint8_t *use,
-                                         size_t n_rows, double *matrix, const dip_watch *watch,
-                                         dip_error *err) {
-    dip_progress progress = {.phase = "measuring mutual information",
-                             .unit = "feature pairs",
-                             .detail = "",
-                             .total = k * (k + 1) / 2};
-    for (size_t i = 0; i < k; i++) {
-        for (size_t j = i; j < k; j++) {
-            DIP_TRY(dip_tell(watch, &progress, err));
-            double information = 0;
-            DIP_TRY(
-                dip_mutual_information(&features[i], &features[j], use, n_rows, &information, err));
-            matrix[i * k + j] = information;
-            matrix[j * k + i] = information;
-            progress.done++;
+/* Walks over the value pairs of all rows: counts them by part, or puts them in their places. */
+static void walk(joint *j, const dip_codes *f, const dip_codes *g, const uint8_t *use,
+                 size_t n_rows, size_t *at, bool puts) {
+    for (size_t row = 0; row < n_rows; row++) {
+        if (!use[row]) {
+            continue;
+        }
+        const row_values a = values_of(f, row);
+        const row_values b = values_of(g, row);
+        const double weight = 1.0 / ((double)a.n * (double)b.n);
+        for (size_t i = 0; i < a.n; i++) {
+            for (size_t k = 0; k < b.n; k++) {
+                const uint64_t key =
+                    ((uint64_t)((int64_t)a.code[i] + 1) << 32) | (uint64_t)((int64_t)b.code[k] + 1);
+                const size_t place = at[part_of(j, mix(key))]++;
+                if (puts) {
+                    j->products[place] = (product){key, weight};
+                }
+            }
         }
     }
-    return DIP_OK;
+}
+
+static dip_status divide(joint *j, const dip_codes *f, const dip_codes *g, const uint8_t *use,
+                         size_t n_rows, dip_error *err) {
+    size_t n = 0;
+    for (size_t row = 0; row < n_rows; row++) {
+        n += use[row] ? values_of(f, row).n * values_of(g, row).n : 0;
+    }
+    j->n_parts = 1;
+    while (j->n_parts < MOST_PARTS && n / j->n_parts > PART_PRODUCTS) {
+        j->n_parts *= 2;
+    }
+    j->start = dip_alloc(j->n_parts + 1, sizeof *j->start, "the mutual information of a pair", err);
+    size_t *at = dip_alloc(j->n_parts, sizeof *at, "the mutual information of a pair", err);
+    j->products = dip_alloc(n, sizeof *j->products, "the mutual information of a pair", err);
+    if (j->start == NULL || at == NULL || j->products == NULL) {
+        dip_free(at);
+        return DIP_ERR_MEMORY;
+    }
+    walk(j, f, g, use, n_rows, at, false);
+    size_t largest = 0;
+    for (size_t p = 0; p < j->n_parts; p++) {
+        largest = at[p] > largest ? at[p] : largest;
+        j->start[p + 1] = j->start[p] + at[p];
+        at[p] = j->start[p];
+    }
+    walk(j, f, g, use, n_rows, at, true);
+    dip_free(at);
+    j->n_slots = 64;
+    while (j->n_slots < 2 * largest) {
+        j->n_slots *= 2;
+    }
+    j->table = dip_alloc(j->n_slots, sizeof *j->table, "the mutual information of a pair", err);
+    j->order = dip_alloc(j->n_slots, sizeof *j->order, "the mutual information of a pair", err);
+    return j->table != NULL && j->order != NULL ? DIP_OK : DIP_ERR_MEMORY;
+}
+
+/* Sums a part's weights by value pair; returns how many pairs there are. */
+static size_t sum_part(joint *j, size_t part) {
+    const size_t mask = j->n_slots - 1;
+    size_t n = 0;
+    for (size_t i = j->start[part]; i < j->start[part + 1]; i++) {
+        const product *p = &j->products[i];
+        size_t slot = (size_t)mix(p->key) & mask;
+        while (j->table[slot].key != FREE && j->table[slot].key != p->key + 1) {
+            slot = (slot + 1) & mask;
+        }
+        if (j->table[slot].key == FREE) {
+            j->table[slot].key = p->key + 1;
+            j->order[n++] = slot;
+        }
+        j->table[slot].weight += p->weight;
+    }
+    return n;
+}
+
+static double sum_information(joint *j, const double *left, const double *right, double total) {
+    double sum = 0;
+    for (size_t part = 0; part < j->n_parts; part++) {
+        const size_t n = sum_part(j, part);
+        for (size_t i = 0; i < n; i++) {
+            product *entry = &j->table[j->order[i]];
+            const uint64_t key = entry->key - 1;
+            const double p = entry->weight / total;
+            sum += p * log(entry->weight * total / (left[key >> 32] * right[key & UINT32_MAX]));
+            *entry = (product){FREE, 0};
+        }
+    }
+    return sum > 0 ? sum : 0;
+}
+
+static void joint_free(joint *j) {
+    dip_free(j->products);
+    dip_free(j->start);
+    dip_free(j->table);
+    dip_free(j->order);
+}
+
+dip_status dip_mutual_information(const dip_codes *f, const dip_codes *g, const uint8_t *use,
+                                  size_t n_rows, double *information, dip_error *err) {
+    const bool is_same = f->codes == g->codes;
+    const double total = count_rows(use, n_rows);
+    double *left = NULL;
+    double *right = NULL;
+    size_t n_left = 0;
+    size_t n_right = 0;
+    joint j = {0};
+    dip_status status = sum_marginal(f, use, n_rows, &left, &n_left, err);
+    if (status == DIP_OK && !is_same) {
+        status = sum_marginal(g, use, n_rows, &right, &n_right, err);
+    }
+    if (status == DIP_OK && !is_same) {
+        status = divide(&j, f, g, use, n_rows, err);
+    }
+    if (status == DIP_OK) {
+        *information =
+            is_same ? entropy(left, n_left, total) : sum_information(&j, left, right, total);
+    }
+    joint_free(&j);
+    dip_free(left);
+    dip_free(right);
+    return status;
 }

@@ -11,7 +11,7 @@
 #ifndef DIP_PREPARE_MUTUAL_INFORMATION_H
 #define DIP_PREPARE_MUTUAL_INFORMATION_H
 
-#include "base/progress.h"
+#include "base/status.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,13 +22,9 @@ typedef struct dip_codes {
     const int32_t *codes;
 } dip_codes;
 
-/* I of two features over the rows with use[row] != 0. */
+/* I of two features over the rows with use[row] != 0; the entropy H(F) = I(F, F) when both are the
+ * same. */
 dip_status dip_mutual_information(const dip_codes *f, const dip_codes *g, const uint8_t *use,
                                   size_t n_rows, double *information, dip_error *err);
-
-/* The symmetric [k x k] matrix of all pairs; the diagonal holds the entropies I(F, F). */
-dip_status dip_mutual_information_matrix(const dip_codes *features, size_t k, const uint8_t *use,
-                                         size_t n_rows, double *matrix, const dip_watch *watch,
-                                         dip_error *err);
 
 #endif

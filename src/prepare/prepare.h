@@ -10,9 +10,15 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "data/project.h"
+#include "prepare/ingest.h"
 
 /* *summary is what the public report shows; the caller json_decref()s it. */
 dip_status dip_prepare_dataset(const dip_project *project, const char *output, bool replace,
                                const dip_watch *watch, json_t **summary, dip_error *err);
+
+/* Likewise with the means given, instead of those that the options prepare.memory and threads
+ * name. */
+dip_status dip_prepare_by(const dip_project *project, const char *output, bool replace,
+                          const dip_means *means, json_t **summary, dip_error *err);
 
 #endif

@@ -158,7 +158,7 @@ dip_status dip_checkpoint_write(const dip_trainer *trainer, const dip_record *re
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static dip_status verify(dip_checkpoint *checkpoint, const char *path, dip_error *err) {
+static dip_status verify(dip_checkpoint *checkpoint, dip_error *err) {
     const json_t *manifest = checkpoint->folder.manifest;
     const char *name = NULL;
     json_t *part = NULL;
@@ -167,7 +167,7 @@ static dip_status verify(dip_checkpoint *checkpoint, const char *path, dip_error
     }
     const dip_status status =
         dip_json_integer(manifest, "step", 0, INT64_MAX, &checkpoint->step, err);
-    return status == DIP_OK ? DIP_OK : dip_fail_context(err, status, "%s", path);
+    return status == DIP_OK ? DIP_OK : dip_fail_context(err, status, "%s", checkpoint->folder.path);
 }
 
 dip_status dip_checkpoint_open(dip_checkpoint *checkpoint, const char *path, dip_error *err) {
@@ -182,8 +182,17 @@ dip_status dip_checkpoint_open(dip_checkpoint *checkpoint, const char *path, dip
         return dip_fail(err, DIP_ERR_FORMAT, "%s has no manifest.json", path);
     }
     /* A newer version is not damage: dip_checkpoint_check tells. */
-    DIP_TRY(dip_folder_open(&checkpoint->folder, path, DIP_CHECKPOINT_FORMAT, INT32_MAX, err));
-    const dip_status status = verify(checkpoint, path, err);
+    dip_folder folder;
+    DIP_TRY(dip_folder_open(&folder, path, DIP_CHECKPOINT_FORMAT, INT32_MAX, err));
+    return dip_checkpoint_open_folder(checkpoint, &folder, err);
+}
+
+dip_status dip_checkpoint_open_folder(dip_checkpoint *checkpoint, dip_folder *folder,
+                                      dip_error *err) {
+    memset(checkpoint, 0, sizeof *checkpoint);
+    checkpoint->folder = *folder;
+    *folder = (dip_folder){0};
+    const dip_status status = verify(checkpoint, err);
     if (status != DIP_OK) {
         dip_checkpoint_close(checkpoint);
     }

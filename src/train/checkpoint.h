@@ -37,6 +37,10 @@ typedef struct dip_checkpoint {
 /* Opens a checkpoint and verifies every byte of it. DIP_ERR_FORMAT when it is damaged. */
 dip_status dip_checkpoint_open(dip_checkpoint *checkpoint, const char *path, dip_error *err);
 
+/* The same from a folder that is open. The checkpoint takes it over, also when it fails. */
+dip_status dip_checkpoint_open_folder(dip_checkpoint *checkpoint, dip_folder *folder,
+                                      dip_error *err);
+
 /* Whether it is of the trainer's dataset, options and precision, and of a version that can be read;
  * if not, the error names what differs. */
 dip_status dip_checkpoint_check(const dip_checkpoint *checkpoint, const dip_trainer *trainer,

@@ -104,19 +104,47 @@ static span pairs_of(const dip_trainer *trainer, int64_t within) {
 }
 
 /* From places to rows of the training pairs. */
-static dip_permutation order_of(const dip_trainer *trainer, int64_t epoch) {
-    return dip_permutation_make(trainer->rng_shuffle, (uint64_t)epoch,
-                                (uint64_t)trainer->dataset->n_pairs[0]);
+static dip_order order_of(const dip_trainer *trainer, int64_t epoch) {
+    return dip_order_make(trainer->rng_shuffle, (uint64_t)epoch,
+                          (uint64_t)trainer->dataset->n_pairs[0],
+                          (uint64_t)trainer->config.train.shuffle_window);
+}
+
+/* Pairs that are no part of a map are in memory anyway. */
+static void look_ahead(dip_trainer *trainer, const dip_order *order, span pairs) {
+    const dip_dataset *dataset = trainer->dataset;
+    const unsigned char *data = (const unsigned char *)dataset->pairs[0];
+    const dip_map *map = dip_dataset_map(dataset, data);
+    if (map != NULL) {
+        dip_ahead_move(&trainer->ahead, order, map, (size_t)(data - map->data),
+                       (uint64_t)pairs.begin, (uint64_t)pairs.end);
+    }
+}
+
+/* The pairs of the window at rest.begin, up to its end or rest.end; returns where it stopped. */
+static int64_t fill_from_window(dip_trainer *trainer, const dip_order *order, span rest,
+                                int64_t first) {
+    const dip_window window = dip_order_window(order, (uint64_t)rest.begin);
+    const dip_permutation within = dip_order_within(order, &window);
+    const int64_t start = (int64_t)window.place;
+    const int64_t window_end = start + (int64_t)window.n;
+    const int64_t end = window_end < rest.end ? window_end : rest.end;
+    const int32_t *pairs = trainer->dataset->pairs[0] + 2 * window.row;
+#pragma omp parallel for schedule(static) num_threads(dip_engine_threads(&trainer->config))
+    for (int64_t i = rest.begin; i < end; i++) {
+        const int32_t *pair = pairs + 2 * dip_permute(&within, (uint64_t)(i - start));
+        trainer->query[i - first] = pair[0];
+        trainer->item[i - first] = pair[1];
+    }
+    return end;
 }
 
 static size_t fill_pairs(dip_trainer *trainer, int64_t epoch, int64_t within) {
     const span pairs = pairs_of(trainer, within);
-    const dip_permutation order = order_of(trainer, epoch);
-#pragma omp parallel for schedule(static) num_threads(dip_engine_threads(&trainer->config))
-    for (int64_t i = pairs.begin; i < pairs.end; i++) {
-        const int32_t *pair = trainer->dataset->pairs[0] + 2 * dip_permute(&order, (uint64_t)i);
-        trainer->query[i - pairs.begin] = pair[0];
-        trainer->item[i - pairs.begin] = pair[1];
+    const dip_order order = order_of(trainer, epoch);
+    look_ahead(trainer, &order, pairs);
+    for (int64_t done = pairs.begin; done < pairs.end;) {
+        done = fill_from_window(trainer, &order, (span){done, pairs.end}, pairs.begin);
     }
     return (size_t)(pairs.end - pairs.begin);
 }
@@ -202,12 +230,12 @@ static json_t *ascii(const char *text) {
 
 static dip_status list_pairs(const dip_trainer *trainer, int64_t epoch, span pairs, json_t *line,
                              dip_error *err) {
-    const dip_permutation order = order_of(trainer, epoch);
+    const dip_order order = order_of(trainer, epoch);
     json_t *rows = NULL;
     DIP_TRY(dip_json_new_array(&rows, err));
     DIP_TRY(dip_json_set(line, "pairs", rows, err));
     for (int64_t i = pairs.begin; i < pairs.end; i++) {
-        const uint64_t row = dip_permute(&order, (uint64_t)i);
+        const uint64_t row = dip_order_row(&order, (uint64_t)i);
         DIP_TRY(dip_json_append(rows, json_integer((json_int_t)row), err));
     }
     return DIP_OK;

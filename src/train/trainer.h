@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "engine/engine.h"
 #include "model/model.h"
+#include "train/order.h"
 
 struct dip_trainer {
     const dip_dataset *dataset;
@@ -19,7 +20,8 @@ struct dip_trainer {
     dip_augmenter augmenter;
     dip_rng rng_shuffle;
     dip_rng rng_items;
-    int64_t step; /* steps made */
+    dip_ahead ahead; /* of the training pairs; it has no part in what is computed */
+    int64_t step;    /* steps made */
     int64_t steps_per_epoch;
     int64_t total_steps;
     int32_t *query; /* [batch] */

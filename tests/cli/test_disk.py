@@ -60,6 +60,19 @@ class Disk(harness.Shared):
             self.says(result, IO, place, "No space left on device")
             self.assertEqual(snapshot(place), before)
 
+    def test_full_disk_for_temporary_data(self):
+        """The pairs do not fit beside the output: the folder is named, and its space comes back."""
+        project = harness.Case.project(self, items=harness.item_rows(300),
+                                       pairs=harness.pair_rows(30000, items=300, queries=300))
+        for size in (32, 150, 300):
+            place = self.small_disk(size)
+            result = run("prepare", project, "-o", os.path.join(place, "out"), "-q", "--memory",
+                         "64M")
+            self.says(result, IO, "temporary data in " + place, "No space left on device")
+            self.assertEqual(os.listdir(place), [])
+            disk = os.statvfs(place)
+            self.assertLessEqual(disk.f_blocks - disk.f_bfree, 1)
+
     def test_space_freed(self):
         """After room was made the same command succeeds."""
         place = self.small_disk(200)

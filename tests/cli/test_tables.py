@@ -123,8 +123,8 @@ split: {test: 0, validation: 0}
         self.assertEqual(len(warning), 1)
         self.assertTrue(warning[0].startswith("8 interactions"), warning)
         for i in range(4):
-            self.assertIn('line %d: query "no%d"' % (8 + i, i), warning[0])
-        self.assertIn('line 12: item "nix0"', warning[0])
+            self.assertIn('pairs.tsv:%d: query "no%d"' % (8 + i, i), warning[0])
+        self.assertIn('pairs.tsv:12: item "nix0"', warning[0])
         self.assertNotIn("nix1", warning[0])
         self.assertIn("warning: " + warning[0], result.err)
 

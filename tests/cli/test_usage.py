@@ -6,14 +6,15 @@ import harness
 from harness import OK, USAGE, run
 from library import Library
 
-COMMANDS = ["prepare", "train", "evaluate", "recommend", "inspect"]
+COMMANDS = ["prepare", "train", "evaluate", "recommend", "inspect", "generate"]
 SECTIONS = {"prepare": ["split.", "prepare."], "train": ["", "model.", "train.", "ssl."],
-            "evaluate": ["", "evaluate."], "recommend": [], "inspect": []}
+            "evaluate": ["", "evaluate."], "recommend": [], "inspect": [], "generate": []}
 FLAGS = {"prepare": ["-o, --output", "-f, --force"],
          "train": ["-o, --output", "-f, --force", "--preset"],
          "evaluate": ["-d, --data"],
          "recommend": ["--query", "--features", "--side", "-k, --k", "-d, --data"],
-         "inspect": []}
+         "inspect": [],
+         "generate": ["-o, --output", "-f, --force", "--items", "--pairs", "--queries", "--truth"]}
 COMMON = ["--json", "-s, --set", "-q, --quiet", "-h, --help"]
 
 
@@ -100,8 +101,8 @@ class Words(harness.Case):
         self.refused(USAGE, ["train", self.path("d.dip")], "-o")
 
     def test_missing_positional(self):
-        """Every command needs its first argument."""
-        for name in COMMANDS:
+        """Every command needs its first argument, but generate, which takes none."""
+        for name in COMMANDS[:-1]:
             self.refused(USAGE, [name], "an argument is missing")
 
     def test_one_argument_too_many(self):

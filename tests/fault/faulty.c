@@ -10,9 +10,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-const char *const OP_NAMES[N_OPS] = {"open",    "read",       "write",  "fsync", "close", "fstat",
-                                     "rename",  "exchange",   "unlink", "mkdir", "rmdir", "map",
-                                     "reserve", "map_shared", "pread",  "pwrite"};
+const char *const OP_NAMES[N_OPS] = {"open",    "read",       "write",  "fsync",  "close", "fstat",
+                                     "rename",  "exchange",   "unlink", "mkdir",  "rmdir", "map",
+                                     "reserve", "map_shared", "pread",  "pwrite", "advise"};
 
 enum { DESCRIPTORS = 256, SHORT_BYTES = 7 };
 
@@ -94,6 +94,15 @@ static int faulty_fstat(int fd, struct stat *status) {
     return note(OP_FSTAT, fd, known_path(fd), "", false) ? -1 : dip_vfs_system()->fstat(fd, status);
 }
 
+/* Asking what a name stands for is not counted: most callers take a failure for an answer. */
+static int faulty_stat(const char *path, struct stat *status) {
+    return dip_vfs_system()->stat(path, status);
+}
+
+static int faulty_lstat(const char *path, struct stat *status) {
+    return dip_vfs_system()->lstat(path, status);
+}
+
 static int faulty_rename(const char *from, const char *to) {
     return note(OP_RENAME, -1, from, to, false) ? -1 : rename(from, to);
 }
@@ -142,22 +151,30 @@ static ssize_t faulty_pwrite(int fd, const void *data, size_t bytes, off_t offse
                : pwrite(fd, data, shortened(bytes), offset);
 }
 
+static int faulty_advise(void *data, size_t bytes, dip_advice advice) {
+    return note(OP_ADVISE, -1, "", "", false) ? -1 : dip_vfs_system()->advise(data, bytes, advice);
+}
+
 static const dip_vfs FAULTY = {.open = faulty_open,
                                .read = faulty_read,
                                .write = faulty_write,
                                .fsync = faulty_fsync,
                                .close = faulty_close,
                                .fstat = faulty_fstat,
+                               .stat = faulty_stat,
+                               .lstat = faulty_lstat,
                                .rename = faulty_rename,
                                .exchange = faulty_exchange,
                                .unlink = faulty_unlink,
                                .mkdir = faulty_mkdir,
                                .rmdir = faulty_rmdir,
                                .map = faulty_map,
+                               .unmap = munmap,
                                .reserve = faulty_reserve,
                                .map_shared = faulty_map_shared,
                                .pread = faulty_pread,
-                               .pwrite = faulty_pwrite};
+                               .pwrite = faulty_pwrite,
+                               .advise = faulty_advise};
 
 void faults_begin(void) {
     plan.fail_at = -1;

@@ -26,6 +26,7 @@ typedef enum op {
     OP_MAP_SHARED,
     OP_PREAD,
     OP_PWRITE,
+    OP_ADVISE,
     N_OPS
 } op;
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fault/scenarios.h"
 
+#include "data/project.h"
+#include "prepare/prepare.h"
+
 #include <string.h>
 
 static dip_status prepare(const world *w, const char *output, unsigned flags, dip_error *err) {
@@ -24,6 +27,20 @@ static dip_status prepare_new(const world *w, dip_error *err) {
 
 static dip_status prepare_replace(const world *w, dip_error *err) {
     return prepare(w, "old.dip", DIP_REPLACE, err);
+}
+
+/* Every numbering is spilled after its first round, so that what follows goes through the disk; the
+ * rankings of values are merged from some runs. */
+static dip_status prepare_spilled(const world *w, dip_error *err) {
+    static const dip_means MEANS = {.memory = 4000, .threads = 1, .round_blocks = 1};
+    dip_project project;
+    DIP_TRY(dip_project_read(&project, world_path(w, "long.yaml"), err));
+    project.schema.items.source.block_bytes = 1000;
+    project.schema.interactions.block_bytes = 30000;
+    const dip_status status =
+        dip_prepare_by(&project, world_path(w, "spilled.dip"), false, &MEANS, NULL, err);
+    dip_project_release(&project);
+    return status;
 }
 
 static dip_status open_dataset(const world *w, dip_error *err) {
@@ -147,6 +164,23 @@ static dip_status serve(const world *w, dip_error *err) {
     return status;
 }
 
+static dip_status check(const world *w, dip_error *err) {
+    dip_dataset *dataset = NULL;
+    dip_config *config = NULL;
+    dip_report *report = NULL;
+    dip_status status = dip_dataset_open(&dataset, w->dataset, err);
+    if (status == DIP_OK) {
+        status = dip_dataset_config(dataset, &config, err);
+    }
+    if (status == DIP_OK) {
+        status = dip_check(dataset, config, DIP_QUICK, NULL, &report, err);
+    }
+    dip_report_free(report);
+    dip_config_free(config);
+    dip_dataset_close(dataset);
+    return status;
+}
+
 static dip_status inspect(const world *w, dip_error *err) {
     static const char *const PATHS[] = {"shop.dip", "model", "shop.dip/item-count.npy",
                                         "model/model.safetensors", "shop.yaml"};
@@ -159,6 +193,31 @@ static dip_status inspect(const world *w, dip_error *err) {
     return status;
 }
 
+static dip_status generate(const world *w, const char *format, const char *output, dip_error *err) {
+    const char *const settings[][2] = {{"items", "64"},  {"pairs", "150"},  {"queries", "70"},
+                                       {"threads", "2"}, {"truth", "true"}, {"format", format}};
+    dip_recipe *recipe = NULL;
+    dip_report *report = NULL;
+    dip_status status = dip_recipe_create(&recipe, err);
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0] && status == DIP_OK; i++) {
+        status = dip_recipe_set(recipe, settings[i][0], settings[i][1], err);
+    }
+    if (status == DIP_OK) {
+        status = dip_generate(recipe, world_path(w, output), 0, NULL, &report, err);
+    }
+    dip_report_free(report);
+    dip_recipe_free(recipe);
+    return status;
+}
+
+static dip_status generate_dataset(const world *w, dip_error *err) {
+    return generate(w, "dataset", "new.dip", err);
+}
+
+static dip_status generate_tables(const world *w, dip_error *err) {
+    return generate(w, "tsv", "new.tables", err);
+}
+
 const scenario SCENARIOS[] = {
     {"prepare", prepare_new, "new.dip", NULL, false},
     {"prepare over an old dataset", prepare_replace, "old.dip", "shop.dip", false},
@@ -168,6 +227,10 @@ const scenario SCENARIOS[] = {
     {"train over an old model", train_replace, "old.model", "model", true},
     {"load, recommend, evaluate", serve, NULL, NULL, true},
     {"inspect", inspect, NULL, NULL, false},
+    {"check", check, NULL, NULL, true},
+    {"generate a dataset", generate_dataset, "new.dip", NULL, false},
+    {"generate tables", generate_tables, "new.tables", NULL, false},
+    {"prepare in little memory", prepare_spilled, "spilled.dip", NULL, false},
 };
 
 const size_t N_SCENARIOS = sizeof SCENARIOS / sizeof SCENARIOS[0];
@@ -188,11 +251,14 @@ void scenario_reset(const scenario *s, const world *w) {
 static bool opens(const scenario *s, const char *path) {
     dip_dataset *dataset = NULL;
     dip_model *model = NULL;
-    const dip_status status = strstr(s->output, ".dip") != NULL
-                                  ? dip_dataset_open(&dataset, path, NULL)
-                                  : dip_model_load(&model, path, NULL);
+    dip_report *report = NULL;
+    const dip_status status =
+        strstr(s->output, ".dip") != NULL      ? dip_dataset_open(&dataset, path, NULL)
+        : strstr(s->output, ".tables") != NULL ? dip_inspect(path, &report, NULL)
+                                               : dip_model_load(&model, path, NULL);
     dip_dataset_close(dataset);
     dip_model_free(model);
+    dip_report_free(report);
     return status == DIP_OK;
 }
 

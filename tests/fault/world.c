@@ -38,6 +38,28 @@ static const char PROJECT[] = "items:\n"
                               "evaluate: {bootstrap: 20}\n"
                               "threads: 1\n";
 
+/* Values longer than a piece of scratch space, and more pairs than one: where the memory is little,
+ * all of them go through the disk. */
+static const char LONG_PROJECT[] =
+    "items:\n"
+    "  file: long-items.tsv\n"
+    "  id: id\n"
+    "  title: title\n"
+    "  features:\n"
+    "    id:    {type: id}\n"
+    "    title: {type: text}\n"
+    "    tags:  {type: bag, table: names}\n"
+    "    brand: {type: categorical, table: names}\n"
+    "queries:\n"
+    "  file: long-users.tsv\n"
+    "  id: user\n"
+    "  features: {user: {type: id}}\n"
+    "interactions: {file: long-pairs.tsv, query: user, item: item, time: t}\n"
+    "split: {by: time, test: 0.1, validation: 0.1}\n"
+    "threads: 1\n";
+
+enum { LONG_ROWS = 95, LONG_BYTES = 70000 };
+
 const char *world_path(const world *w, const char *name) {
     static char path[8][2 * WORLD_PATH_MAX];
     static size_t turn;
@@ -113,6 +135,45 @@ static void write_zstd(const char *path, const char *text, size_t bytes) {
     write_blob(path, packed, size);
 }
 
+static void put_long(FILE *file, char letter, const char *behind) {
+    for (int i = 0; i < LONG_BYTES; i++) {
+        fputc(letter, file);
+    }
+    fputs(behind, file);
+}
+
+static FILE *begin_table(const world *w, const char *name, const char *header) {
+    FILE *file = fopen(world_path(w, name), "wb");
+    assert_non_null(file);
+    fputs(header, file);
+    return file;
+}
+
+/* The first item and the first user have the long values. */
+static void write_long(const world *w) {
+    write_blob(world_path(w, "long.yaml"), LONG_PROJECT, strlen(LONG_PROJECT));
+    FILE *items = begin_table(w, "long-items.tsv", "id\ttitle\ttags\tbrand\n");
+    FILE *users = begin_table(w, "long-users.tsv", "user\n");
+    FILE *pairs = begin_table(w, "long-pairs.tsv", "user\titem\tt\n");
+    put_long(items, 'i', "\t");
+    put_long(items, 'T', "\t");
+    put_long(items, 'g', "|red\t");
+    put_long(items, 'b', "\n");
+    put_long(users, 'u', "\n");
+    put_long(pairs, 'u', "\t");
+    put_long(pairs, 'i', "\t0\n");
+    for (int i = 0; i < LONG_ROWS; i++) {
+        fprintf(items, "i%d\tno %d\tred|t%d\tb%d\n", i, i, i % 9, i % 4);
+        fprintf(users, "u%d\n", i);
+        for (int u = 0; u < LONG_ROWS; u++) {
+            fprintf(pairs, "u%d\ti%d\t%d\n", u, i, u * i);
+        }
+    }
+    assert_int_equal(fclose(items), 0);
+    assert_int_equal(fclose(users), 0);
+    assert_int_equal(fclose(pairs), 0);
+}
+
 void world_make(world *w) {
     char text[TABLE_MAX];
     /* Memory where there is some: thousands of small files are made. */
@@ -126,6 +187,7 @@ void world_make(world *w) {
     write_gzip(world_path(w, "items.tsv.gz"), text, write_items(text));
     write_blob(world_path(w, "users.csv"), text, write_users(text));
     write_zstd(world_path(w, "pairs.tsv.zst"), text, write_pairs(text));
+    write_long(w);
 }
 
 dip_config *world_config(const dip_dataset *dataset) {

@@ -96,6 +96,26 @@ static void another_number_of_threads(void **state) {
     runs_clear(&r, "m");
 }
 
+/* Windows of 13 of the pairs: steps begin within them, and batches lie across their borders. */
+static void windows_of_the_pairs(void **state) {
+    (void)state;
+    const setting settings[] = {
+        {"train.shuffle_window", "13"}, {"train.epochs", "3"}, {NULL, NULL}};
+    const setting whole[] = {{"train.shuffle_window", "0"}, {"train.epochs", "3"}, {NULL, NULL}};
+    runs_expect(&r, DIP_OK, "straight", settings, 0, 0);
+    runs_expect(&r, DIP_OK, "whole", whole, 0, 0);
+    assert_false(runs_same_file(&r, "straight/model.safetensors", "whole/model.safetensors"));
+    for (long k = 1; k < 12; k++) {
+        runs_expect(&r, DIP_ERR_INTERRUPTED, "m", settings, 0, k);
+        runs_expect(&r, DIP_ERR_USAGE, "m", whole, DIP_RESUME, 0);
+        runs_expect(&r, DIP_OK, "m", settings, DIP_RESUME, 0);
+        runs_check_same(&r, "m", "straight");
+        runs_clear(&r, "m");
+    }
+    runs_clear(&r, "straight");
+    runs_clear(&r, "whole");
+}
+
 /* Stopped after every single step, and with the patience running out. */
 static void every_step_by_itself(void **state) {
     (void)state;
@@ -128,9 +148,8 @@ static int unmake(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_places_differ),
-        cmocka_unit_test(every_optimizer_and_loss),
-        cmocka_unit_test(another_number_of_threads),
+        cmocka_unit_test(the_places_differ),         cmocka_unit_test(every_optimizer_and_loss),
+        cmocka_unit_test(another_number_of_threads), cmocka_unit_test(windows_of_the_pairs),
         cmocka_unit_test(every_step_by_itself),
     };
     return cmocka_run_group_tests(tests, make, unmake);

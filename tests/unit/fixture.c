@@ -2,7 +2,6 @@
 #include "fixture.h"
 
 #include "base/text.h"
-#include "prepare/prepare.h"
 
 const char fixture_yaml[] = "items:\n"
                             "  file: items.tsv\n"
@@ -46,6 +45,24 @@ dip_status fixture_prepare(check_folder *folder, json_t **summary) {
     DIP_TRY(fixture_project(&project, folder));
     const dip_status status = dip_prepare_dataset(&project, check_path(folder, "data"), true, NULL,
                                                   summary, check_error());
+    dip_project_release(&project);
+    return status;
+}
+
+void fixture_small_blocks(dip_project *project, size_t block_bytes) {
+    project->schema.items.source.block_bytes = block_bytes;
+    project->schema.queries.source.block_bytes = block_bytes;
+    project->schema.interactions.block_bytes = block_bytes;
+}
+
+dip_status fixture_prepare_by(check_folder *folder, const dip_means *means, size_t block_bytes,
+                              json_t **summary) {
+    dip_project project;
+    use_fast_files();
+    DIP_TRY(fixture_project(&project, folder));
+    fixture_small_blocks(&project, block_bytes);
+    const dip_status status =
+        dip_prepare_by(&project, check_path(folder, "data"), true, means, summary, check_error());
     dip_project_release(&project);
     return status;
 }

@@ -10,6 +10,7 @@
 #include "check.h"
 #include "data/dataset.h"
 #include "data/project.h"
+#include "prepare/prepare.h"
 
 /* A project file for items.tsv (id, kind, tags, title, price) and pairs.tsv (q, i): five features
  * of all types, queries are items, no random split beyond a column "part". Options follow as
@@ -24,6 +25,13 @@ dip_status fixture_project(dip_project *project, check_folder *folder);
 
 /* Prepares what was written into folder/data, replacing what was there. summary may be NULL. */
 dip_status fixture_prepare(check_folder *folder, json_t **summary);
+
+/* Likewise by means of the test's own, and with blocks of about so many bytes (0: the reader's). */
+dip_status fixture_prepare_by(check_folder *folder, const dip_means *means, size_t block_bytes,
+                              json_t **summary);
+
+/* Makes all the project's tables be read in blocks of about so many bytes. */
+void fixture_small_blocks(dip_project *project, size_t block_bytes);
 
 /* Writes, prepares and loads; fails the test when that does not work. */
 void fixture_load(dip_dataset *dataset, check_folder *folder, const char *yaml, const char *items,

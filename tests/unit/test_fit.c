@@ -4,31 +4,40 @@
  * bucket edge.
  */
 #include "fixture.h"
+#include "plain.h"
 
-#include "prepare/fit.h"
+#include "data/tables.h"
 #include "prepare/split.h"
-
 typedef struct world {
     dip_project project;
     dip_raw raw;
+    dip_pairs pairs;
     dip_fit fit;
 } world;
 
 /* Everything up to and with the fit. */
 static void fit(world *w, check_folder *folder, const char *yaml, const char *items,
                 const char *pairs) {
+    static const dip_means MEANS = {.memory = SIZE_MAX, .threads = 2};
+    int64_t counts[DIP_PART_UNUSED + 1];
     memset(w, 0, sizeof *w);
     fixture_write(folder, yaml, items, pairs);
     check_ok(fixture_project(&w->project, folder));
-    check_ok(dip_fit_tables(&w->project.schema, check_error()));
-    check_ok(dip_ingest(&w->raw, &w->project, &w->project.schema, NULL, check_error()));
-    check_ok(dip_split(&w->raw.pairs, &w->project.config, check_error()));
-    check_ok(dip_fit_all(&w->fit, &w->raw, &w->project.schema, check_error()));
+    dip_schema *schema = &w->project.schema;
+    check_ok(dip_tables_lay_out(schema, check_error()));
+    check_ok(dip_ingest(&w->raw, &w->project, schema, folder->path, &MEANS, check_error()));
+    check_ok(
+        dip_pairs_collect(&w->pairs, &w->raw, schema->queries_are_items, &MEANS, check_error()));
+    check_ok(dip_ingest_finish(&w->raw, schema, NULL, &MEANS, check_error()));
+    check_ok(dip_split(&w->pairs, &w->project.config, &MEANS, counts, check_error()));
+    check_ok(
+        dip_fit_all(&w->fit, &w->raw, &w->pairs, schema, &MEANS, &w->raw.scratch, check_error()));
 }
 
 static void release(world *w) {
     dip_fit_free(&w->fit, &w->project.schema);
-    dip_raw_free(&w->raw, &w->project.schema);
+    dip_pairs_free(&w->pairs);
+    dip_raw_free(&w->raw);
     dip_project_release(&w->project);
 }
 
@@ -36,33 +45,33 @@ static const dip_feature *feature_of(const world *w, size_t f) {
     return &w->project.schema.items.features[f];
 }
 
-static const dip_vocab *vocab_of(const world *w, size_t f) {
-    return &w->fit.vocabs[feature_of(w, f)->table];
+static const dip_kept *kept_of(const world *w, size_t f) {
+    return &w->fit.kept[feature_of(w, f)->table];
 }
 
-/* "value:count" of a vocabulary in its order, joined by blanks. */
-static void check_vocab(const dip_vocab *vocab, const char *expected) {
-    char joined[500] = "";
-    for (size_t row = 0; row < vocab->n; row++) {
-        size_t length = 0;
-        const char *text = dip_vocab_text(vocab, row, &length);
-        snprintf(joined + strlen(joined), sizeof joined - strlen(joined), "%s%.*s:%lld",
-                 row > 0 ? " " : "", (int)length, text, (long long)vocab->count[row]);
-    }
-    assert_string_equal(joined, expected);
+static plain_cells cells_of(const world *w, size_t f) {
+    plain_cells cells = plain_final(&w->fit, &w->raw.items, &w->project.schema.items, f);
+    assert_int_equal(cells.n, w->raw.items.n);
+    return cells;
 }
 
-/* The kept values of a cell, joined by blanks. */
+/* The normalised number of one row. */
+static double number_at(const world *w, size_t f, size_t row) {
+    size_t n = 0;
+    double *numbers = plain_final_numbers(&w->fit, &w->raw.items, &w->project.schema.items, f, &n);
+    assert_int_equal(n, w->raw.items.n);
+    const double number = numbers[row];
+    free(numbers);
+    return number;
+}
+
+/* The kept values of a cell, joined by '~'. */
 static void check_cell(const world *w, size_t f, size_t row, const char *expected) {
-    const dip_raw_column *column = &w->raw.items.columns[f];
-    char joined[200] = "";
-    for (int64_t i = column->offsets[row]; i < column->offsets[row + 1]; i++) {
-        size_t length = 0;
-        const char *text = dip_vocab_text(vocab_of(w, f), (size_t)column->codes[i], &length);
-        snprintf(joined + strlen(joined), sizeof joined - strlen(joined), "%s%.*s",
-                 i > column->offsets[row] ? " " : "", (int)length, text);
-    }
-    assert_string_equal(joined, expected);
+    plain_cells cells = cells_of(w, f);
+    plain_texts texts = plain_texts_of_kept(kept_of(w, f));
+    check_row_texts(&cells, row, &texts, expected);
+    plain_texts_free(&texts);
+    plain_cells_free(&cells);
 }
 
 /* Items a to f: a, b, c train (c as a query only), d validates, e tests, f is in no pair: of d, e
@@ -84,26 +93,28 @@ static const char PAIRS[] = "q\ti\tpart\n"
 
 static void training_rows_are_those_of_training_pairs(void **state) {
     static const uint8_t TRAINS[] = {1, 1, 1, 0, 0, 0};
+    static const uint8_t ASKS[] = {1, 0, 1, 0, 0, 0};
     static const int64_t COUNTS[] = {1, 2, 0, 0, 0, 0};
     world w;
     fit(&w, *state, fixture_yaml, ITEMS, PAIRS);
     assert_memory_equal(w.fit.item_trains, TRAINS, sizeof TRAINS);
     assert_memory_equal(w.fit.item_count, COUNTS, sizeof COUNTS);
     assert_ptr_equal(w.fit.query_trains, w.fit.item_trains);
+    assert_memory_equal(w.fit.asks, ASKS, sizeof ASKS);
     release(&w);
 }
 
 static void values_of_held_out_items_are_unknown(void **state) {
     world w;
     fit(&w, *state, fixture_yaml, ITEMS, PAIRS);
-    check_vocab(vocab_of(&w, 0), "a:1 b:1 c:1");
-    check_vocab(vocab_of(&w, 1), "x:2 y:1");
-    check_vocab(vocab_of(&w, 2), "red:3 blue:1 green:1");
-    check_vocab(vocab_of(&w, 3), "big:2 c:1 red:1 word:1");
+    check_kept(kept_of(&w, 0), "a:1~b:1~c:1");
+    check_kept(kept_of(&w, 1), "x:2~y:1");
+    check_kept(kept_of(&w, 2), "red:3~blue:1~green:1");
+    check_kept(kept_of(&w, 3), "big:2~c:1~red:1~word:1");
     check_cell(&w, 0, 3, "");
     check_cell(&w, 1, 3, "");
     check_cell(&w, 1, 4, "");
-    check_cell(&w, 2, 0, "red blue");
+    check_cell(&w, 2, 0, "red~blue");
     check_cell(&w, 2, 3, "green");
     check_cell(&w, 2, 4, "red");
     check_cell(&w, 3, 4, "word");
@@ -112,7 +123,7 @@ static void values_of_held_out_items_are_unknown(void **state) {
     check_cell(&w, 3, 5, "");
     for (size_t f = 0; f < 4; f++) {
         const dip_table *table = &w.project.schema.tables[feature_of(&w, f)->table];
-        assert_int_equal(table->rows, vocab_of(&w, f)->n);
+        assert_int_equal(table->rows, kept_of(&w, f)->rows);
         assert_true(table->is_vocabulary);
     }
     release(&w);
@@ -139,8 +150,8 @@ static void pairs_left_out_by_the_fraction_do_not_count(void **state) {
         trains[1] += whole.fit.item_trains[i];
     }
     assert_true(trains[0] + 20 < trains[1]);
-    assert_int_equal(vocab_of(&some, 0)->n, trains[0]);
-    assert_int_equal(vocab_of(&whole, 0)->n, trains[1]);
+    assert_int_equal(kept_of(&some, 0)->rows, trains[0]);
+    assert_int_equal(kept_of(&whole, 0)->rows, trains[1]);
     release(&whole);
     release(&some);
     free(items);
@@ -154,8 +165,8 @@ static void the_normaliser_ignores_held_out_numbers(void **state) {
     const double deviation = sqrt((4.0 + 1 + 9) / 3); /* of 1, 2, 6 about 3 */
     check_close(feature_of(&w, 4)->mean, 3, 1e-12);
     check_close(feature_of(&w, 4)->deviation, deviation, 1e-12);
-    check_close(w.raw.items.columns[4].numbers[0], -2 / deviation, 1e-12);
-    check_close(w.raw.items.columns[4].numbers[3], 997 / deviation, 1e-12);
+    check_close(number_at(&w, 4, 0), -2 / deviation, 1e-12);
+    check_close(number_at(&w, 4, 3), 997 / deviation, 1e-12);
     assert_int_equal(feature_of(&w, 4)->table, -1);
     release(&w);
 }
@@ -203,16 +214,17 @@ static void bucket_edges_are_quantiles_of_training_numbers(void **state) {
     world w;
     fit_numbers(&w, *state, PRICES, 12, 3);
     check_edges(&w, EDGES, 3);
-    const dip_raw_column *column = &w.raw.items.columns[1];
+    plain_cells cells = cells_of(&w, 1);
     for (size_t row = 0; row < 12; row++) {
-        const int64_t n = column->offsets[row + 1] - column->offsets[row];
+        const size_t n = cells.offset[row + 1] - cells.offset[row];
         assert_int_equal(n, CODES[row] >= 0);
-        assert_true(n == 0 || column->codes[column->offsets[row]] == CODES[row]);
+        assert_true(n == 0 || cells.code[cells.offset[row]] == CODES[row]);
     }
+    plain_cells_free(&cells);
     assert_int_equal(w.project.schema.tables[feature_of(&w, 1)->table].rows, 4);
     assert_false(w.project.schema.tables[feature_of(&w, 1)->table].is_vocabulary);
     check_close(feature_of(&w, 0)->mean, 4.5, 1e-12);
-    assert_true(isnan(w.raw.items.columns[0].numbers[4]));
+    assert_true(isnan(number_at(&w, 0, 4)));
     release(&w);
 }
 
@@ -238,7 +250,7 @@ static void a_column_without_training_numbers_is_left_alone(void **state) {
     check_edges(&w, NULL, 0);
     check_close(feature_of(&w, 0)->mean, 0, 0);
     check_close(feature_of(&w, 0)->deviation, 1, 0);
-    check_close(w.raw.items.columns[0].numbers[3], 4, 0);
+    check_close(number_at(&w, 0, 3), 4, 0);
     release(&w);
 }
 
@@ -266,14 +278,15 @@ static void rare_and_surplus_values_vanish(void **state) {
     world w;
     fit(&w, *state, YAML, "id\ttags\na\tx|y|z\nb\tx|y\nc\tx\nd\tz\n",
         "q\ti\tpart\na\tb\ttrain\nb\tc\ttrain\nc\td\ttest\n");
-    check_vocab(vocab_of(&w, 0), "x:3 y:2");
-    check_vocab(vocab_of(&w, 1), "x:3");
-    check_cell(&w, 0, 0, "x y");
+    check_kept(kept_of(&w, 0), "x:3~y:2");
+    check_kept(kept_of(&w, 1), "x:3");
+    check_cell(&w, 0, 0, "x~y");
     check_cell(&w, 0, 3, "");
     check_cell(&w, 1, 0, "x");
-    const dip_raw_column *hashed = &w.raw.items.columns[2];
+    plain_cells hashed = cells_of(&w, 2);
     assert_int_equal(w.project.schema.tables[feature_of(&w, 2)->table].rows, 3);
-    assert_true(hashed->offsets[4] > hashed->offsets[3]); /* hashing knows all values */
+    assert_true(hashed.offset[4] > hashed.offset[3]); /* hashing knows all values */
+    plain_cells_free(&hashed);
     release(&w);
 }
 
@@ -305,13 +318,16 @@ static void features_can_share_a_table_across_sides(void **state) {
     assert_int_equal(w.project.schema.queries.features[1].table, 1);
     assert_string_equal(w.project.schema.tables[0].name, "places");
     assert_string_equal(w.project.schema.tables[1].name, "query.from");
-    check_vocab(&w.fit.vocabs[0], "oslo:3 bern:1 para:1 rome:1");
-    check_vocab(&w.fit.vocabs[1], "rome:1");
+    check_kept(&w.fit.kept[0], "oslo:3~bern:1~para:1~rome:1");
+    check_kept(&w.fit.kept[1], "rome:1");
     assert_int_equal(w.fit.query_trains[0], 1);
     assert_int_equal(w.fit.query_trains[1], 0);
-    const dip_raw_column *home = &w.raw.queries.columns[0];
-    assert_int_equal(home->offsets[1], 2);
-    assert_int_equal(home->offsets[2], 2);
+    assert_ptr_equal(w.fit.asks, w.fit.query_trains);
+    plain_cells home = plain_final(&w.fit, &w.raw.queries, &w.project.schema.queries, 0);
+    assert_int_equal(home.n, 2);
+    assert_int_equal(home.offset[1], 2);
+    assert_int_equal(home.offset[2], 2);
+    plain_cells_free(&home);
     release(&w);
 }
 
@@ -330,7 +346,7 @@ static void tables_that_cannot_be_shared_are_refused(void **state) {
                  FEATURES[i]);
         fixture_write(*state, yaml, "", "");
         check_ok(fixture_project(&project, *state));
-        check_fails(dip_fit_tables(&project.schema, check_error()), DIP_ERR_USAGE,
+        check_fails(dip_tables_lay_out(&project.schema, check_error()), DIP_ERR_USAGE,
                     "feature \"b\" cannot share table ");
         dip_project_release(&project);
     }
@@ -346,7 +362,7 @@ static void a_bucketed_number_lends_no_table(void **state) {
         "interactions: {file: p.tsv, query: q, item: i}\n",
         "", "");
     check_ok(fixture_project(&project, *state));
-    check_fails(dip_fit_tables(&project.schema, check_error()), DIP_ERR_USAGE, "cannot share");
+    check_fails(dip_tables_lay_out(&project.schema, check_error()), DIP_ERR_USAGE, "cannot share");
     dip_project_release(&project);
 }
 

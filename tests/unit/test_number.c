@@ -38,6 +38,28 @@ static void numbers_are_read_whole(void **state) {
     }
 }
 
+/* Short decimals take a path of their own; strtod is the reference. */
+static void short_decimals_are_rounded_as_strtod_does(void **state) {
+    (void)state;
+    uint64_t random = 7;
+    for (int i = 0; i < 200000; i++) {
+        char text[24];
+        const size_t n = 1 + check_random_below(&random, 17);
+        const size_t point = check_random_below(&random, n + 3);
+        for (size_t k = 0; k < n; k++) {
+            text[k] = k == point ? '.' : (char)('0' + check_random_below(&random, 10));
+        }
+        text[n] = '\0';
+        double number = 0;
+        if (n == 1 && point == 0) {
+            assert_false(dip_parse_number(text, &number));
+            continue;
+        }
+        assert_true(dip_parse_number(text, &number));
+        assert_true(number == strtod(text, NULL));
+    }
+}
+
 static void what_is_no_number_is_refused(void **state) {
     (void)state;
     static const char *const CASES[] = {
@@ -145,6 +167,46 @@ static bool enter_comma_locale(void) {
     return false;
 }
 
+/* The fewest digits of 15 to 17 that read back, by the C library; fewer next to 0. */
+static void print_reference(double number, char *text) {
+    for (int precision = fabs(number) < 1e-300 ? 1 : 15; precision <= 17; precision++) {
+        sprintf(text, "%.*g", precision, number);
+        if (strtod(text, NULL) == number) {
+            return;
+        }
+    }
+}
+
+static void check_shown(double number) {
+    char expected[DIP_NUMBER_MAX];
+    char found[DIP_NUMBER_MAX];
+    print_reference(number, expected);
+    dip_print_number(number, found);
+    assert_string_equal(found, expected);
+}
+
+static void numbers_are_shown_in_their_shortest_form(void **state) {
+    (void)state;
+    static const double SPECIAL[] = {0,    -0.0, 1,    -1,    0.1,    1e-4, 1e-5,    99999.9999,
+                                     1e10, 1e15, 1e16, 1e300, 5e-324, 0.3,  2.0 / 3, 1e9 - 0.0001};
+    uint64_t random = 9;
+    for (size_t i = 0; i < sizeof SPECIAL / sizeof SPECIAL[0]; i++) {
+        check_shown(SPECIAL[i]);
+    }
+    for (int i = 0; i < 100000; i++) {
+        static const double UNITS[] = {1, 10, 100, 1e3, 1e4, 1e5, 1e7};
+        const double whole = (double)(int64_t)check_random_below(&random, 2000000000) - 1e9;
+        const double number = whole / UNITS[check_random_below(&random, 7)];
+        check_shown(number);
+        check_shown(nextafter(number, 1e300));
+    }
+    char text[DIP_NUMBER_MAX];
+    dip_print_float(0.1f, text);
+    assert_string_equal(text, "0.1");
+    dip_print_float(1e-45f, text);
+    assert_string_equal(text, "1e-45");
+}
+
 static void a_comma_locale_changes_nothing(void **state) {
     (void)state;
     if (!enter_comma_locale()) {
@@ -174,10 +236,12 @@ static int leave_locale(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_read_whole),
+        cmocka_unit_test(short_decimals_are_rounded_as_strtod_does),
         cmocka_unit_test(what_is_no_number_is_refused),
         cmocka_unit_test(integers_are_read_whole),
         cmocka_unit_test(what_is_no_integer_is_refused),
         cmocka_unit_test(printed_numbers_read_back),
+        cmocka_unit_test(numbers_are_shown_in_their_shortest_form),
         cmocka_unit_test_teardown(a_comma_locale_changes_nothing, leave_locale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

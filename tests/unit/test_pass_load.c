@@ -253,7 +253,7 @@ static void a_step_always_drops_the_same_on_any_number_of_threads(void **state) 
 /* Block f of example i is the default of that feature. */
 static bool is_default(const world *w, size_t i, size_t f) {
     const dip_tower *tower = &w->towers.item;
-    const dip_block *block = &tower->block[f];
+    const dip_tower_block *block = &tower->block[f];
     const float *x = w->pass.x + i * tower->input + block->offset;
     const float *fallback = w->towers.params.list[tower->fallback].value + block->offset;
     return memcmp(x, fallback, block->width * sizeof *x) == 0;

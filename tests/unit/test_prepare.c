@@ -6,9 +6,9 @@
 #include "fixture.h"
 
 #include "base/mem.h"
+#include "data/vocab.h"
 #include "prepare/ingest.h"
 #include "prepare/prepare.h"
-#include "data/vocab.h"
 
 #include <dirent.h>
 
@@ -155,7 +155,7 @@ static void the_summary_counts_and_warns(void **state) {
     assert_int_equal(count_of(summary, "reversed_test_pairs"), 1);
     assert_int_equal(count_of(summary, "test_pairs_of_trained_queries"), 0);
     assert_int_equal(count_of(summary, "cold_test_pairs"), 1);
-    assert_true(has_warning(summary, "line 10: item \"none\""));
+    assert_true(has_warning(summary, "pairs.tsv:10: item \"none\""));
     assert_true(has_warning(summary, "1 repeated pairs"));
     assert_true(has_warning(summary, "1 of 2 test pairs"));
     assert_false(has_warning(summary, "not by time"));
@@ -280,20 +280,39 @@ static void huge_numbers_do_not_make_an_unreadable_dataset(void **state) {
     }
 }
 
-static void every_failed_allocation_is_reported(void **state) {
+static void check_allocations(check_folder *folder, const dip_means *means, size_t block_bytes) {
     dip_status status = DIP_ERR_MEMORY;
-    fixture_write(*state, fixture_yaml, ITEMS, PAIRS);
     for (int64_t n = 0; status == DIP_ERR_MEMORY; n++) {
         dip_project project;
-        check_ok(fixture_project(&project, *state));
+        check_ok(fixture_project(&project, folder));
+        fixture_small_blocks(&project, block_bytes);
         dip_mem_fail_after(n, 1);
-        status = dip_prepare_dataset(&project, check_path(*state, "data"), true, NULL, NULL,
-                                     check_error());
+        status =
+            dip_prepare_by(&project, check_path(folder, "data"), true, means, NULL, check_error());
         dip_mem_fail_after(-1, 0);
         dip_project_release(&project);
-        assert_true(n < 5000);
+        assert_true(n < 50000);
     }
     check_ok(status);
+}
+
+static void every_failed_allocation_is_reported(void **state) {
+    fixture_write(*state, fixture_yaml, ITEMS, PAIRS);
+    check_allocations(*state, &(dip_means){.memory = SIZE_MAX, .threads = 1}, 0);
+    check_allocations(*state, &(dip_means){.memory = 0, .threads = 1, .round_blocks = 1}, 30);
+}
+
+/* A memory that nothing fits into is refused with the least that is needed. */
+static void too_little_memory_is_refused(void **state) {
+    char yaml[1000];
+    snprintf(yaml, sizeof yaml, "%sprepare: {memory: 63M}\n", fixture_yaml);
+    fixture_write(*state, yaml, ITEMS, PAIRS);
+    check_fails(fixture_prepare(*state, NULL), DIP_ERR_USAGE,
+                "prepare.memory: at least 64M are needed");
+    assert_int_equal(count_entries(check_path(*state, ".")), 3);
+    snprintf(yaml, sizeof yaml, "%sprepare: {memory: 64M}\n", fixture_yaml);
+    fixture_write(*state, yaml, ITEMS, PAIRS);
+    check_ok(fixture_prepare(*state, NULL));
 }
 
 static int leave(void **state) {
@@ -318,6 +337,7 @@ int main(void) {
         TEST(a_feature_without_any_value_is_written),
         TEST(huge_numbers_do_not_make_an_unreadable_dataset),
         TEST(every_failed_allocation_is_reported),
+        TEST(too_little_memory_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,9 +6,10 @@
 
 #include "base/mem.h"
 
-#define SCHEMA                                                                                     \
-    "items: {file: i.tsv, id: i, features: {i: {type: id}}}\n"                                     \
+#define SCHEMA_OF(file)                                                                            \
+    "items: {file: " file ", id: i, features: {i: {type: id}}}\n"                                  \
     "interactions: {file: p.tsv, query: q, item: i}\n"
+#define SCHEMA SCHEMA_OF("i.tsv")
 
 static dip_status read_text(dip_project *project, check_folder *folder, const char *text) {
     check_write_text(check_path(folder, "project.yaml"), text);
@@ -76,16 +77,26 @@ static void a_missing_file_is_named(void **state) {
                 "none.yaml");
 }
 
-static void data_files_are_beside_the_project(void **state) {
+/* Opens the items of a project whose table is `name`; the first column is the id. */
+static void check_items_open(check_folder *folder, const char *name) {
     dip_project p;
-    check_ok(read_text(&p, *state, SCHEMA));
-    char *relative = dip_project_file(&p, "sub/x.tsv", check_error());
-    char *absolute = dip_project_file(&p, "/data/x.tsv", check_error());
-    assert_string_equal(relative, check_path(*state, "sub/x.tsv"));
-    assert_string_equal(absolute, "/data/x.tsv");
-    dip_free(relative);
-    dip_free(absolute);
+    dip_reader *reader = NULL;
+    size_t column = 1;
+    char text[1000];
+    snprintf(text, sizeof text, SCHEMA_OF("\"%s\""), name);
+    check_ok(read_text(&p, folder, text));
+    check_ok(dip_project_open(&reader, &p, &p.schema.items.source, check_error()));
+    check_ok(dip_reader_column(reader, "i", &column, check_error()));
+    assert_int_equal(column, 0);
+    dip_reader_close(reader);
     dip_project_release(&p);
+}
+
+static void data_files_are_beside_the_project(void **state) {
+    assert_int_equal(mkdir(check_path(*state, "sub"), 0777), 0);
+    check_write_text(check_path(*state, "sub/x.tsv"), "i\n1\n");
+    check_items_open(*state, "sub/x.tsv");
+    check_items_open(*state, check_path(*state, "sub/x.tsv"));
 }
 
 static void every_option_can_be_set_in_the_file(void **state) {

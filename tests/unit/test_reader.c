@@ -2,79 +2,54 @@
  *
  * Delimited records: what TSV and CSV mean, and where a bad record is.
  */
-#include "check.h"
 #include "compress.h"
-#include "data/reader.h"
+#include "records.h"
 
-static dip_status open_bytes(dip_reader **reader, check_folder *folder, const char *name,
+static dip_status open_bytes(records *reader, check_folder *folder, const char *name,
                              const char *text, size_t bytes) {
     const char *path = check_path(folder, name);
     compress_to(path, text, bytes, 1);
-    return dip_reader_open(reader, path, check_error());
+    return records_open(reader, path, NULL);
 }
 
-static dip_status open_text(dip_reader **reader, check_folder *folder, const char *name,
+static dip_status open_text(records *reader, check_folder *folder, const char *name,
                             const char *text) {
     return open_bytes(reader, folder, name, text, strlen(text));
 }
 
-/* The next record is these fields, joined by '~'. */
-static void check_record(dip_reader *reader, const char *expected) {
-    const dip_field *field = NULL;
-    char joined[1000] = "";
-    size_t n = 1;
-    check_ok(dip_reader_next(reader, &field, check_error()));
-    for (const char *at = expected; *at != '\0'; at++) {
-        n += *at == '~';
-    }
-    for (size_t i = 0; i < n; i++) {
-        assert_int_equal(strlen(field[i].text), field[i].length);
-        snprintf(joined + strlen(joined), sizeof joined - strlen(joined), "%s%s", i > 0 ? "~" : "",
-                 field[i].text);
-    }
-    assert_string_equal(joined, expected);
-}
-
-static void check_end(dip_reader *reader) {
-    const dip_field *field = NULL;
-    assert_int_equal(dip_reader_next(reader, &field, check_error()), DIP_END);
-    assert_int_equal(dip_reader_next(reader, &field, check_error()), DIP_END);
-    dip_reader_close(reader);
-}
-
 /* The records of a file are these, and nothing else. */
 static void check_file(check_folder *folder, const char *name, const char *text,
-                       const char *const *records, size_t n) {
-    dip_reader *reader = NULL;
+                       const char *const *expected, size_t n) {
+    records reader = {0};
     check_ok(open_text(&reader, folder, name, text));
     for (size_t i = 0; i < n; i++) {
-        check_record(reader, records[i]);
+        check_record(&reader, expected[i]);
     }
-    check_end(reader);
+    check_end(&reader);
 }
 
 #define CHECK_FILE(folder, name, text, ...)                                                        \
     do {                                                                                           \
-        const char *const records[] = {__VA_ARGS__};                                               \
-        check_file((folder), (name), (text), records, sizeof records / sizeof records[0]);         \
+        const char *const expected[] = {__VA_ARGS__};                                              \
+        check_file((folder), (name), (text), expected, sizeof expected / sizeof expected[0]);      \
     } while (0)
 
 /* Reading the file fails, at its opening or at some record. */
 static void check_bad(check_folder *folder, const char *name, const char *text, size_t bytes,
                       const char *part) {
-    dip_reader *reader = NULL;
+    records reader = {0};
     const dip_field *field = NULL;
     memset(check_error(), 0, sizeof *check_error());
     dip_status status = open_bytes(&reader, folder, name, text, bytes);
     while (status == DIP_OK) {
-        status = dip_reader_next(reader, &field, check_error());
+        status = records_next(&reader, &field);
     }
     if (status != DIP_ERR_FORMAT || strstr(check_error()->message, part) == NULL) {
         print_error("status \"%s\", text \"%s\"; expected a text with \"%s\"\n",
                     dip_status_name(status), check_error()->message, part);
         fail();
     }
-    dip_reader_close(reader);
+    records_close(&reader);
 }
 
 #define CHECK_BAD(folder, name, text, part) check_bad(folder, name, text, sizeof(text) - 1, part)
@@ -104,18 +79,18 @@ static void csv_quotes_hide_commas_quotes_and_line_breaks(void **state) {
 }
 
 static void a_quoted_header_names_its_columns(void **state) {
-    dip_reader *reader = NULL;
+    records reader = {0};
     size_t column = 0;
     check_ok(open_text(&reader, *state, "x.csv", "\"a,b\",\"c\"\"d\",\"e\nf\"\n1,2,3\n"));
-    check_ok(dip_reader_column(reader, "a,b", &column, check_error()));
+    check_ok(dip_reader_column(reader.reader, "a,b", &column, check_error()));
     assert_int_equal(column, 0);
-    check_ok(dip_reader_column(reader, "c\"d", &column, check_error()));
+    check_ok(dip_reader_column(reader.reader, "c\"d", &column, check_error()));
     assert_int_equal(column, 1);
-    check_ok(dip_reader_column(reader, "e\nf", &column, check_error()));
+    check_ok(dip_reader_column(reader.reader, "e\nf", &column, check_error()));
     assert_int_equal(column, 2);
-    check_record(reader, "1~2~3");
-    assert_int_equal(dip_reader_line(reader), 3);
-    check_end(reader);
+    check_record(&reader, "1~2~3");
+    assert_int_equal(dip_block_line(&reader.block), 3);
+    check_end(&reader);
 }
 
 static void lines_may_end_with_carriage_return(void **state) {
@@ -131,47 +106,45 @@ static void the_last_line_may_lack_its_end(void **state) {
     CHECK_FILE(*state, "x.csv", "a,b\n1,\"2\"", "1~2");
     CHECK_FILE(*state, "x.csv", "a,b\n1,", "1~");
     CHECK_FILE(*state, "x.csv", "a,b\n1,2\r", "1~2");
-    dip_reader *reader = NULL;
+    records reader = {0};
     check_ok(open_text(&reader, *state, "x.tsv", "a\tb"));
-    check_end(reader);
+    check_end(&reader);
 }
 
 static void empty_lines_are_passed_over_and_counted(void **state) {
-    dip_reader *reader = NULL;
+    records reader = {0};
     check_ok(open_text(&reader, *state, "x.tsv", "\n\na\tb\n\n1\t2\n\r\n\n3\t4\n\n"));
-    assert_int_equal(dip_reader_line(reader), 3);
-    check_record(reader, "1~2");
-    assert_int_equal(dip_reader_line(reader), 5);
-    check_record(reader, "3~4");
-    assert_int_equal(dip_reader_line(reader), 8);
-    check_end(reader);
+    check_record(&reader, "1~2");
+    assert_int_equal(dip_block_line(&reader.block), 5);
+    check_record(&reader, "3~4");
+    assert_int_equal(dip_block_line(&reader.block), 8);
+    check_end(&reader);
 }
 
 static void a_record_is_where_it_begins(void **state) {
-    dip_reader *reader = NULL;
+    records reader = {0};
     check_ok(open_text(&reader, *state, "x.csv", "a,b\n\"1\n\n1\",2\n3,\"4\n4\"\n5,6\n"));
-    assert_int_equal(dip_reader_line(reader), 1);
-    check_record(reader, "1\n\n1~2");
-    assert_int_equal(dip_reader_line(reader), 2);
-    check_record(reader, "3~4\n4");
-    assert_int_equal(dip_reader_line(reader), 5);
-    check_record(reader, "5~6");
-    assert_int_equal(dip_reader_line(reader), 7);
-    check_end(reader);
+    check_record(&reader, "1\n\n1~2");
+    assert_int_equal(dip_block_line(&reader.block), 2);
+    check_record(&reader, "3~4\n4");
+    assert_int_equal(dip_block_line(&reader.block), 5);
+    check_record(&reader, "5~6");
+    assert_int_equal(dip_block_line(&reader.block), 7);
+    check_end(&reader);
 }
 
 static void a_byte_order_mark_is_no_part_of_the_first_name(void **state) {
     static const char *const NAMES[] = {"x.tsv", "x.tsv.gz", "x.tsv.zst"};
     for (size_t i = 0; i < 3; i++) {
-        dip_reader *reader = NULL;
+        records reader = {0};
         size_t column = 7;
         check_ok(open_text(&reader, *state, NAMES[i],
                            "\xEF\xBB\xBF"
                            "a\tb\n1\t2\n"));
-        check_ok(dip_reader_column(reader, "a", &column, check_error()));
+        check_ok(dip_reader_column(reader.reader, "a", &column, check_error()));
         assert_int_equal(column, 0);
-        check_record(reader, "1~2");
-        check_end(reader);
+        check_record(&reader, "1~2");
+        check_end(&reader);
     }
     CHECK_FILE(*state, "x.csv", "\xEF\xBB\xBF\"a\",b\n1,2\n", "1~2");
 }
@@ -182,14 +155,14 @@ static void a_byte_order_mark_may_be_cut_by_members(void **state) {
                                "a\tb\n1\t2\n";
     static const char *const NAMES[] = {"x.tsv.gz", "x.tsv.zst"};
     for (size_t i = 0; i < 2; i++) {
-        dip_reader *reader = NULL;
+        records reader = {0};
         size_t column = 7;
         const char *path = check_path(*state, NAMES[i]);
         compress_to(path, TEXT, sizeof TEXT - 1, 7);
-        check_ok(dip_reader_open(&reader, path, check_error()));
-        check_ok(dip_reader_column(reader, "a", &column, check_error()));
+        check_ok(records_open(&reader, path, NULL));
+        check_ok(dip_reader_column(reader.reader, "a", &column, check_error()));
         assert_int_equal(column, 0);
-        dip_reader_close(reader);
+        records_close(&reader);
     }
 }
 
@@ -260,29 +233,28 @@ static void a_file_without_a_header_is_refused(void **state) {
 
 static void too_many_columns_are_refused(void **state) {
     char *text = malloc(10 * (DIP_COLUMN_LIMIT + 2));
-    dip_reader *reader = NULL;
+    records reader = {0};
     size_t used = 0;
     for (int i = 0; i < DIP_COLUMN_LIMIT; i++) {
         used += (size_t)sprintf(text + used, "%sc%d", i > 0 ? "\t" : "", i);
     }
     check_ok(open_bytes(&reader, *state, "x.tsv", text, used));
-    check_end(reader);
+    check_end(&reader);
     used += (size_t)sprintf(text + used, "\tone-more");
     check_bad(*state, "x.tsv", text, used, "4097 columns, more than 4096");
     free(text);
 }
 
 static void names_say_the_format(void **state) {
-    dip_reader *reader = NULL;
+    records reader = {0};
     check_fails(open_text(&reader, *state, "x.txt", "a\n"), DIP_ERR_USAGE, "x.txt");
     check_fails(open_text(&reader, *state, "x.tsv.bz2", "a\n"), DIP_ERR_USAGE, ".tsv or .csv");
     check_fails(open_text(&reader, *state, "x.gz", "a\n"), DIP_ERR_USAGE, "x.gz");
-    check_fails(dip_reader_open(&reader, check_path(*state, "none.tsv"), check_error()), DIP_ERR_IO,
+    check_fails(records_open(&reader, check_path(*state, "none.tsv"), NULL), DIP_ERR_IO,
                 "none.tsv");
     assert_int_equal(mkdir(check_path(*state, "d.tsv"), 0777), 0);
-    check_fails(dip_reader_open(&reader, check_path(*state, "d.tsv"), check_error()), DIP_ERR_IO,
-                "d.tsv");
-    assert_null(reader);
+    check_fails(records_open(&reader, check_path(*state, "d.tsv"), NULL), DIP_ERR_IO, "d.tsv");
+    assert_null(reader.reader);
 }
 
 static void compressed_files_are_read_and_their_damage_is_reported(void **state) {
@@ -293,26 +265,26 @@ static void compressed_files_are_read_and_their_damage_is_reported(void **state)
         CHECK_FILE(*state, NAMES[i], TEXT, "1\n1~2", "3~4");
         const char *path = check_path(*state, NAMES[i]);
         for (size_t members = 2; members < 12; members++) {
-            dip_reader *reader = NULL;
+            records reader = {0};
             compress_to(path, TEXT, sizeof TEXT - 1, members);
-            check_ok(dip_reader_open(&reader, path, check_error()));
-            check_record(reader, "1\n1~2");
-            check_record(reader, "3~4");
-            check_end(reader);
+            check_ok(records_open(&reader, path, NULL));
+            check_record(&reader, "1\n1~2");
+            check_record(&reader, "3~4");
+            check_end(&reader);
         }
         compress_to(path, TEXT, sizeof TEXT - 1, 1);
         char *whole = check_read(path, &bytes);
         for (size_t n = 1; n < bytes; n++) {
-            dip_reader *reader = NULL;
+            records reader = {0};
             const dip_field *field = NULL;
             check_write(path, whole, n);
-            dip_status status = dip_reader_open(&reader, path, check_error());
+            dip_status status = records_open(&reader, path, NULL);
             while (status == DIP_OK) {
-                status = dip_reader_next(reader, &field, check_error());
+                status = records_next(&reader, &field);
             }
             assert_int_equal(status, DIP_ERR_FORMAT);
             assert_non_null(strstr(check_error()->message, "truncated"));
-            dip_reader_close(reader);
+            records_close(&reader);
         }
         free(whole);
     }
@@ -321,29 +293,30 @@ static void compressed_files_are_read_and_their_damage_is_reported(void **state)
 /* ---- columns --------------------------------------------------------------------------------- */
 
 static void columns_are_found_by_name(void **state) {
-    dip_reader *reader = NULL;
+    records reader = {0};
     size_t column = 7;
     check_ok(open_text(&reader, *state, "x.tsv", "item_id\ttitle\tprice\n1\t2\t3\n"));
-    check_ok(dip_reader_column(reader, "title", &column, check_error()));
+    check_ok(dip_reader_column(reader.reader, "title", &column, check_error()));
     assert_int_equal(column, 1);
-    check_fails(dip_reader_column(reader, "titel", &column, check_error()), DIP_ERR_FORMAT,
+    check_fails(dip_reader_column(reader.reader, "titel", &column, check_error()), DIP_ERR_FORMAT,
                 "x.tsv:1: there is no column \"titel\"; did you mean \"title\"?; the columns are "
                 "item_id, title, price");
-    check_fails(dip_reader_column(reader, "zzzzzz", &column, check_error()), DIP_ERR_FORMAT,
+    check_fails(dip_reader_column(reader.reader, "zzzzzz", &column, check_error()), DIP_ERR_FORMAT,
                 "the columns are item_id, title, price");
     assert_int_equal(column, 1);
-    dip_reader_close(reader);
+    records_close(&reader);
 }
 
 static void an_error_of_the_caller_gets_its_place(void **state) {
-    dip_reader *reader = NULL;
+    records reader = {0};
     check_ok(open_text(&reader, *state, "x.tsv", "id\tprice\n1\t2\n"));
-    check_record(reader, "1~2");
-    check_fails(dip_reader_fail(reader, 1, check_error(), "\"%s\" is bad", "2"), DIP_ERR_FORMAT,
-                "x.tsv:2: column 2 (price): \"2\" is bad");
-    assert_non_null(strstr(dip_reader_path(reader), "x.tsv"));
-    dip_reader_close(reader);
+    check_record(&reader, "1~2");
+    check_fails(dip_block_fail(&reader.block, 1, check_error(), "\"%s\" is bad", "2"),
+                DIP_ERR_FORMAT, "x.tsv:2: column 2 (price): \"2\" is bad");
+    assert_non_null(strstr(dip_block_path(&reader.block), "x.tsv"));
+    records_close(&reader);
     dip_reader_close(NULL);
+    dip_block_free(NULL);
 }
 
 int main(void) {

@@ -3,39 +3,14 @@
  * Delimited records in bulk: random tables that are written and read back, and lines as long as the
  * limit allows.
  */
-#include "check.h"
 #include "compress.h"
-#include "data/reader.h"
+#include "records.h"
 
-static dip_status open_bytes(dip_reader **reader, check_folder *folder, const char *name,
+static dip_status open_bytes(records *reader, check_folder *folder, const char *name,
                              const char *text, size_t bytes) {
     const char *path = check_path(folder, name);
     compress_to(path, text, bytes, 1);
-    return dip_reader_open(reader, path, check_error());
-}
-
-/* The next record is these fields, joined by '~'. */
-static void check_record(dip_reader *reader, const char *expected) {
-    const dip_field *field = NULL;
-    char joined[1000] = "";
-    size_t n = 1;
-    check_ok(dip_reader_next(reader, &field, check_error()));
-    for (const char *at = expected; *at != '\0'; at++) {
-        n += *at == '~';
-    }
-    for (size_t i = 0; i < n; i++) {
-        assert_int_equal(strlen(field[i].text), field[i].length);
-        snprintf(joined + strlen(joined), sizeof joined - strlen(joined), "%s%s", i > 0 ? "~" : "",
-                 field[i].text);
-    }
-    assert_string_equal(joined, expected);
-}
-
-static void check_end(dip_reader *reader) {
-    const dip_field *field = NULL;
-    assert_int_equal(dip_reader_next(reader, &field, check_error()), DIP_END);
-    assert_int_equal(dip_reader_next(reader, &field, check_error()), DIP_END);
-    dip_reader_close(reader);
+    return records_open(reader, path, NULL);
 }
 
 /* ---- long lines ------------------------------------------------------------------------------ */
@@ -58,19 +33,19 @@ static char *long_line(size_t n, bool quoted, size_t *bytes) {
 }
 
 static void check_long_line(check_folder *folder, size_t n, bool quoted) {
-    dip_reader *reader = NULL;
+    records reader = {0};
     const dip_field *field = NULL;
     size_t bytes = 0;
     char *text = long_line(n, quoted, &bytes);
     check_ok(open_bytes(&reader, folder, quoted ? "x.csv" : "x.tsv", text, bytes));
-    check_record(reader, "1~2");
-    check_ok(dip_reader_next(reader, &field, check_error()));
+    check_record(&reader, "1~2");
+    check_ok(records_next(&reader, &field));
     assert_int_equal(field[1].length, n);
     assert_int_equal(field[1].text[0], quoted ? '\n' : 'x');
     assert_int_equal(field[1].text[n - 1], n % 1000 == 1 && quoted ? '\n' : 'x');
-    check_record(reader, "4~5");
-    assert_true(dip_reader_position(reader) == dip_reader_size(reader));
-    check_end(reader);
+    check_record(&reader, "4~5");
+    assert_true(dip_reader_position(reader.reader) == dip_reader_size(reader.reader));
+    check_end(&reader);
     free(text);
 }
 
@@ -87,12 +62,12 @@ static void records_longer_than_a_read_are_read(void **state) {
 /* The first record is read, the second is refused. */
 static void check_too_long(check_folder *folder, const char *name, const char *text, size_t bytes,
                            const char *part) {
-    dip_reader *reader = NULL;
+    records reader = {0};
     const dip_field *field = NULL;
     check_ok(open_bytes(&reader, folder, name, text, bytes));
-    check_record(reader, "1~2");
-    check_fails(dip_reader_next(reader, &field, check_error()), DIP_ERR_FORMAT, part);
-    dip_reader_close(reader);
+    check_record(&reader, "1~2");
+    check_fails(records_next(&reader, &field), DIP_ERR_FORMAT, part);
+    records_close(&reader);
 }
 
 /* The limit is looked at when more is read, a MiB at a time: a line may pass it by less than
@@ -203,15 +178,15 @@ static size_t write_table(const table *t, bool is_csv, char *out, uint64_t *rand
     return used;
 }
 
-static void check_table(const table *t, dip_reader *reader) {
+static void check_table(const table *t, records *reader) {
     for (size_t c = 0; c < t->columns; c++) {
         size_t column = 0;
-        check_ok(dip_reader_column(reader, t->cell[0][c], &column, check_error()));
+        check_ok(dip_reader_column(reader->reader, t->cell[0][c], &column, check_error()));
         assert_int_equal(column, c);
     }
     for (size_t r = 1; r < t->rows; r++) {
         const dip_field *field = NULL;
-        check_ok(dip_reader_next(reader, &field, check_error()));
+        check_ok(records_next(reader, &field));
         for (size_t c = 0; c < t->columns; c++) {
             assert_int_equal(field[c].length, strlen(t->cell[r][c]));
             assert_string_equal(field[c].text, t->cell[r][c]);
@@ -226,7 +201,7 @@ static void random_tables_read_back(void **state) {
     static char out[MAX_ROWS * MAX_COLUMNS * 8 * MAX_CELL + 1000];
     uint64_t random = 17;
     for (int round = 0; round < 1000; round++) {
-        dip_reader *reader = NULL;
+        records reader = {0};
         char name[32];
         const bool is_csv = round % 2 == 0;
         make_table(&t, is_csv, &random);
@@ -234,8 +209,8 @@ static void random_tables_read_back(void **state) {
         snprintf(name, sizeof name, "x.%s%s", is_csv ? "csv" : "tsv", ENDINGS[round % 3]);
         const char *path = check_path(*state, name);
         compress_to(path, out, bytes, 1 + check_random_below(&random, 3));
-        check_ok(dip_reader_open(&reader, path, check_error()));
-        check_table(&t, reader);
+        check_ok(records_open(&reader, path, NULL));
+        check_table(&t, &reader);
     }
 }
 

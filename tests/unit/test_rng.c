@@ -62,6 +62,20 @@ static void permutations_keep_their_order(void **state) {
     }
 }
 
+static void permutations_can_be_undone(void **state) {
+    (void)state;
+    static const uint64_t SIZES[] = {1, 2, 3, 63, 64, 65, 1000, 1000003, UINT64_C(1) << 40};
+    for (size_t s = 0; s < sizeof SIZES / sizeof SIZES[0]; s++) {
+        const dip_permutation p =
+            dip_permutation_make(dip_rng_make(s, DIP_DRAW_SHUFFLE), s, SIZES[s]);
+        const uint64_t step = SIZES[s] / 1000 + 1;
+        for (uint64_t i = 0; i < SIZES[s]; i += step) {
+            assert_true(dip_permute_back(&p, dip_permute(&p, i)) == i);
+            assert_true(dip_permute(&p, dip_permute_back(&p, i)) == i);
+        }
+    }
+}
+
 static int by_value(const void *left, const void *right) {
     const uint64_t a = *(const uint64_t *)left;
     const uint64_t b = *(const uint64_t *)right;
@@ -70,11 +84,11 @@ static int by_value(const void *left, const void *right) {
 
 static void seeds_and_purposes_have_keys_of_their_own(void **state) {
     (void)state;
-    enum { SEEDS = 1000, N = SEEDS * DIP_DRAW_COSINE };
+    enum { SEEDS = 1000, N = SEEDS * DIP_DRAW_LINK_TIME };
     static uint64_t keys[N];
     size_t n = 0;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        for (int purpose = DIP_DRAW_INIT; purpose <= DIP_DRAW_COSINE; purpose++) {
+        for (int purpose = DIP_DRAW_INIT; purpose <= DIP_DRAW_LINK_TIME; purpose++) {
             const uint64_t wide = seed < SEEDS / 2 ? seed : seed << 40;
             const dip_rng rng = dip_rng_make(wide, (dip_purpose)purpose);
             keys[n++] = ((uint64_t)rng.key[0] << 32) | rng.key[1];
@@ -282,6 +296,7 @@ int main(void) {
         cmocka_unit_test(philox_gives_its_published_words),
         cmocka_unit_test(streams_keep_their_words),
         cmocka_unit_test(permutations_keep_their_order),
+        cmocka_unit_test(permutations_can_be_undone),
         cmocka_unit_test(seeds_and_purposes_have_keys_of_their_own),
         cmocka_unit_test(all_128_bits_of_the_counter_count),
         cmocka_unit_test(below_reaches_both_ends_and_stays_inside),

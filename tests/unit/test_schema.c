@@ -6,7 +6,7 @@
 #include "data/schema.h"
 
 #include "base/mem.h"
-#include "prepare/fit.h"
+#include "data/tables.h"
 
 static dip_status read_text(dip_schema *schema, check_folder *folder, const char *text) {
     dip_yaml yaml;
@@ -42,7 +42,8 @@ static void a_whole_schema_is_read(void **state) {
     dip_schema s;
     check_ok(read_text(&s, *state, WHOLE));
     assert_false(s.queries_are_items);
-    assert_string_equal(s.items.file, "items.tsv");
+    assert_int_equal(s.items.source.files.n, 1);
+    assert_string_equal(s.items.source.files.name[0], "items.tsv");
     assert_string_equal(s.items.id, "item_id");
     assert_string_equal(s.items.title, "full name"); /* the first text's column */
     assert_int_equal(s.items.n_features, 6);
@@ -66,7 +67,7 @@ static void a_whole_schema_is_read(void **state) {
     assert_int_equal(f[5].table, -1);
     assert_string_equal(s.queries.features[1].table_name, "places");
     assert_string_equal(s.queries.title, "");
-    assert_string_equal(s.interactions, "clicks.csv");
+    assert_string_equal(s.interactions.files.name[0], "clicks.csv");
     assert_string_equal(s.time_column, "t");
     assert_ptr_equal(dip_schema_entity(&s, DIP_SIDE_QUERY), &s.queries);
     assert_true(dip_feature_is_bag(&f[1]) && dip_feature_is_bag(&f[2]));
@@ -191,7 +192,7 @@ static dip_schema fitted(check_folder *folder) {
     static const double EDGES[] = {-0.1, 1.0 / 3, 1e300};
     dip_schema s;
     check_ok(read_text(&s, folder, WHOLE));
-    check_ok(dip_fit_tables(&s, check_error()));
+    check_ok(dip_tables_lay_out(&s, check_error()));
     for (size_t t = 0; t < s.n_tables; t++) {
         s.tables[t].rows = s.tables[t].is_vocabulary ? (int64_t)(10 + t) : s.tables[t].rows;
     }
@@ -222,7 +223,10 @@ static void check_feature(const dip_feature *a, const dip_feature *b) {
 }
 
 static void check_entity(const dip_entity *a, const dip_entity *b) {
-    assert_string_equal(a->file, b->file);
+    assert_int_equal(a->source.files.n, b->source.files.n);
+    for (size_t i = 0; i < a->source.files.n; i++) {
+        assert_string_equal(a->source.files.name[i], b->source.files.name[i]);
+    }
     assert_string_equal(a->id, b->id);
     assert_string_equal(a->title, b->title);
     assert_int_equal(a->n_features, b->n_features);

@@ -187,6 +187,76 @@ static void what_is_not_compressed_is_refused(void **state) {
     }
 }
 
+/* The header of a frame of zstd 0.7, and no more: the library's decoder of that time sees an
+ * end. */
+static void frames_from_before_zstd_1_are_refused(void **state) {
+    static const char OLD[] = "\x27\xb5\x2f\xfd\x00\x00\x00\x00\x00";
+    const char *path = check_path(*state, "old.zst");
+    char *found = NULL;
+    size_t got = 0;
+    check_write(path, OLD, sizeof OLD - 1);
+    check_fails(read_all(path, 4096, &found, &got), DIP_ERR_FORMAT, "not a zstd frame");
+    free(found);
+}
+
+/* A frame to be skipped may stand anywhere, and each of its sixteen magic numbers counts. */
+static void frames_to_be_skipped_are_skipped(void **state) {
+    const char *path = check_path(*state, "data.zst");
+    char *text = some_text(500);
+    size_t bytes = 0;
+    compress_to(path, text, 500, 1);
+    char *whole = check_read(path, &bytes);
+    char *both = malloc(bytes + 11);
+    assert_non_null(both);
+    for (int kind = 0; kind < 16; kind++) {
+        memcpy(both, "\x50\x2a\x4d\x18\x03\x00\x00\x00xyz", 11);
+        both[0] = (char)(both[0] + kind);
+        memcpy(both + 11, whole, bytes);
+        check_write(path, both, bytes + 11);
+        check_stream(path, text, 500, 100);
+        both[1] ^= 1;
+        check_write(path, both, bytes + 11);
+        char *found = NULL;
+        size_t got = 0;
+        check_fails(read_all(path, 4096, &found, &got), DIP_ERR_FORMAT, "damaged");
+        free(found);
+    }
+    free(both);
+    free(whole);
+    free(text);
+}
+
+/* The bytes of a file in memory give what the file gives, and report the same places. */
+static void memory_is_read_like_a_file(void **state) {
+    static const size_t SIZES[] = {0, 1, 300000};
+    for (size_t e = 0; e < 3; e++) {
+        for (size_t s = 0; s < sizeof SIZES / sizeof SIZES[0]; s++) {
+            char name[32];
+            size_t bytes = 0;
+            size_t total = 0;
+            size_t got = 1;
+            dip_stream *stream = NULL;
+            snprintf(name, sizeof name, "data%s", ENDINGS[e]);
+            char *text = some_text(SIZES[s]);
+            compress_to(check_path(*state, name), text, SIZES[s], 2);
+            char *whole = check_read(check_path(*state, name), &bytes);
+            check_ok(dip_stream_open_bytes(&stream, whole, bytes, name, check_error()));
+            assert_int_equal(dip_stream_size(stream), bytes);
+            while (got > 0) {
+                char block[7777];
+                check_ok(dip_stream_read(stream, block, sizeof block, &got, check_error()));
+                assert_memory_equal(block, text + total, got);
+                total += got;
+            }
+            assert_int_equal(total, SIZES[s]);
+            assert_int_equal(dip_stream_position(stream), bytes);
+            dip_stream_close(stream);
+            free(whole);
+            free(text);
+        }
+    }
+}
+
 static void a_missing_file_and_a_folder_are_named(void **state) {
     dip_stream *stream = NULL;
     check_fails(dip_stream_open(&stream, check_path(*state, "none.gz"), check_error()), DIP_ERR_IO,
@@ -207,6 +277,9 @@ int main(void) {
         check_test_in_folder(a_truncated_file_is_an_error),
         check_test_in_folder(corrupt_data_never_gives_another_text),
         check_test_in_folder(what_is_not_compressed_is_refused),
+        check_test_in_folder(frames_from_before_zstd_1_are_refused),
+        check_test_in_folder(frames_to_be_skipped_are_skipped),
+        check_test_in_folder(memory_is_read_like_a_file),
         check_test_in_folder(a_missing_file_and_a_folder_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

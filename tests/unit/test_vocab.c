@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Vocabularies: numbering by first sight, ranking by count, and the stored form.
+ * Vocabularies: numbering by first sight, and the stored form.
  */
 #include "check.h"
 #include "data/vocab.h"
@@ -90,70 +90,6 @@ static dip_vocab counted(const char *const *texts, const int64_t *counts, size_t
         vocab.count[row] = counts[i];
     }
     return vocab;
-}
-
-static void check_ranking(const dip_vocab *vocab, int64_t min_count, int64_t max_vocab,
-                          const char *const *expected, size_t n) {
-    dip_vocab kept = {0};
-    int32_t remap[16];
-    check_ok(dip_vocab_rank(vocab, min_count, max_vocab, &kept, remap, check_error()));
-    assert_int_equal(kept.n, n);
-    for (size_t i = 0; i < n; i++) {
-        check_row(&kept, i, expected[i]);
-    }
-    for (size_t row = 0; row < vocab->n; row++) {
-        size_t length = 0;
-        const char *text = dip_vocab_text(vocab, row, &length);
-        assert_int_equal(remap[row], dip_vocab_find(&kept, text, length));
-        if (remap[row] >= 0) {
-            assert_int_equal(kept.count[remap[row]], vocab->count[row]);
-        }
-    }
-    dip_vocab_free(&kept);
-}
-
-static void the_most_frequent_come_first_and_ties_by_bytes(void **state) {
-    (void)state;
-    static const char *const TEXTS[] = {"rare", "b", "a", "most", "ab", "\xC3\xA9", "never", "B"};
-    static const int64_t COUNTS[] = {1, 3, 3, 9, 3, 3, 0, 3};
-    static const char *const RANKED[] = {"most", "B", "a", "ab", "b", "\xC3\xA9", "rare"};
-    dip_vocab vocab = counted(TEXTS, COUNTS, 8);
-    check_ranking(&vocab, 1, 0, RANKED, 7);
-    check_ranking(&vocab, 2, 0, RANKED, 6);
-    check_ranking(&vocab, 3, 0, RANKED, 6);
-    check_ranking(&vocab, 4, 0, RANKED, 1);
-    check_ranking(&vocab, 10, 0, RANKED, 0);
-    check_ranking(&vocab, 1, 3, RANKED, 3);
-    check_ranking(&vocab, 1, 1, RANKED, 1);
-    check_ranking(&vocab, 1, 100, RANKED, 7);
-    check_ranking(&vocab, 3, 7, RANKED, 6);
-    dip_vocab_free(&vocab);
-}
-
-static void an_empty_vocabulary_is_ranked_to_an_empty_one(void **state) {
-    (void)state;
-    const dip_vocab vocab = {0};
-    check_ranking(&vocab, 1, 0, NULL, 0);
-}
-
-/* The ranking does not depend on the order in which values were met. */
-static void the_ranking_does_not_depend_on_the_order_of_sight(void **state) {
-    (void)state;
-    static const char *const TEXTS[] = {"x", "y", "z", "u", "v"};
-    static const int64_t COUNTS[] = {2, 5, 2, 5, 1};
-    static const char *const RANKED[] = {"u", "y", "x", "z", "v"};
-    static const size_t ORDERS[][5] = {{0, 1, 2, 3, 4}, {4, 3, 2, 1, 0}, {2, 0, 4, 1, 3}};
-    for (size_t o = 0; o < 3; o++) {
-        const char *texts[5];
-        int64_t counts[5];
-        for (size_t i = 0; i < 5; i++) {
-            texts[i] = TEXTS[ORDERS[o][i]];
-            counts[i] = COUNTS[ORDERS[o][i]];
-        }
-        dip_vocab vocab = counted(texts, counts, 5);
-        check_ranking(&vocab, 1, 0, RANKED, 5);
-        dip_vocab_free(&vocab);
-    }
 }
 
 /* ---- the stored form ------------------------------------------------------------------------- */
@@ -311,9 +247,6 @@ int main(void) {
         cmocka_unit_test(texts_are_numbered_by_first_sight),
         cmocka_unit_test(texts_may_hold_any_byte),
         cmocka_unit_test(many_texts_are_found_again),
-        cmocka_unit_test(the_most_frequent_come_first_and_ties_by_bytes),
-        cmocka_unit_test(an_empty_vocabulary_is_ranked_to_an_empty_one),
-        cmocka_unit_test(the_ranking_does_not_depend_on_the_order_of_sight),
         check_test_in_folder(any_text_survives_storing),
         check_test_in_folder(random_texts_survive_storing),
         check_test_in_folder(the_stored_form_is_value_tab_count),

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Pairs keep their order, but for the training pairs of a large dataset: each of those draws one of
+ * so many buckets, and the buckets are written one after the other. An epoch reads windows of the
+ * file and shuffles within them (train/), so a window must not be a stretch of the raw file.
+ */
+#include "prepare/write_pairs.h"
+
+#include "base/mem.h"
+#include "base/npy.h"
+#include "base/rng.h"
+#include "data/dataset.h"
+
+#include <stdio.h>
+
+/* The pairs of one part, in order. */
+static dip_status put_part(const dip_parts *parts, uint8_t part, dip_writer *writer,
+                           dip_error *err) {
+    dip_pairs_cursor cursor;
+    dip_status status = dip_pairs_begin(&cursor, parts->pairs, err);
+    while (status == DIP_OK) {
+        status = dip_pairs_next(&cursor, err);
+        if (status != DIP_OK || cursor.chunk.n == 0) {
+            break;
+        }
+        size_t kept = 0;
+        for (size_t i = 0; i < cursor.chunk.n; i++) {
+            if (cursor.chunk.parts[i] == part) {
+                cursor.chunk.rows[kept][0] = cursor.chunk.rows[i][0];
+                cursor.chunk.rows[kept][1] = cursor.chunk.rows[i][1];
+                kept++;
+            }
+        }
+        status = dip_writer_put(writer, cursor.chunk.rows, kept * sizeof *cursor.chunk.rows, err);
+    }
+    dip_pairs_end(&cursor);
+    return status;
+}
+
+static dip_status divide(const dip_parts *parts, dip_spool *buckets, size_t n, dip_error *err) {
+    const dip_rng rng = dip_rng_make(parts->seed, DIP_DRAW_SCATTER);
+    dip_pairs_cursor cursor;
+    dip_status status = dip_pairs_begin(&cursor, parts->pairs, err);
+    uint64_t place = 0;
+    while (status == DIP_OK) {
+        status = dip_pairs_next(&cursor, err);
+        if (status != DIP_OK || cursor.chunk.n == 0) {
+            break;
+        }
+        for (size_t i = 0; status == DIP_OK && i < cursor.chunk.n; i++) {
+            if (cursor.chunk.parts[i] == DIP_PART_TRAIN) {
+                const dip_draw draw = dip_rng_at(rng, place++, 0);
+                status = dip_spool_put(&buckets[dip_below(draw.word[0], draw.word[1], n)],
+                                       cursor.chunk.rows[i], sizeof *cursor.chunk.rows, err);
+            }
+        }
+    }
+    dip_pairs_end(&cursor);
+    return status;
+}
+
+static dip_status copy_bucket(dip_spool *bucket, dip_writer *writer, dip_error *err) {
+    char piece[1 << 14];
+    dip_spool_cursor cursor = {.spool = bucket};
+    dip_status status = DIP_OK;
+    size_t got = 0;
+    do {
+        status = dip_spool_read(&cursor, piece, sizeof piece, &got, err);
+        if (status == DIP_OK) {
+            status = dip_writer_put(writer, piece, got, err);
+        }
+    } while (status == DIP_OK && got == sizeof piece);
+    dip_spool_cursor_free(&cursor);
+    dip_spool_free(bucket);
+    return status;
+}
+
+static dip_status put_scattered(const dip_parts *parts, size_t n, dip_writer *writer,
+                                dip_error *err) {
+    dip_spool *buckets = dip_alloc(n, sizeof *buckets, "buckets of pairs", err);
+    if (buckets == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    for (size_t b = 0; b < n; b++) {
+        buckets[b].scratch = parts->pairs->rows.scratch;
+    }
+    dip_status status = divide(parts, buckets, n, err);
+    for (size_t b = 0; status == DIP_OK && b < n; b++) {
+        status = copy_bucket(&buckets[b], writer, err);
+    }
+    for (size_t b = 0; b < n; b++) {
+        dip_spool_free(&buckets[b]);
+    }
+    dip_free(buckets);
+    return status;
+}
+
+dip_status dip_write_pairs(const dip_parts *parts, dip_folder_writer *folder, dip_error *err) {
+    for (size_t s = 0; s < DIP_N_SPLITS; s++) {
+        char name[DIP_PART_NAME_MAX];
+        dip_writer *writer = NULL;
+        const int64_t n = parts->counts[s];
+        const size_t buckets = ((size_t)n + parts->scatter - 1) / parts->scatter;
+        snprintf(name, sizeof name, "pairs-%s.npy", dip_split_names[s]);
+        DIP_TRY(dip_npy_begin(folder, name, DIP_NPY_I32, n, 2, &writer, err));
+        DIP_TRY(s == DIP_PART_TRAIN && buckets > 1 ? put_scattered(parts, buckets, writer, err)
+                                                   : put_part(parts, (uint8_t)s, writer, err));
+        DIP_TRY(dip_folder_end(folder, err));
+    }
+    return DIP_OK;
+}
