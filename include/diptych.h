@@ -186,6 +186,45 @@ DIP_API DIP_NODISCARD dip_status dip_prepare(const dip_project *project, const c
                                              unsigned flags, const dip_watch *watch,
                                              dip_report **report, dip_error *err);
 
+/* ---- from other people's files to a project -------------------------------------------------- */
+
+/* Reads the public SQL dumps of a Wikipedia and writes a folder with pages.tsv (page_id, title,
+ * categories), links.tsv (source, target: pages of namespace 0, redirects followed, each link once,
+ * ordered by source, then target) and project.yaml, which dip_prepare takes.
+ *
+ * names    [n] settings: dumps (a folder), wiki, date; page, redirect, linktarget, categorylinks,
+ *          pagelinks, page_props (files named one by one); hidden_category, memory
+ * values   [n] their values as text
+ * flags    0 or DIP_REPLACE
+ * report   may be NULL; pages, redirects, categories, links kept and dropped by reason, warnings.
+ *          Caller frees.
+ * DIP_ERR_USAGE    an unknown setting; no whole set of dumps (the text lists what there is); the
+ *                  output exists and DIP_REPLACE is not given
+ * DIP_ERR_FAILED   the memory allowed does not hold the titles
+ * DIP_ERR_FORMAT   a dump is damaged or ends early, with file, byte, table and column. */
+DIP_API DIP_NODISCARD dip_status dip_import_wikipedia(const char *const *names,
+                                                      const char *const *values, size_t n,
+                                                      const char *output, unsigned flags,
+                                                      const dip_watch *watch, dip_report **report,
+                                                      dip_error *err);
+
+/* Writes a project file for RecBole's atomic files (NAME.inter, and NAME.item and NAME.user where
+ * they are), which stay where they are. Without NAME.item, items.tsv is written beside it.
+ *
+ * source   a folder with one NAME.inter, or the files' path without the ending
+ * names    [n] settings: user, item, time (columns of the interactions), text (columns, by commas)
+ * output   the project file
+ * flags    0 or DIP_REPLACE
+ * report   may be NULL; files, columns, warnings. Caller frees.
+ * DIP_ERR_FORMAT   a header whose cells are not NAME:TYPE, with file and column. */
+DIP_API DIP_NODISCARD dip_status dip_import_recbole(const char *source, const char *const *names,
+                                                    const char *const *values, size_t n,
+                                                    const char *output, unsigned flags,
+                                                    const dip_watch *watch, dip_report **report,
+                                                    dip_error *err);
+
+/* ---- datasets -------------------------------------------------------------------------------- */
+
 /* Opens a dataset folder by memory map and verifies every checksum and index range.
  *
  * DIP_ERR_FORMAT   a part is missing, truncated or altered; the text names it. */

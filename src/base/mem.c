@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 enum { ALIGNMENT = 64 };
 
@@ -96,6 +99,12 @@ char *dip_copy_text(const char *text, size_t length, const char *purpose, dip_er
 
 void dip_free(void *pointer) {
     free(pointer);
+}
+
+void dip_mem_trim(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }
 
 uint64_t dip_mem_allocations(void) {

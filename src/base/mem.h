@@ -30,6 +30,10 @@ char *dip_copy_text(const char *text, size_t length, const char *purpose, dip_er
 
 void dip_free(void *pointer);
 
+/* Gives freed memory back to the system, where the C library keeps it otherwise: for calls that
+ * free much and then keep to a limit. */
+void dip_mem_trim(void);
+
 /* How many allocations have been made since the process began. */
 uint64_t dip_mem_allocations(void);
 

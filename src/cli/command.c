@@ -281,6 +281,33 @@ void cli_print_help(const cli_command *command) {
     printf("\nexample\n  %s\n", command->example);
 }
 
+static const char *last_word(const char *name) {
+    const char *blank = strrchr(name, ' ');
+    return blank != NULL ? blank + 1 : name;
+}
+
+void cli_print_family(const cli_command *family, FILE *out) {
+    fprintf(out, "%s\n\nusage: diptych %s %s\n\n", family->description, family->name,
+            family->usage);
+    for (size_t i = 0; family->family[i] != NULL; i++) {
+        fprintf(out, "  %-12s%s\n", last_word(family->family[i]->name), family->family[i]->summary);
+    }
+    fprintf(out, "\ndiptych %s KIND --help explains one of them.\n", family->name);
+}
+
+const cli_command *cli_choose(const cli_command *family, const char *word) {
+    for (size_t i = 0; family->family[i] != NULL; i++) {
+        if (strcmp(last_word(family->family[i]->name), word) == 0) {
+            return family->family[i];
+        }
+    }
+    if (word[0] != '\0') {
+        fprintf(stderr, "diptych %s: unknown kind \"%s\"\n\n", family->name, word);
+    }
+    cli_print_family(family, stderr);
+    return NULL;
+}
+
 /* ---- output ---------------------------------------------------------------------------------- */
 
 int cli_fail(const dip_error *err) {

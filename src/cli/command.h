@@ -9,6 +9,7 @@
 #include "diptych.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 enum { CLI_SETTINGS_MAX = 128, CLI_FLAGS_MAX = 64, CLI_POSITIONAL_MAX = 8 };
 
@@ -21,8 +22,10 @@ typedef struct cli_flag {
 
 typedef struct cli_args cli_args;
 
-typedef struct cli_command {
-    const char *name;
+typedef struct cli_command cli_command;
+
+struct cli_command {
+    const char *name;        /* "prepare"; of a command of a family, "import wikipedia" */
     const char *summary;     /* one line, for the list of commands */
     const char *usage;       /* what follows "diptych NAME" */
     const char *description; /* paragraphs */
@@ -34,7 +37,8 @@ typedef struct cli_command {
     size_t positional_min;
     size_t positional_max;
     int (*run)(const cli_args *args);
-} cli_command;
+    const cli_command *const *family; /* the commands that the next word chooses from, or NULL */
+};
 
 typedef struct cli_setting {
     const char *key;
@@ -67,6 +71,10 @@ static inline bool cli_has(const cli_args *args, const char *name) {
 
 void cli_print_help(const cli_command *command);
 
+/* The command of a family that a word means; on a mistake prints the family and returns NULL. */
+const cli_command *cli_choose(const cli_command *family, const char *word);
+void cli_print_family(const cli_command *family, FILE *out);
+
 /* Prints "diptych: ..." and returns the exit code of the status. */
 int cli_fail(const dip_error *err);
 
@@ -85,5 +93,6 @@ extern const cli_command cli_train;
 extern const cli_command cli_evaluate;
 extern const cli_command cli_recommend;
 extern const cli_command cli_inspect;
+extern const cli_command cli_import;
 
 #endif

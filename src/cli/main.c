@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const cli_command *const COMMANDS[] = {&cli_prepare, &cli_train, &cli_evaluate,
-                                              &cli_recommend, &cli_inspect};
+static const cli_command *const COMMANDS[] = {&cli_prepare,   &cli_train,   &cli_evaluate,
+                                              &cli_recommend, &cli_inspect, &cli_import};
 static const size_t N_COMMANDS = sizeof COMMANDS / sizeof COMMANDS[0];
 
 static void print_overview(FILE *out) {
@@ -46,8 +46,21 @@ static int finish(int code) {
     return code;
 }
 
+static bool asks_for_help(const char *word) {
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
 static int run_command(const cli_command *command, int argc, char **argv) {
     static cli_args args;
+    if (command->family != NULL) {
+        const char *word = argc > 0 ? argv[0] : "";
+        if (asks_for_help(word)) {
+            cli_print_family(command, stdout);
+            return finish(DIP_OK);
+        }
+        const cli_command *chosen = cli_choose(command, word);
+        return chosen != NULL ? run_command(chosen, argc - 1, argv + 1) : DIP_ERR_USAGE;
+    }
     if (!cli_parse(&args, command, argc, argv)) {
         return DIP_ERR_USAGE;
     }
@@ -76,7 +89,7 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of write, not a death */
     const char *name = argc > 1 ? argv[1] : "";
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+    if (asks_for_help(name)) {
         print_overview(stdout);
         return finish(DIP_OK);
     }
