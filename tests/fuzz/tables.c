@@ -117,10 +117,14 @@ static size_t select_columns(dip_reader *reader, const reference *r, uint8_t pic
     for (size_t i = 0; i < n && r->has_header; i++) {
         const span *name = &r->field[columns[i]];
         char *text = copy_of(r->text + name->begin, name->length);
-        size_t found = 0;
-        CLAIM(dip_reader_column(reader, text, &found, NULL) == DIP_OK && found == columns[i]);
+        size_t place = 0;
+        CLAIM(dip_reader_column(reader, text, &place, NULL) == DIP_OK && place == columns[i]);
         free(text);
     }
+    size_t found = 0;
+    dip_error err = {DIP_OK, ""};
+    CLAIM(!went_well(dip_reader_column(reader, "never a column\xFF", &found, &err), DIP_ERR_FORMAT,
+                     &err));
     CLAIM(n == 0 || dip_reader_select(reader, columns, NULL, n, NULL) == DIP_OK);
     return n;
 }
