@@ -177,11 +177,10 @@ static bool skip_empty_lines(dip_block *block) {
 /* Room for fields and marks, and the record's line; DIP_END when there is no record. */
 static dip_status begin_record(dip_block *block, dip_error *err) {
     const size_t n_fields = block->sheet->n_wanted + 1;
-    if (block->marks == NULL) {
-        block->marks = dip_alloc(PIECE_BYTES, sizeof *block->marks, "places of separators", err);
-        if (block->marks == NULL) {
-            return DIP_ERR_MEMORY;
-        }
+    const size_t n_marks = block->size < PIECE_BYTES ? block->size : PIECE_BYTES;
+    if (block->mark_capacity < n_marks) {
+        DIP_TRY(dip_grow((void **)&block->marks, &block->mark_capacity, n_marks,
+                         sizeof *block->marks, "places of separators", err));
     }
     if (block->field_capacity < n_fields) {
         DIP_TRY(dip_grow((void **)&block->fields, &block->field_capacity, n_fields,

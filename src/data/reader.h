@@ -94,6 +94,7 @@ typedef struct dip_block {
     uint32_t *marks;  /* places of separators, found ahead: [n_marks], of which [mark, n_marks) */
     size_t n_marks;   /* are yet to be used */
     size_t mark;
+    size_t mark_capacity;
     size_t scanned;    /* bytes looked through for marks */
     dip_quotes quotes; /* at `scanned` */
     bool is_checked;   /* for NUL and UTF-8 */
