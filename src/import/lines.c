@@ -12,6 +12,12 @@ dip_status dip_lines_open(dip_lines *lines, const char *path, dip_error *err) {
     return dip_stream_open(&lines->stream, path, err);
 }
 
+/* How much to read at once: little of a small file. */
+static size_t step_for(const dip_lines *lines) {
+    const uint64_t size = dip_stream_size(lines->stream);
+    return size > 0 && size < READ_BYTES ? (size_t)size : READ_BYTES;
+}
+
 /* Moves what is left to the front and reads more behind it. */
 static dip_status fill(dip_lines *lines, size_t *got, dip_error *err) {
     if (lines->at > 0) {
@@ -23,7 +29,7 @@ static dip_status fill(dip_lines *lines, size_t *got, dip_error *err) {
         return dip_fail(err, DIP_ERR_FORMAT, "%s:%llu: the line is longer than %d MiB", lines->path,
                         (unsigned long long)lines->number + 1, DIP_LINE_LIMIT >> 20);
     }
-    DIP_TRY(dip_grow((void **)&lines->buffer, &lines->capacity, lines->filled + READ_BYTES, 1,
+    DIP_TRY(dip_grow((void **)&lines->buffer, &lines->capacity, lines->filled + step_for(lines), 1,
                      "lines", err));
     DIP_TRY(dip_stream_read(lines->stream, lines->buffer + lines->filled,
                             lines->capacity - lines->filled, got, err));
