@@ -67,8 +67,8 @@ void *dip_alloc(size_t count, size_t size, const char *purpose, dip_error *err) 
     return pointer;
 }
 
-dip_status dip_grow(void **pointer, size_t *capacity, size_t need, size_t size, const char *purpose,
-                    dip_error *err) {
+dip_status dip_grow_to(void **pointer, size_t *capacity, size_t need, size_t size,
+                       const char *purpose, dip_error *err) {
     if (need <= *capacity) {
         return DIP_OK;
     }

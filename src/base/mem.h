@@ -16,8 +16,14 @@
 void *dip_alloc(size_t count, size_t size, const char *purpose, dip_error *err);
 
 /* Makes *pointer hold at least need elements, by doubling; the new part is zeroed. */
-dip_status dip_grow(void **pointer, size_t *capacity, size_t need, size_t size, const char *purpose,
-                    dip_error *err);
+dip_status dip_grow_to(void **pointer, size_t *capacity, size_t need, size_t size,
+                       const char *purpose, dip_error *err);
+
+/* Likewise; mostly there is room, and then it costs a comparison. */
+static inline dip_status dip_grow(void **pointer, size_t *capacity, size_t need, size_t size,
+                                  const char *purpose, dip_error *err) {
+    return need <= *capacity ? DIP_OK : dip_grow_to(pointer, capacity, need, size, purpose, err);
+}
 
 /* `need` with a quarter more, for buffers that are to grow once and then serve batches of somewhat
  * different size. */

@@ -30,7 +30,7 @@ static double parse_in_c_locale(const char *text, char **end) {
 /* Digits with at most one point among them, few enough that both they and the power of ten are
  * exact in a double: then one division rounds correctly (Clinger, "How to read floating point
  * numbers accurately", PLDI 1990). False for everything else. */
-static bool parse_short(const char *text, double *number) {
+bool dip_parse_short(const char *text, double *number) {
     static const double TENS[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                   1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
     enum { MOST_DIGITS = 15 };
@@ -57,7 +57,7 @@ static bool parse_short(const char *text, double *number) {
 }
 
 bool dip_parse_number(const char *text, double *number) {
-    if (parse_short(text, number)) {
+    if (dip_parse_short(text, number)) {
         return true;
     }
     if (text[0] == '\0' || strspn(text, "0123456789+-.eE") != strlen(text)) {

@@ -13,6 +13,10 @@ enum { DIP_NUMBER_MAX = 40 };
 /* A finite decimal or exponent number. False for "", " 1", "1x", "nan", "inf", "0x10", overflow. */
 bool dip_parse_number(const char *text, double *number);
 
+/* Up to 15 digits with at most one point among them and nothing else: the usual cell, read without
+ * a look at its length. False for every other text, number or not. */
+bool dip_parse_short(const char *text, double *number);
+
 /* A decimal integer with an optional sign. False for "", "1.0", overflow. */
 bool dip_parse_integer(const char *text, int64_t *number);
 

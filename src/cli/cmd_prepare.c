@@ -121,7 +121,7 @@ const cli_command cli_prepare = {
         "their rows and new ones are appended.",
     .example = "diptych prepare shop.yaml -o shop.dip --memory 2G --split.by unordered_pair",
     .flags = FLAGS,
-    .sections = {"split.", "prepare.", NULL},
+    .sections = {"", "split.", "prepare.", NULL},
     .shows_features = true,
     .positional_min = 1,
     .positional_max = 1,

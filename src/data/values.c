@@ -219,6 +219,9 @@ dip_status dip_values_cut(dip_values *values, const dip_feature *feature, const 
 
 bool dip_values_number(const char *cell, double *number) {
     char text[64];
+    if (dip_parse_short(cell, number)) {
+        return true;
+    }
     while (is_blank(*cell)) {
         cell++;
     }

@@ -48,6 +48,7 @@ typedef struct pairs_job {
     const dip_means *means;
     dip_reader *reader;
     bool has_time;
+    bool keeps_time; /* it decides the split; otherwise it is only checked */
     bool has_split;
     size_t columns[4]; /* as the reader counts: query, item, time, split */
     size_t at_split;   /* among the selected */
@@ -313,7 +314,7 @@ static dip_status append_block(const pairs_job *job, pair_work *w, dip_error *er
     dip_raw *raw = job->raw;
     DIP_TRY(put_codes(&raw->query_rows, w, &w->query, err));
     DIP_TRY(put_codes(&raw->item_rows, w, &w->item, err));
-    if (job->has_time) {
+    if (job->keeps_time) {
         DIP_TRY(dip_spool_put(&raw->times, w->times, w->n * sizeof *w->times, err));
     }
     if (job->has_split) {
@@ -405,6 +406,8 @@ dip_status dip_ingest_pairs(dip_raw *raw, const dip_project *project, const dip_
                      .schema = schema,
                      .means = means,
                      .has_time = schema->time_column[0] != '\0',
+                     .keeps_time = schema->time_column[0] != '\0' &&
+                                   project->config.split.by == DIP_SPLIT_TIME,
                      .has_split = project->config.split.by == DIP_SPLIT_COLUMN,
                      .n_work = dip_ingest_round(means)};
     raw->item_rows.stream.adds = false;

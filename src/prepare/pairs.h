@@ -14,7 +14,7 @@
 typedef struct dip_pairs {
     uint64_t n;
     dip_spool rows;  /* int32 query row, int32 item row */
-    dip_spool times; /* double, with a time column */
+    dip_spool times; /* double, when the split is by time */
     dip_spool parts; /* uint8 dip_part: from a column, or after dip_split */
     bool has_time;
     bool has_part;

@@ -51,6 +51,7 @@ static dip_status choose_means(dip_means *means, const dip_config *config, const
     }
     *means =
         (dip_means){.memory = memory / 2,
+                    .kept = (memory > LEAST_MEMORY ? memory - LEAST_MEMORY : 0) / 4,
                     .threads = config->threads > 0 ? (int)config->threads : omp_get_max_threads(),
                     .watch = watch};
     if (memory < 8 * LEAST_MEMORY) {

@@ -363,7 +363,8 @@ static void a_repeated_id_names_both_lines(void **state) {
 }
 
 static const char TIME_YAML[] = "items: {file: items.tsv, id: id, features: {id: {type: id}}}\n"
-                                "interactions: {file: pairs.tsv, query: q, item: i, time: t}\n";
+                                "interactions: {file: pairs.tsv, query: q, item: i, time: t}\n"
+                                "split: {by: time}\n";
 
 static void times_are_numbers(void **state) {
     for (size_t m = 0; m < N_MODES; m++) {
