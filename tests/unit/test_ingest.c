@@ -432,8 +432,6 @@ static void a_query_of_unknown_items_alone_is_no_row(void **state) {
     }
 }
 
-/* ---- hash buckets, interruption -------------------------------------------------------------- */
-
 static void hashed_values_are_distinct_buckets(void **state) {
     static const char YAML[] =
         "items: {file: items.tsv, id: id, features: {tags: {type: bag, hash_buckets: 7}}}\n"
