@@ -105,7 +105,7 @@ def programs(args, out):
     command = [args.diptych, "prepare", os.path.join(tables, "project.yaml"), "-o", out, "-q",
                "--threads", threads]
     runs = {"diptych, " + args.memory: command + ["--memory", args.memory]}
-    for name in versions(args.python):
+    for name in (n for n in versions(args.python) if n not in args.without):
         runs[name] = [args.python, "-c", OTHERS[name], tables, out, args.memory, threads]
     return runs
 
@@ -158,6 +158,7 @@ def main():
     parser.add_argument("folder", help="where tables and outputs go")
     parser.add_argument("--diptych", required=True, help="the command")
     parser.add_argument("--python", default=sys.executable, help="imports duckdb, polars, pandas")
+    parser.add_argument("--without", nargs="*", default=[], help="leave these programs out")
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--queries", type=int, default=1_000_000)
     parser.add_argument("--pairs", type=int, default=20_000_000)
