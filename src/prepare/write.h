@@ -20,7 +20,7 @@ typedef struct dip_parts {
     const int64_t *counts; /* of pairs by dip_part */
     const double *information;
     uint64_t seed;
-    size_t scatter; /* training pairs of a bucket, if there are more: DIP_SCATTER_PAIRS */
+    size_t scatter; /* more training pairs than this are scattered: DIP_SCATTER_PAIRS */
     const dip_means *means;
 } dip_parts;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pairs keep their order, but for the training pairs of a large dataset: each of those draws one of
- * so many buckets, and the buckets are written one after the other. An epoch reads windows of the
- * file and shuffles within them (train/), so a window must not be a stretch of the raw file.
+ * Pairs keep their order, but for the training pairs of a large dataset, which get a random one in
+ * two passes: each draws a bucket, and each bucket is shuffled in memory. An epoch reads windows of
+ * the file and shuffles within them (train/), so a window must not be a stretch of the raw file.
  */
 #include "prepare/write_pairs.h"
 
@@ -12,6 +12,10 @@
 #include "data/dataset.h"
 
 #include <stdio.h>
+#include <string.h>
+
+/* Buckets of 2^22 pairs, 32 MiB, where a window has 2^26. */
+enum { BUCKETS_A_WINDOW = 16 };
 
 /* The pairs of one part, in order. */
 static dip_status put_part(const dip_parts *parts, uint8_t part, dip_writer *writer,
@@ -37,8 +41,8 @@ static dip_status put_part(const dip_parts *parts, uint8_t part, dip_writer *wri
     return status;
 }
 
-static dip_status divide(const dip_parts *parts, dip_spool *buckets, size_t n, dip_error *err) {
-    const dip_rng rng = dip_rng_make(parts->seed, DIP_DRAW_SCATTER);
+static dip_status divide(const dip_parts *parts, dip_spool *buckets, size_t n, dip_rng rng,
+                         dip_error *err) {
     dip_pairs_cursor cursor;
     dip_status status = dip_pairs_begin(&cursor, parts->pairs, err);
     uint64_t place = 0;
@@ -59,19 +63,29 @@ static dip_status divide(const dip_parts *parts, dip_spool *buckets, size_t n, d
     return status;
 }
 
-static dip_status copy_bucket(dip_spool *bucket, dip_writer *writer, dip_error *err) {
-    char piece[1 << 14];
+/* Fisher and Yates' shuffle of a bucket in memory. */
+static void shuffle(int32_t (*rows)[2], size_t n, dip_rng rng, uint64_t bucket) {
+    for (size_t i = n; i > 1; i--) {
+        const dip_draw draw = dip_rng_at(rng, i, bucket + 1);
+        const size_t other = (size_t)dip_below(draw.word[0], draw.word[1], i);
+        const int32_t row[2] = {rows[i - 1][0], rows[i - 1][1]};
+        memcpy(rows[i - 1], rows[other], sizeof row);
+        memcpy(rows[other], row, sizeof row);
+    }
+}
+
+static dip_status put_bucket(const dip_spool *bucket, dip_rng rng, uint64_t number,
+                             dip_writer *writer, dip_error *err) {
+    const size_t bytes = (size_t)dip_spool_bytes(bucket);
     dip_spool_cursor cursor = {.spool = bucket};
-    dip_status status = DIP_OK;
-    size_t got = 0;
-    do {
-        status = dip_spool_read(&cursor, piece, sizeof piece, &got, err);
-        if (status == DIP_OK) {
-            status = dip_writer_put(writer, piece, got, err);
-        }
-    } while (status == DIP_OK && got == sizeof piece);
+    int32_t(*rows)[2] = dip_alloc(bytes, 1, "a bucket of pairs", err);
+    dip_status status = rows != NULL ? dip_spool_get(&cursor, rows, bytes, err) : DIP_ERR_MEMORY;
     dip_spool_cursor_free(&cursor);
-    dip_spool_free(bucket);
+    if (status == DIP_OK) {
+        shuffle(rows, bytes / sizeof *rows, rng, number);
+        status = dip_writer_put(writer, rows, bytes, err);
+    }
+    dip_free(rows);
     return status;
 }
 
@@ -84,9 +98,11 @@ static dip_status put_scattered(const dip_parts *parts, size_t n, dip_writer *wr
     for (size_t b = 0; b < n; b++) {
         buckets[b].scratch = parts->pairs->rows.scratch;
     }
-    dip_status status = divide(parts, buckets, n, err);
+    const dip_rng rng = dip_rng_make(parts->seed, DIP_DRAW_SCATTER);
+    dip_status status = divide(parts, buckets, n, rng, err);
     for (size_t b = 0; status == DIP_OK && b < n; b++) {
-        status = copy_bucket(&buckets[b], writer, err);
+        status = put_bucket(&buckets[b], rng, b, writer, err);
+        dip_spool_free(&buckets[b]);
     }
     for (size_t b = 0; b < n; b++) {
         dip_spool_free(&buckets[b]);
@@ -100,11 +116,12 @@ dip_status dip_write_pairs(const dip_parts *parts, dip_folder_writer *folder, di
         char name[DIP_PART_NAME_MAX];
         dip_writer *writer = NULL;
         const int64_t n = parts->counts[s];
-        const size_t buckets = ((size_t)n + parts->scatter - 1) / parts->scatter;
+        const size_t windows = ((size_t)n + parts->scatter - 1) / parts->scatter;
         snprintf(name, sizeof name, "pairs-%s.npy", dip_split_names[s]);
         DIP_TRY(dip_npy_begin(folder, name, DIP_NPY_I32, n, 2, &writer, err));
-        DIP_TRY(s == DIP_PART_TRAIN && buckets > 1 ? put_scattered(parts, buckets, writer, err)
-                                                   : put_part(parts, (uint8_t)s, writer, err));
+        DIP_TRY(s == DIP_PART_TRAIN && windows > 1
+                    ? put_scattered(parts, windows * BUCKETS_A_WINDOW, writer, err)
+                    : put_part(parts, (uint8_t)s, writer, err));
         DIP_TRY(dip_folder_end(folder, err));
     }
     return DIP_OK;
