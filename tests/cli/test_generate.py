@@ -243,8 +243,7 @@ class Generate(harness.Case):
         return [v for v, t in zip(found, trains) if t]
 
     def test_a_trained_model_comes_near_the_best(self):
-        """Nine tenths of the best possible recall@50, and well above popularity; 0.95 to 0.96 was
-        seen on three seeds."""
+        """Nine tenths of the best possible recall@50, and well above popularity."""
         best = self.generate("d", "--items", 1000, "--pairs", 30000, "--format", "dataset")["best"]
         self.done(run("train", self.path("d"), "-o", self.path("m"), "-q", "--train.batch", 256,
                       "--train.epochs", 8, "--ssl.method", "cfm"))
