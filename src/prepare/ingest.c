@@ -235,6 +235,13 @@ dip_status dip_ingest(dip_raw *raw, const dip_project *project, const dip_schema
     return dip_ingest_pairs(raw, project, schema, means, err);
 }
 
+static dip_status put_name(dip_raw_entity *side, const dip_text *id, dip_error *err) {
+    const uint32_t length = (uint32_t)id->length;
+    DIP_TRY(dip_spool_put(&side->names, &length, sizeof length, err));
+    side->n++;
+    return dip_spool_put(&side->names, id->data, length, err);
+}
+
 /* Copies the ids of the used queries. */
 static dip_status keep_names(dip_raw_entity *side, const uint8_t *used, dip_text *id,
                              dip_error *err) {
@@ -243,21 +250,9 @@ static dip_status keep_names(dip_raw_entity *side, const uint8_t *used, dip_text
     const uint64_t n = side->n;
     side->n = 0;
     for (uint64_t row = 0; status == DIP_OK && row < n; row++) {
-        uint32_t length = 0;
-        status = dip_spool_get(&cursor, &length, sizeof length, err);
-        if (status == DIP_OK) {
-            status =
-                dip_grow((void **)&id->data, &id->capacity, (size_t)length + 1, 1, "an id", err);
-        }
-        if (status == DIP_OK) {
-            status = dip_spool_get(&cursor, id->data, length, err);
-        }
+        status = dip_texts_get(&cursor, id, err);
         if (status == DIP_OK && used[row]) {
-            status = dip_spool_put(&side->names, &length, sizeof length, err);
-        }
-        if (status == DIP_OK && used[row]) {
-            status = dip_spool_put(&side->names, id->data, length, err);
-            side->n++;
+            status = put_name(side, id, err);
         }
     }
     dip_spool_cursor_free(&cursor);

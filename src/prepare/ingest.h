@@ -30,6 +30,7 @@ typedef struct dip_raw_entity {
 } dip_raw_entity;
 
 enum { DIP_LINE_BITS = 40 };
+#define DIP_LINE_MASK ((UINT64_C(1) << DIP_LINE_BITS) - 1)
 
 typedef struct dip_unknown {
     char shown[DIP_SHOWN_UNKNOWN][160]; /* "file:line: item "x"" of the first ones */

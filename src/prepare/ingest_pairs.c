@@ -59,8 +59,6 @@ typedef struct pairs_job {
 
 enum { AT_QUERY, AT_ITEM, AT_TIME, AT_SPLIT };
 
-static const uint64_t LINE = (UINT64_C(1) << DIP_LINE_BITS) - 1;
-
 static bool queries_have_file(const pairs_job *job) {
     return job->schema->queries_are_items || job->schema->queries.source.files.n > 0;
 }
@@ -228,15 +226,16 @@ static void describe(const pairs_job *job, const stranger *s, char *shown, size_
     const char *file = job->raw->files[s->mark >> DIP_LINE_BITS];
     const char *name = strrchr(file, '/') != NULL ? strrchr(file, '/') + 1 : file;
     snprintf(shown, size, "%.*s:%llu: %s \"%.*s\"", shown_bytes(name, 40), name,
-             (unsigned long long)(s->mark & LINE), side_name(s->side), shown_bytes(s->text, 60),
-             s->text);
+             (unsigned long long)(s->mark & DIP_LINE_MASK), side_name(s->side),
+             shown_bytes(s->text, 60), s->text);
 }
 
 static dip_status stop_at(const pairs_job *job, const stranger *s, dip_error *err) {
     const dip_schema *schema = job->schema;
     const bool is_query = s->side == DIP_SIDE_QUERY;
     return dip_fail(err, DIP_ERR_FORMAT, "%s:%llu: column %zu (%s): unknown %s id \"%.*s\"",
-                    job->raw->files[s->mark >> DIP_LINE_BITS], (unsigned long long)(s->mark & LINE),
+                    job->raw->files[s->mark >> DIP_LINE_BITS],
+                    (unsigned long long)(s->mark & DIP_LINE_MASK),
                     job->columns[is_query ? AT_QUERY : AT_ITEM] + 1,
                     is_query ? schema->query_column : schema->item_column, side_name(s->side),
                     shown_bytes(s->text, 100), s->text);

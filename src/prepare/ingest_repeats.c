@@ -21,7 +21,6 @@ static dip_status line_of(const dip_raw_entity *side, uint64_t row, uint64_t *li
 /* Fails because of the id at place `again` of the files, which stands at place `first` too. */
 dip_status dip_ingest_repeated(const dip_id_source *ids, uint64_t first, uint64_t again,
                                const char *id, size_t length, dip_error *err) {
-    static const uint64_t LINE = (UINT64_C(1) << DIP_LINE_BITS) - 1;
     uint64_t at[2] = {0};
     char where[300] = "";
     DIP_TRY(line_of(ids->side, first, &at[0], err));
@@ -33,25 +32,16 @@ dip_status dip_ingest_repeated(const dip_id_source *ids, uint64_t first, uint64_
     return dip_fail(err, DIP_ERR_FORMAT,
                     "%s:%llu: column %zu (%s): the id \"%.*s\" already stands on line %llu%s; ids "
                     "must be distinct",
-                    files[at[1] >> DIP_LINE_BITS], (unsigned long long)(at[1] & LINE),
+                    files[at[1] >> DIP_LINE_BITS], (unsigned long long)(at[1] & DIP_LINE_MASK),
                     ids->column + 1, ids->name, (int)(length < 100 ? length : 100), id,
-                    (unsigned long long)(at[0] & LINE), where);
+                    (unsigned long long)(at[0] & DIP_LINE_MASK), where);
 }
 
 static dip_status text_of(const dip_intern *intern, int32_t code, dip_text *text, dip_error *err) {
     dip_spool_cursor cursor = {.spool = dip_intern_texts(intern)};
     dip_status status = DIP_OK;
     for (int32_t i = 0; status == DIP_OK && i <= code; i++) {
-        uint32_t length = 0;
-        status = dip_spool_get(&cursor, &length, sizeof length, err);
-        if (status == DIP_OK) {
-            status = dip_grow((void **)&text->data, &text->capacity, (size_t)length + 1, 1, "an id",
-                              err);
-        }
-        if (status == DIP_OK) {
-            text->length = length;
-            status = dip_spool_get(&cursor, text->data, length, err);
-        }
+        status = dip_texts_get(&cursor, text, err);
     }
     dip_spool_cursor_free(&cursor);
     return status;

@@ -30,14 +30,6 @@ typedef struct part {
     uint64_t n_fresh;
 } part;
 
-static dip_status get_text(dip_spool_cursor *cursor, dip_text *text, dip_error *err) {
-    uint32_t length = 0;
-    DIP_TRY(dip_spool_get(cursor, &length, sizeof length, err));
-    DIP_TRY(dip_grow((void **)&text->data, &text->capacity, (size_t)length + 1, 1, "a text", err));
-    text->length = length;
-    return dip_spool_get(cursor, text->data, length, err);
-}
-
 static dip_status put_text(dip_spool *spool, const char *text, uint32_t length, dip_error *err) {
     DIP_TRY(dip_spool_put(spool, &length, sizeof length, err));
     return dip_spool_put(spool, text, length, err);
@@ -53,7 +45,7 @@ static dip_status put_known(dip_spool *known, int32_t code, const char *text, ui
 static dip_status get_known(dip_spool_cursor *cursor, entry *e, dip_error *err) {
     size_t got = 0;
     DIP_TRY(dip_spool_read(cursor, &e->code, sizeof e->code, &got, err));
-    return got == 0 ? DIP_END : get_text(cursor, &e->text, err);
+    return got == 0 ? DIP_END : dip_texts_get(cursor, &e->text, err);
 }
 
 static dip_status get_seen(dip_spool_cursor *cursor, entry *e, dip_error *err) {
@@ -62,7 +54,7 @@ static dip_status get_seen(dip_spool_cursor *cursor, entry *e, dip_error *err) {
     DIP_TRY(dip_spool_read(cursor, head, sizeof head, &got, err));
     e->position = head[0];
     e->mark = head[1];
-    return got == 0 ? DIP_END : get_text(cursor, &e->text, err);
+    return got == 0 ? DIP_END : dip_texts_get(cursor, &e->text, err);
 }
 
 static dip_status get_fresh(dip_spool_cursor *cursor, entry *e, dip_error *err) {
@@ -71,7 +63,7 @@ static dip_status get_fresh(dip_spool_cursor *cursor, entry *e, dip_error *err) 
     DIP_TRY(dip_spool_read(cursor, head, sizeof head, &got, err));
     e->stream = head[0];
     e->position = head[1];
-    return got == 0 ? DIP_END : get_text(cursor, &e->text, err);
+    return got == 0 ? DIP_END : dip_texts_get(cursor, &e->text, err);
 }
 
 dip_status dip_intern_spill(dip_intern *intern, dip_error *err) {

@@ -285,20 +285,12 @@ static dip_status write_entries(const dip_kept *kept, dip_writer *writer, dip_te
     dip_status status = DIP_OK;
     for (int64_t row = 0; status == DIP_OK && row < kept->rows; row++) {
         int64_t count = 0;
-        uint32_t length = 0;
         status = dip_spool_get(&cursor, &count, sizeof count, err);
         if (status == DIP_OK) {
-            status = dip_spool_get(&cursor, &length, sizeof length, err);
+            status = dip_texts_get(&cursor, text, err);
         }
         if (status == DIP_OK) {
-            status = dip_grow((void **)&text->data, &text->capacity, (size_t)length + 1, 1,
-                              "a text", err);
-        }
-        if (status == DIP_OK) {
-            status = dip_spool_get(&cursor, text->data, length, err);
-        }
-        if (status == DIP_OK) {
-            status = dip_vocab_put(writer, text->data, length, count, err);
+            status = dip_vocab_put(writer, text->data, text->length, count, err);
         }
     }
     dip_spool_cursor_free(&cursor);

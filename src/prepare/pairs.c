@@ -46,8 +46,25 @@ dip_status dip_pairs_begin(dip_pairs_cursor *cursor, const dip_pairs *pairs, dip
     return make_chunk(&cursor->chunk, err);
 }
 
+/* Now and then, so that short work says nothing. */
+static dip_status tell(dip_pairs_cursor *cursor, dip_error *err) {
+    enum { TELL_PAIRS = 32 * DIP_PAIRS_CHUNK };
+    const dip_pairs *pairs = cursor->pairs;
+    cursor->n_read += cursor->chunk.n;
+    if (pairs->phase == NULL || cursor->n_read == 0 || cursor->n_read % TELL_PAIRS != 0) {
+        return DIP_OK;
+    }
+    const dip_progress progress = {.phase = pairs->phase,
+                                   .unit = "pairs",
+                                   .detail = "",
+                                   .done = cursor->n_read,
+                                   .total = pairs->n};
+    return dip_tell(pairs->watch, &progress, err);
+}
+
 dip_status dip_pairs_next(dip_pairs_cursor *cursor, dip_error *err) {
     dip_pairs_chunk *chunk = &cursor->chunk;
+    DIP_TRY(tell(cursor, err));
     size_t bytes = 0;
     DIP_TRY(dip_spool_read(&cursor->rows, chunk->rows, DIP_PAIRS_CHUNK * sizeof *chunk->rows,
                            &bytes, err));
@@ -286,6 +303,8 @@ static dip_status drop_repeats(repeats *r, dip_pairs *pairs, dip_error *err) {
     pairs->has_part = before.has_part;
     pairs->n_unknown = before.n_unknown;
     pairs->n_self = before.n_self;
+    pairs->watch = before.watch;
+    pairs->phase = before.phase;
     while (status == DIP_OK) {
         status = dip_pairs_next(&cursor, err);
         if (status != DIP_OK || cursor.chunk.n == 0) {
@@ -337,6 +356,8 @@ static dip_status make_distinct(dip_pairs *pairs, const dip_means *means, dip_er
 dip_status dip_pairs_collect(dip_pairs *pairs, dip_raw *raw, bool queries_are_items,
                              const dip_means *means, dip_error *err) {
     dip_pairs_init(pairs, &raw->scratch);
+    pairs->watch = means->watch;
+    pairs->phase = "taking out repeated pairs";
     pairs->has_time = dip_spool_bytes(&raw->times) > 0;
     pairs->has_part = dip_spool_bytes(&raw->parts) > 0;
     DIP_TRY(filter_records(pairs, raw, queries_are_items, err));

@@ -21,6 +21,8 @@ typedef struct dip_pairs {
     int64_t n_unknown; /* records left out because of an unknown id */
     int64_t n_self;    /* pairs of an item with itself, left out */
     int64_t n_duplicates;
+    const dip_watch *watch; /* told while pairs are read */
+    const char *phase;      /* what they are read for */
 } dip_pairs;
 
 /* How many pairs are worked on at a time. */
@@ -39,6 +41,7 @@ typedef struct dip_pairs_cursor {
     dip_spool_cursor rows;
     dip_spool_cursor times;
     dip_spool_cursor parts;
+    uint64_t n_read;
     dip_pairs_chunk chunk;
 } dip_pairs_cursor;
 

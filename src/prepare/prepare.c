@@ -193,11 +193,15 @@ static dip_status run(preparation *p, dip_folder_writer *folder, dip_error *err)
     if (p->growth != NULL) {
         DIP_TRY(order_rows(p, err));
     }
+    p->pairs.phase = "splitting pairs";
     DIP_TRY(dip_split(&p->pairs, &p->config, &p->means, p->counts, err));
+    p->pairs.phase = "counting training pairs";
     DIP_TRY(dip_fit_all(&p->fit, &p->raw, &p->pairs, &p->schema, &p->means, &p->raw.scratch, err));
+    p->pairs.phase = "looking for leaks";
     DIP_TRY(dip_leaks_count(&p->pairs, &p->fit, p->schema.queries_are_items,
                             p->counts[DIP_PART_TEST], &p->means, &p->leaks, err));
     DIP_TRY(measure_information(p, err));
+    p->pairs.phase = "writing pairs";
     return write_all(p, folder, err);
 }
 

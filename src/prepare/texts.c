@@ -63,6 +63,14 @@ dip_status dip_texts_arrange(dip_texts *cells, dip_error *err) {
     return DIP_OK;
 }
 
+dip_status dip_texts_get(dip_spool_cursor *cursor, dip_text *text, dip_error *err) {
+    uint32_t length = 0;
+    DIP_TRY(dip_spool_get(cursor, &length, sizeof length, err));
+    DIP_TRY(dip_grow((void **)&text->data, &text->capacity, (size_t)length + 1, 1, "a text", err));
+    text->length = length;
+    return dip_spool_get(cursor, text->data, length, err);
+}
+
 void dip_texts_clear(dip_texts *cells) {
     cells->n = 0;
     cells->marks = NULL;

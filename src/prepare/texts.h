@@ -5,7 +5,7 @@
 #ifndef DIP_PREPARE_TEXTS_H
 #define DIP_PREPARE_TEXTS_H
 
-#include "base/status.h"
+#include "base/spool.h"
 #include "base/text.h"
 
 #include <stdint.h>
@@ -41,6 +41,9 @@ dip_status dip_texts_copy(dip_texts *cells, const char *text, size_t length, dip
 
 /* Divides the cells by part, keeping their order in each; makes room for the codes. */
 dip_status dip_texts_arrange(dip_texts *cells, dip_error *err);
+
+/* Reads a text that scratch space holds as a uint32 length and its bytes. */
+dip_status dip_texts_get(dip_spool_cursor *cursor, dip_text *text, dip_error *err);
 
 /* Forgets the cells and keeps the memory. */
 void dip_texts_clear(dip_texts *cells);

@@ -168,10 +168,47 @@ static void queries_can_be_renumbered(void **state) {
     dip_scratch_free(&scratch);
 }
 
+static int stop_at_once(void *context, const dip_progress *progress) {
+    dip_progress *seen = context;
+    *seen = *progress;
+    return 1;
+}
+
+/* Walks over many pairs say how far they are, and can be stopped. */
+static void long_walks_can_be_interrupted(void **state) {
+    (void)state;
+    enum { MANY = 33 * DIP_PAIRS_CHUNK };
+    static const int32_t ROWS[DIP_PAIRS_CHUNK][2];
+    dip_progress seen = {.done = 0};
+    const dip_watch watch = {.on_progress = stop_at_once, .context = &seen};
+    dip_scratch scratch;
+    dip_pairs pairs;
+    dip_pairs_cursor cursor;
+    plain_scratch(&scratch);
+    dip_pairs_init(&pairs, &scratch);
+    pairs.watch = &watch;
+    pairs.phase = "walking";
+    for (pairs.n = 0; pairs.n < MANY; pairs.n += DIP_PAIRS_CHUNK) {
+        check_ok(dip_spool_put(&pairs.rows, ROWS, sizeof ROWS, check_error()));
+    }
+    check_ok(dip_pairs_begin(&cursor, &pairs, check_error()));
+    for (size_t chunk = 0; chunk < 32; chunk++) {
+        check_ok(dip_pairs_next(&cursor, check_error()));
+        assert_int_equal(cursor.chunk.n, DIP_PAIRS_CHUNK);
+    }
+    check_fails(dip_pairs_next(&cursor, check_error()), DIP_ERR_INTERRUPTED, "walking");
+    assert_int_equal(seen.done, 32 * DIP_PAIRS_CHUNK);
+    assert_int_equal(seen.total, MANY);
+    dip_pairs_end(&cursor);
+    dip_pairs_free(&pairs);
+    dip_scratch_free(&scratch);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pairs_are_those_of_a_plain_search),
         cmocka_unit_test(queries_can_be_renumbered),
+        cmocka_unit_test(long_walks_can_be_interrupted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
