@@ -360,6 +360,36 @@ DIP_API DIP_NODISCARD dip_status dip_train(const dip_dataset *dataset, const dip
                                            const dip_watch *watch, dip_report **report,
                                            dip_error *err);
 
+/* ---- studies --------------------------------------------------------------------------------- */
+
+/* Settings of a study that are no options of its runs, described as options are. */
+DIP_API size_t dip_experiment_setting_count(void);
+DIP_API DIP_NODISCARD dip_status dip_experiment_setting_get(size_t index, dip_option_info *info,
+                                                            dip_error *err);
+
+/* The YAML text of a study that is built in ("quick", "paper", ...), or NULL. Lives as long as the
+ * process. */
+DIP_API const char *dip_experiment_preset(const char *name);
+
+/* Compares methods on a dataset: chooses their options on the validation split, trains what was
+ * chosen with several seeds, ranks the test pairs once, and writes a report: index.html, which is
+ * one file, results.json, tables.csv and runs.csv. Finished runs stay in output/runs, so that a
+ * study which was stopped goes on with the same call.
+ *
+ * names    [n] settings of the study, or options of every run such as "train.rate"
+ * values   [n] their values as text
+ * flags    0, or DIP_REPLACE: the output may be of another study
+ * report   may be NULL; what results.json says. Caller frees.
+ * DIP_ERR_USAGE    an unknown setting; a mistake in the study, with file, line and column; the
+ *                  output holds another study, or something else
+ * DIP_ERR_FAILED   a split has no pairs, or another process works on the output */
+DIP_API DIP_NODISCARD dip_status dip_experiment(const dip_dataset *dataset,
+                                                const char *const *names,
+                                                const char *const *values, size_t n,
+                                                const char *output, unsigned flags,
+                                                const dip_watch *watch, dip_report **report,
+                                                dip_error *err);
+
 /* ---- models ---------------------------------------------------------------------------------- */
 
 /* Loads a model folder and verifies its checksums. */

@@ -92,6 +92,7 @@ extern const cli_command cli_prepare;
 extern const cli_command cli_check;
 extern const cli_command cli_train;
 extern const cli_command cli_evaluate;
+extern const cli_command cli_experiment;
 extern const cli_command cli_recommend;
 extern const cli_command cli_inspect;
 extern const cli_command cli_generate;
