@@ -31,7 +31,8 @@ typedef enum dip_purpose {
     DIP_DRAW_QUERY_CELLS = 17, /* generate: features of queries */
     DIP_DRAW_LINK_TIME = 18,   /* generate: when a pair happened */
     DIP_DRAW_INFORMATION = 30, /* rows that the mutual information is measured on */
-    DIP_DRAW_SCATTER = 31      /* places of training pairs in a large dataset */
+    DIP_DRAW_SCATTER = 31,     /* places of training pairs in a large dataset */
+    DIP_DRAW_MAP = 36          /* the start of a map of items */
 } dip_purpose;
 
 typedef struct dip_rng {
