@@ -16,6 +16,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { THIN_BYTES = 1 << 28 };
+
 typedef struct experiment {
     const dip_experiment_request *request;
     dip_experiment_settings settings;
@@ -126,7 +128,11 @@ static dip_status open_thinned(experiment *e, size_t d, dip_error *err) {
     dip_status status = path != NULL && opened != NULL ? DIP_OK : DIP_ERR_MEMORY;
     if (status == DIP_OK &&
         (!dip_path_exists(path) || dip_dataset_load(opened, path, NULL) != DIP_OK)) {
-        status = dip_thin(whole, e->fraction[d], path, true, e->request->watch, err);
+        const dip_means means = {.memory = THIN_BYTES,
+                                 .kept = THIN_BYTES,
+                                 .threads = dip_engine_threads(&e->base),
+                                 .watch = e->request->watch};
+        status = dip_thin(whole, e->fraction[d], path, true, &means, err);
         if (status == DIP_OK) {
             status = dip_dataset_load(opened, path, err);
         }
@@ -193,10 +199,11 @@ static dip_status run_study(experiment *e, dip_error *err) {
     study->base = e->base;
     study->folder = e->place.runs;
     study->data = e->data;
-    study->pool = (dip_pool){.folder = e->place.runs,
-                             .threads = dip_engine_threads(&e->base),
-                             .watch = e->request->watch};
-    study->pool.jobs = dip_pool_jobs(e->settings.jobs, study->pool.threads, bytes_of_a_run(e));
+    study->workers = (dip_workers){.folder = e->place.runs,
+                                   .threads = dip_engine_threads(&e->base),
+                                   .watch = e->request->watch};
+    study->workers.jobs =
+        dip_workers_jobs(e->settings.jobs, study->workers.threads, bytes_of_a_run(e));
     DIP_TRY(dip_study_begin(study, err));
     return dip_study_execute(study, err);
 }

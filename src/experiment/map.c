@@ -92,7 +92,7 @@ static dip_status draw_items(mapping *map, int64_t most, dip_error *err) {
         return DIP_ERR_MEMORY;
     }
     const dip_permutation order =
-        dip_permutation_make(dip_rng_make(1, DIP_DRAW_MAP), 0, (uint64_t)n);
+        dip_permutation_make(dip_rng_make(1, DIP_DRAW_MAP_ITEMS), 0, (uint64_t)n);
     for (size_t i = 0; i < map->n; i++) {
         map->item[i] = n <= most ? (int64_t)i : (int64_t)dip_permute(&order, i);
     }
@@ -242,7 +242,8 @@ static dip_status add_panel(const dip_figure_sources *sources, const mapping *ma
         status = dip_json_set(panel, "label", json_string(study->plan->method[method].label), err);
     }
     if (status == DIP_OK) {
-        status = draw(map, vectors, (size_t)width, study->pool.threads, sources->watch, panel, err);
+        status =
+            draw(map, vectors, (size_t)width, study->workers.threads, sources->watch, panel, err);
     }
     dip_map_close(&file);
     return status;

@@ -161,7 +161,7 @@ dip_status dip_outcome_create(dip_outcome *outcome, const dip_study *study, size
     gathering g = {.study = study, .data = dip_study_data_of(study, condition), .outcome = outcome};
     memset(outcome, 0, sizeof *outcome);
     DIP_TRY(dip_study_config(study, condition, study->plan->baseline, NULL, 1, &g.config, err));
-    g.config.threads = study->pool.threads;
+    g.config.threads = study->workers.threads;
     outcome->condition = condition;
     outcome->k = g.config.evaluate.k;
     outcome->width = DIP_N_SLICES * outcome->k.n * DIP_N_METRICS;

@@ -9,6 +9,7 @@
 #include "engine/encode.h"
 #include "engine/engine.h"
 #include "evaluate/ranks.h"
+#include "evaluate/scores.h"
 #include "experiment/curve.h"
 #include "model/model.h"
 #include "train/run.h"

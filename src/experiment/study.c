@@ -223,12 +223,12 @@ static dip_status list_missing(dip_study *study, size_t first, round_runs *round
 
 /* Work and number of all runs that are still to come, as far as one can know. */
 static dip_status count_ahead(dip_study *study, const round_runs *round, dip_error *err) {
-    dip_pool *pool = &study->pool;
-    pool->total = pool->done;
-    pool->runs_total = pool->runs_done;
+    dip_workers *workers = &study->workers;
+    workers->total = workers->done;
+    workers->runs_total = workers->runs_done;
     for (size_t i = 0; i < round->n; i++) {
-        pool->total += dip_pool_work(&round->runs[i]);
-        pool->runs_total++;
+        workers->total += dip_workers_work(&round->runs[i]);
+        workers->runs_total++;
     }
     for (size_t i = 0; i < n_cells(study); i++) {
         const dip_cell *cell = &study->cells[i];
@@ -240,8 +240,8 @@ static dip_status count_ahead(dip_study *study, const round_runs *round, dip_err
             later.stage += cell->stage < n_choices;
         }
         DIP_TRY(dip_study_config(study, cell->condition, cell->method, NULL, 1, &run.config, err));
-        pool->total += runs_ahead(study, &later) * dip_pool_work(&run);
-        pool->runs_total += runs_ahead(study, &later);
+        workers->total += runs_ahead(study, &later) * dip_workers_work(&run);
+        workers->runs_total += runs_ahead(study, &later);
     }
     return DIP_OK;
 }
@@ -253,7 +253,7 @@ static dip_status make_round(dip_study *study, size_t first, dip_error *err) {
         status = count_ahead(study, &round, err);
     }
     if (status == DIP_OK) {
-        status = dip_pool_make(&study->pool, round.runs, round.labels, round.n, err);
+        status = dip_workers_make(&study->workers, round.runs, round.labels, round.n, err);
     }
     round_free(&round);
     return status;

@@ -8,7 +8,7 @@
 #define DIP_EXPERIMENT_STUDY_H
 
 #include "experiment/plan.h"
-#include "experiment/pool.h"
+#include "experiment/workers.h"
 
 /* One run of the study, in the order in which they were asked for. */
 typedef struct dip_study_run {
@@ -35,7 +35,7 @@ typedef struct dip_study {
     const dip_plan *plan;
     dip_config base; /* options of every run, before those of condition and method */
     const char *folder;
-    dip_pool pool;
+    dip_workers workers;
     size_t n_data;
     dip_study_data *data;
     size_t data_of[DIP_PLAN_LIST]; /* of each condition */
@@ -46,7 +46,7 @@ typedef struct dip_study {
     bool is_mapped[DIP_PLAN_LIST]; /* methods whose first final run keeps its vectors */
 } dip_study;
 
-/* plan, base, folder, pool and data are given. Every option is tried before anything takes time.
+/* plan, base, folder, workers and data are given. Every option is tried before anything takes time.
  * DIP_ERR_USAGE   a method that masks on a dataset with fewer than two features */
 dip_status dip_study_begin(dip_study *study, dip_error *err);
 

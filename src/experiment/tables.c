@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef struct column {
+typedef struct table_column {
     size_t place;
     size_t slice;
     double p_seed[DIP_PLAN_LIST]; /* adjusted, by row; NaN: not tested */
@@ -15,7 +15,7 @@ typedef struct column {
     double mean[DIP_PLAN_LIST]; /* NaN for a method without a good run, and in an empty slice */
     size_t best;                /* row */
     bool is_significant;
-} column;
+} table_column;
 
 typedef struct making {
     const dip_study *study;
@@ -29,7 +29,7 @@ static const dip_method_outcome *method_of(const making *t, size_t row) {
     return &t->outcome->methods[t->plan->methods.at[row]];
 }
 
-static bool is_empty(const making *t, const column *c) {
+static bool is_empty(const making *t, const table_column *c) {
     return t->outcome->pairs[c->slice] == 0;
 }
 
@@ -51,7 +51,7 @@ static size_t pair_up(making *t, const dip_method_outcome *a, const dip_method_o
     return n;
 }
 
-static void test_rows(making *t, column *c) {
+static void test_rows(making *t, table_column *c) {
     const dip_method_outcome *baseline = &t->outcome->methods[t->study->plan->baseline];
     double p_seed[DIP_PLAN_LIST];
     double p_query[DIP_PLAN_LIST];
@@ -69,13 +69,13 @@ static void test_rows(making *t, column *c) {
     dip_holm(p_query, t->plan->methods.n, c->p_query);
 }
 
-static bool differs(const column *c, size_t row) {
+static bool differs(const table_column *c, size_t row) {
     return c->p_seed[row] < DIP_SIGNIFICANT && c->p_query[row] < DIP_SIGNIFICANT;
 }
 
 /* The best method stands out when it differs from the baseline; the baseline, when all others
  * differ from it. */
-static void find_best(const making *t, column *c) {
+static void find_best(const making *t, table_column *c) {
     bool all_differ = true;
     c->best = 0;
     for (size_t r = 0; r < t->plan->methods.n; r++) {
@@ -88,7 +88,8 @@ static void find_best(const making *t, column *c) {
         c->best == t->baseline ? all_differ && t->plan->methods.n > 1 : differs(c, c->best);
 }
 
-static dip_status fill_column(making *t, const dip_plan_column *plan, column *c, dip_error *err) {
+static dip_status fill_column(making *t, const dip_plan_column *plan, table_column *c,
+                              dip_error *err) {
     DIP_TRY(dip_outcome_place(t->outcome, plan, &c->place, err));
     c->slice = plan->slice;
     for (size_t r = 0; r < t->plan->methods.n; r++) {
@@ -102,7 +103,8 @@ static dip_status fill_column(making *t, const dip_plan_column *plan, column *c,
 
 /* ---- cells ----------------------------------------------------------------------------------- */
 
-static dip_status put_spread(making *t, size_t row, const column *c, json_t *cell, dip_error *err) {
+static dip_status put_spread(making *t, size_t row, const table_column *c, json_t *cell,
+                             dip_error *err) {
     json_t *values = NULL;
     const size_t n = pair_up(t, method_of(t, row), NULL, c->place);
     const dip_spread spread = dip_spread_of(t->values[0], n);
@@ -117,7 +119,7 @@ static dip_status put_spread(making *t, size_t row, const column *c, json_t *cel
     return DIP_OK;
 }
 
-static dip_status put_comparison(const making *t, size_t row, const column *c, json_t *cell,
+static dip_status put_comparison(const making *t, size_t row, const table_column *c, json_t *cell,
                                  dip_error *err) {
     const dip_method_outcome *method = method_of(t, row);
     const double base = t->baseline < t->plan->methods.n ? c->mean[t->baseline] : NAN;
@@ -140,7 +142,7 @@ static dip_status put_comparison(const making *t, size_t row, const column *c, j
     return dip_json_set(difference, "high", dip_real_or_null(d->high), err);
 }
 
-static dip_status put_method_row(making *t, json_t *rows, size_t row, const column *columns,
+static dip_status put_method_row(making *t, json_t *rows, size_t row, const table_column *columns,
                                  dip_error *err) {
     const size_t m = t->plan->methods.at[row];
     const dip_plan_method *method = &t->study->plan->method[m];
@@ -166,7 +168,7 @@ static dip_status put_method_row(making *t, json_t *rows, size_t row, const colu
 
 /* TopPopular and Random: nothing is trained, so there is no spread. */
 static dip_status put_reference(const making *t, json_t *rows, const char *name, const char *label,
-                                const double *mean, const column *columns, dip_error *err) {
+                                const double *mean, const table_column *columns, dip_error *err) {
     json_t *object = NULL;
     json_t *cells = NULL;
     DIP_TRY(dip_append_new_object(rows, &object, err));
@@ -219,7 +221,7 @@ static dip_status put_head(const making *t, json_t *table, dip_error *err) {
     return dip_json_set(table, "baseline", json_string(plan->method[plan->baseline].name), err);
 }
 
-static dip_status put_rows(making *t, json_t *table, const column *columns, dip_error *err) {
+static dip_status put_rows(making *t, json_t *table, const table_column *columns, dip_error *err) {
     json_t *rows = NULL;
     DIP_TRY(dip_put_new_array(table, "rows", &rows, err));
     for (size_t r = 0; r < t->plan->methods.n; r++) {
@@ -229,7 +231,7 @@ static dip_status put_rows(making *t, json_t *table, const column *columns, dip_
     return put_reference(t, rows, "random", "Random", t->outcome->random, columns, err);
 }
 
-static dip_status fill(making *t, column *columns, json_t *table, dip_error *err) {
+static dip_status fill(making *t, table_column *columns, json_t *table, dip_error *err) {
     while (t->baseline < t->plan->methods.n &&
            t->plan->methods.at[t->baseline] != t->study->plan->baseline) {
         t->baseline++;
@@ -246,7 +248,7 @@ dip_status dip_table_make(const dip_study *study, const dip_outcome *outcome,
                           const dip_plan_table *plan, json_t **table, dip_error *err) {
     json_t *object = NULL;
     making *t = dip_alloc(1, sizeof *t, "a table", err);
-    column *columns = dip_alloc(plan->columns.n, sizeof *columns, "a table", err);
+    table_column *columns = dip_alloc(plan->columns.n, sizeof *columns, "a table", err);
     dip_status status = t != NULL && columns != NULL ? DIP_OK : DIP_ERR_MEMORY;
     if (status == DIP_OK) {
         t->study = study;

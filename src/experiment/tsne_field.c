@@ -55,10 +55,10 @@ struct dip_tsne_field {
     float *fields;   /* [N x N x DIP_TSNE_NODE] */
     dip_lanes *half; /* [3][blocks * lanes][N / lanes]: columns transformed, in groups of lanes */
     scratch *scratch;
-    int32_t *order;   /* [n] points by the first row that they touch, then by index */
-    int32_t *row;     /* [n] that row */
+    int32_t *order;    /* [n] points by the first row that they touch, then by index */
+    int32_t *row;      /* [n] that row */
     size_t *row_start; /* [SIZES[last] + 1] */
-    double *sums;     /* [slices] */
+    double *sums;      /* [slices] */
 };
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -106,8 +106,7 @@ dip_tsne_field *dip_tsne_field_create(size_t n, int threads, dip_error *err) {
     field->kernels = dip_tsne_kernels_get();
     field->order = dip_alloc(n, sizeof *field->order, PURPOSE, err);
     field->row = dip_alloc(n, sizeof *field->row, PURPOSE, err);
-    field->row_start =
-        dip_alloc(SIZES[SIZE_COUNT - 1] + 1, sizeof *field->row_start, PURPOSE, err);
+    field->row_start = dip_alloc(SIZES[SIZE_COUNT - 1] + 1, sizeof *field->row_start, PURPOSE, err);
     field->sums = dip_alloc(dip_tsne_slices(n), sizeof *field->sums, PURPOSE, err);
     if (field->order == NULL || field->row == NULL || field->row_start == NULL ||
         field->sums == NULL) {
@@ -492,8 +491,7 @@ dip_status dip_tsne_repel(dip_tsne_field *field, const float *x, const float *y,
     const double width = (double)h.high - (double)h.low;
     const double height = (double)v.high - (double)v.low;
     DIP_TRY(choose_grid(field, width > height ? width : height, err));
-    const dip_tsne_places places = {x,      y,     field->size,
-                                    h.low,  v.low, (float)(1 / field->spacing)};
+    const dip_tsne_places places = {x, y, field->size, h.low, v.low, (float)(1 / field->spacing)};
     sort_points(field, &places);
     spread_points(field, &places);
     convolve(field);

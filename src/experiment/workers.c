@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "experiment/pool.h"
+#include "experiment/workers.h"
 
 #include "base/mem.h"
 
@@ -11,10 +11,10 @@
 
 enum { TELL_MILLISECONDS = 200, JOBS_MAX = 256, DETAIL_BYTES = 400 };
 
-typedef struct pool_state pool_state;
+typedef struct workers_state workers_state;
 
 typedef struct worker {
-    pool_state *state;
+    workers_state *state;
     pthread_t thread;
     bool is_started;
     size_t run;    /* n when it has none */
@@ -23,8 +23,8 @@ typedef struct worker {
     dip_error err;
 } worker;
 
-struct pool_state {
-    dip_pool *pool;
+struct workers_state {
+    dip_workers *plan;
     const dip_run *runs;
     const char *const *labels;
     size_t n;
@@ -41,11 +41,11 @@ struct pool_state {
     pthread_cond_t changed;
 };
 
-uint64_t dip_pool_work(const dip_run *run) {
+uint64_t dip_workers_work(const dip_run *run) {
     return (uint64_t)run->data->dataset->n_pairs[0] * (uint64_t)run->config.train.epochs;
 }
 
-int dip_pool_jobs(int64_t wanted, int threads, double bytes_of_a_run) {
+int dip_workers_jobs(int64_t wanted, int threads, double bytes_of_a_run) {
     const double free_bytes = (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / 2;
     if (wanted > 0) {
         return wanted < JOBS_MAX ? (int)wanted : JOBS_MAX;
@@ -60,7 +60,7 @@ int dip_pool_jobs(int64_t wanted, int threads, double bytes_of_a_run) {
 /* From the thread of a run: notes how far it is. Only the training counts. */
 static int note(void *context, const dip_progress *progress) {
     worker *w = context;
-    pool_state *s = w->state;
+    workers_state *s = w->state;
     pthread_mutex_lock(&s->lock);
     if (strcmp(progress->phase, "training") == 0) {
         w->done = progress->done;
@@ -72,17 +72,17 @@ static int note(void *context, const dip_progress *progress) {
 }
 
 /* The last runs share what threads the finished ones have left. */
-static int threads_of(const pool_state *s) {
+static int threads_of(const workers_state *s) {
     const size_t waiting = s->n - s->next;
     const size_t beside = (size_t)s->working + waiting;
     const size_t at_a_time = beside < (size_t)s->jobs ? beside : (size_t)s->jobs;
-    const int threads = s->pool->threads / (int)(at_a_time > 0 ? at_a_time : 1);
+    const int threads = s->plan->threads / (int)(at_a_time > 0 ? at_a_time : 1);
     return threads > 0 ? threads : 1;
 }
 
 /* Takes the next run; false when there is none. With the lock held. */
 static bool take_run(worker *w, int *threads) {
-    pool_state *s = w->state;
+    workers_state *s = w->state;
     if (s->stops || s->next == s->n) {
         return false;
     }
@@ -95,11 +95,11 @@ static bool take_run(worker *w, int *threads) {
 }
 
 static void end_run(worker *w, dip_status status) {
-    pool_state *s = w->state;
+    workers_state *s = w->state;
     s->working--;
     if (status == DIP_OK) {
-        s->pool->done += dip_pool_work(&s->runs[w->run]);
-        s->pool->runs_done++;
+        s->plan->done += dip_workers_work(&s->runs[w->run]);
+        s->plan->runs_done++;
     } else if (s->status == DIP_OK && !s->was_interrupted) {
         s->status = status;
         s->err = w->err;
@@ -111,14 +111,14 @@ static void end_run(worker *w, dip_status status) {
 
 static void *run_worker(void *argument) {
     worker *w = argument;
-    pool_state *s = w->state;
+    workers_state *s = w->state;
     const dip_watch watch = {.on_progress = note, .context = w};
     int threads = 1;
     pthread_mutex_lock(&s->lock);
     while (take_run(w, &threads)) {
         const dip_run *run = &s->runs[w->run];
         pthread_mutex_unlock(&s->lock);
-        dip_status status = dip_run_make(s->pool->folder, run, threads, &watch, &w->err);
+        dip_status status = dip_run_make(s->plan->folder, run, threads, &watch, &w->err);
         if (status != DIP_OK && status != DIP_ERR_INTERRUPTED) {
             status = dip_fail_context(&w->err, status, "%s", s->labels[w->run]);
         }
@@ -135,8 +135,8 @@ static void *run_worker(void *argument) {
 /* ---- the caller ------------------------------------------------------------------------------ */
 
 /* With the lock held. */
-static dip_progress progress_of(const pool_state *s, char detail[DETAIL_BYTES]) {
-    uint64_t done = s->pool->done;
+static dip_progress progress_of(const workers_state *s, char detail[DETAIL_BYTES]) {
+    uint64_t done = s->plan->done;
     const worker *shown = NULL;
     for (int i = 0; i < s->jobs; i++) {
         const worker *w = &s->workers[i];
@@ -144,7 +144,7 @@ static dip_progress progress_of(const pool_state *s, char detail[DETAIL_BYTES]) 
         shown = shown == NULL && w->run < s->n ? w : shown;
     }
     const int used =
-        snprintf(detail, DETAIL_BYTES, "run %zu of %zu", s->pool->runs_done, s->pool->runs_total);
+        snprintf(detail, DETAIL_BYTES, "run %zu of %zu", s->plan->runs_done, s->plan->runs_total);
     if (shown != NULL) {
         snprintf(detail + used, DETAIL_BYTES - (size_t)used, "  %d at a time  %.100s  %.200s",
                  s->working, s->labels[shown->run], shown->detail);
@@ -152,11 +152,11 @@ static dip_progress progress_of(const pool_state *s, char detail[DETAIL_BYTES]) 
     return (dip_progress){.phase = "running the study",
                           .unit = "examples",
                           .detail = detail,
-                          .done = done < s->pool->total ? done : s->pool->total,
-                          .total = s->pool->total};
+                          .done = done < s->plan->total ? done : s->plan->total,
+                          .total = s->plan->total};
 }
 
-static void wait_a_little(pool_state *s) {
+static void wait_a_little(workers_state *s) {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_nsec += TELL_MILLISECONDS * 1000000L;
@@ -166,14 +166,14 @@ static void wait_a_little(pool_state *s) {
 }
 
 /* Tells the caller now and then, until the last worker has ended. */
-static void watch_workers(pool_state *s) {
+static void watch_workers(workers_state *s) {
     dip_error err = {DIP_OK, ""};
     pthread_mutex_lock(&s->lock);
     while (s->alive > 0) {
         char detail[DETAIL_BYTES];
         const dip_progress progress = progress_of(s, detail);
         pthread_mutex_unlock(&s->lock);
-        const dip_status status = dip_tell(s->pool->watch, &progress, &err);
+        const dip_status status = dip_tell(s->plan->watch, &progress, &err);
         pthread_mutex_lock(&s->lock);
         if (status != DIP_OK && !s->stops) {
             s->stops = true;
@@ -187,7 +187,7 @@ static void watch_workers(pool_state *s) {
     pthread_mutex_unlock(&s->lock);
 }
 
-static dip_status start_workers(pool_state *s, dip_error *err) {
+static dip_status start_workers(workers_state *s, dip_error *err) {
     for (int i = 0; i < s->jobs; i++) {
         worker *w = &s->workers[i];
         w->state = s;
@@ -207,7 +207,7 @@ static dip_status start_workers(pool_state *s, dip_error *err) {
     return DIP_OK;
 }
 
-static dip_status run_all(pool_state *s, dip_error *err) {
+static dip_status run_all(workers_state *s, dip_error *err) {
     s->workers = dip_alloc((size_t)s->jobs, sizeof *s->workers, "runs", err);
     if (s->workers == NULL) {
         return DIP_ERR_MEMORY;
@@ -225,7 +225,7 @@ static dip_status run_all(pool_state *s, dip_error *err) {
         return dip_fail(err, DIP_ERR_INTERRUPTED,
                         "interrupted; %zu of %zu runs are finished and kept, and those under way "
                         "left checkpoints: the same command goes on with them",
-                        s->pool->runs_done, s->pool->runs_total);
+                        s->plan->runs_done, s->plan->runs_total);
     }
     if (s->status != DIP_OK) {
         return dip_fail(err, s->status, "%s", s->err.message);
@@ -233,14 +233,14 @@ static dip_status run_all(pool_state *s, dip_error *err) {
     return DIP_OK;
 }
 
-dip_status dip_pool_make(dip_pool *pool, const dip_run *runs, const char *const *labels, size_t n,
-                         dip_error *err) {
-    pool_state s = {.pool = pool,
-                    .runs = runs,
-                    .labels = labels,
-                    .n = n,
-                    .jobs = n < (size_t)pool->jobs ? (int)n : pool->jobs,
-                    .status = DIP_OK};
+dip_status dip_workers_make(dip_workers *workers, const dip_run *runs, const char *const *labels,
+                            size_t n, dip_error *err) {
+    workers_state s = {.plan = workers,
+                       .runs = runs,
+                       .labels = labels,
+                       .n = n,
+                       .jobs = n < (size_t)workers->jobs ? (int)n : workers->jobs,
+                       .status = DIP_OK};
     if (n == 0) {
         return DIP_OK;
     }
