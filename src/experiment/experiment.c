@@ -9,14 +9,13 @@
 #include "experiment/page.h"
 #include "experiment/results.h"
 #include "experiment/workplace.h"
+#include "prepare/prepare.h"
 #include "prepare/thin.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-enum { THIN_BYTES = 1 << 28 };
 
 typedef struct experiment {
     const dip_experiment_request *request;
@@ -128,11 +127,11 @@ static dip_status open_thinned(experiment *e, size_t d, dip_error *err) {
     dip_status status = path != NULL && opened != NULL ? DIP_OK : DIP_ERR_MEMORY;
     if (status == DIP_OK &&
         (!dip_path_exists(path) || dip_dataset_load(opened, path, NULL) != DIP_OK)) {
-        const dip_means means = {.memory = THIN_BYTES,
-                                 .kept = THIN_BYTES,
-                                 .threads = dip_engine_threads(&e->base),
-                                 .watch = e->request->watch};
-        status = dip_thin(whole, e->fraction[d], path, true, &means, err);
+        dip_means means;
+        status = dip_prepare_means(&means, &e->base, e->request->watch, err);
+        if (status == DIP_OK) {
+            status = dip_thin(whole, e->fraction[d], path, true, &means, err);
+        }
         if (status == DIP_OK) {
             status = dip_dataset_load(opened, path, err);
         }

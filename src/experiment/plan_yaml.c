@@ -2,38 +2,20 @@
  *
  * From the YAML of a study to a plan. Every mistake is named with file, line and column.
  */
-#include "experiment/plan.h"
+#include "experiment/plan_reader.h"
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/text.h"
-#include "base/yaml.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { FILE_MAX_BYTES = 1 << 20, SEEDS_MAX = 1000 };
+enum { FILE_MAX_BYTES = 1 << 20 };
 
-static const char *const FIGURE_KINDS[] = {"choice",     "curves",      "deciles",
-                                           "popularity", "information", "map"};
-
-typedef struct reader {
-    dip_yaml yaml;
-    dip_plan *plan;
-    dip_config scratch; /* options are tried on it, so that a bad value is found where it stands */
-} reader;
-
-typedef dip_status (*entry_fn)(reader *r, void *object, const dip_yaml_node *key,
-                               const dip_yaml_node *value, dip_error *err);
-
-static bool is_named(const dip_yaml_node *key, const char *name) {
-    return strcmp(dip_yaml_text(key), name) == 0;
-}
-
-/* Calls `entry` for each entry of a mapping. */
-static dip_status each(reader *r, const dip_yaml_node *map, entry_fn entry, void *object,
-                       dip_error *err) {
+dip_status dip_plan_each(dip_plan_reader *r, const dip_yaml_node *map, dip_plan_entry_fn entry,
+                         void *object, dip_error *err) {
     if (!dip_yaml_is_map(map)) {
         return dip_yaml_fail(&r->yaml, map, err, "a mapping is wanted here");
     }
@@ -46,14 +28,14 @@ static dip_status each(reader *r, const dip_yaml_node *map, entry_fn entry, void
     return DIP_OK;
 }
 
-static dip_status unknown_key(reader *r, const dip_yaml_node *key, const char *known,
-                              dip_error *err) {
+dip_status dip_plan_unknown_key(dip_plan_reader *r, const dip_yaml_node *key, const char *known,
+                                dip_error *err) {
     return dip_yaml_fail(&r->yaml, key, err, "unknown key \"%s\"; there are %s", dip_yaml_text(key),
                          known);
 }
 
-static dip_status read_text(reader *r, const dip_yaml_node *node, char *text, size_t capacity,
-                            dip_error *err) {
+dip_status dip_plan_text(dip_plan_reader *r, const dip_yaml_node *node, char *text, size_t capacity,
+                         dip_error *err) {
     if (dip_yaml_text(node) == NULL) {
         return dip_yaml_fail(&r->yaml, node, err, "a text is wanted here");
     }
@@ -65,8 +47,8 @@ static dip_status read_text(reader *r, const dip_yaml_node *node, char *text, si
     return DIP_OK;
 }
 
-static dip_status read_count(reader *r, const dip_yaml_node *node, int64_t most, int64_t *count,
-                             dip_error *err) {
+dip_status dip_plan_count(dip_plan_reader *r, const dip_yaml_node *node, int64_t most,
+                          int64_t *count, dip_error *err) {
     const char *text = dip_yaml_text(node);
     if (text == NULL || !dip_parse_integer(text, count) || *count < 1 || *count > most) {
         return dip_yaml_fail(&r->yaml, node, err, "a number from 1 to %lld is wanted here",
@@ -82,7 +64,7 @@ typedef struct option_place {
     char section[DIP_PLAN_NAME_MAX]; /* "train."; "" at the top */
 } option_place;
 
-static dip_status put_option(reader *r, dip_settings *settings, const char *key,
+static dip_status put_option(dip_plan_reader *r, dip_settings *settings, const char *key,
                              const dip_yaml_node *where, const dip_yaml_node *value,
                              dip_error *err) {
     char text[DIP_VALUE_MAX];
@@ -95,7 +77,7 @@ static dip_status put_option(reader *r, dip_settings *settings, const char *key,
 }
 
 /* "train.rate: 0.1" or "train: {rate: 0.1}". */
-static dip_status read_option(reader *r, void *object, const dip_yaml_node *key,
+static dip_status read_option(dip_plan_reader *r, void *object, const dip_yaml_node *key,
                               const dip_yaml_node *value, dip_error *err) {
     option_place *place = object;
     char full[2 * DIP_PLAN_NAME_MAX];
@@ -109,39 +91,39 @@ static dip_status read_option(reader *r, void *object, const dip_yaml_node *key,
     }
     option_place inner = {.settings = place->settings};
     snprintf(inner.section, sizeof inner.section, "%.*s.", DIP_PLAN_NAME_MAX - 2, full);
-    return each(r, value, read_option, &inner, err);
+    return dip_plan_each(r, value, read_option, &inner, err);
 }
 
-static dip_status read_options(reader *r, const dip_yaml_node *node, dip_settings *settings,
-                               dip_error *err) {
+static dip_status read_options(dip_plan_reader *r, const dip_yaml_node *node,
+                               dip_settings *settings, dip_error *err) {
     option_place place = {.settings = settings};
-    return each(r, node, read_option, &place, err);
+    return dip_plan_each(r, node, read_option, &place, err);
 }
 
 /* The options of every run may begin with a preset. */
-static dip_status read_base_option(reader *r, void *object, const dip_yaml_node *key,
+static dip_status read_base_option(dip_plan_reader *r, void *object, const dip_yaml_node *key,
                                    const dip_yaml_node *value, dip_error *err) {
-    if (!is_named(key, "preset")) {
+    if (!dip_plan_is_named(key, "preset")) {
         return read_option(r, object, key, value, err);
     }
-    DIP_TRY(read_text(r, value, r->plan->preset, sizeof r->plan->preset, err));
+    DIP_TRY(dip_plan_text(r, value, r->plan->preset, sizeof r->plan->preset, err));
     const dip_status status = dip_config_apply_preset(&r->scratch, r->plan->preset, err);
     return status == DIP_OK ? DIP_OK : dip_yaml_locate(&r->yaml, value, status, err);
 }
 
-static dip_status read_base(reader *r, const dip_yaml_node *node, dip_error *err) {
+static dip_status read_base(dip_plan_reader *r, const dip_yaml_node *node, dip_error *err) {
     option_place place = {.settings = &r->plan->options};
-    return each(r, node, read_base_option, &place, err);
+    return dip_plan_each(r, node, read_base_option, &place, err);
 }
 
 /* ---- methods and conditions ------------------------------------------------------------------ */
 
-static dip_status read_name(reader *r, const dip_yaml_node *key, size_t n, const char *what,
-                            char *name, dip_error *err) {
+static dip_status read_name(dip_plan_reader *r, const dip_yaml_node *key, size_t n,
+                            const char *what, char *name, dip_error *err) {
     if (n == DIP_PLAN_LIST) {
         return dip_yaml_fail(&r->yaml, key, err, "more than %d %ss", DIP_PLAN_LIST, what);
     }
-    DIP_TRY(read_text(r, key, name, DIP_PLAN_NAME_MAX, err));
+    DIP_TRY(dip_plan_text(r, key, name, DIP_PLAN_NAME_MAX, err));
     if (name[0] == '\0' || strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                         "0123456789_-.") != strlen(name)) {
         return dip_yaml_fail(&r->yaml, key, err,
@@ -150,30 +132,30 @@ static dip_status read_name(reader *r, const dip_yaml_node *key, size_t n, const
     return DIP_OK;
 }
 
-static dip_status read_condition_key(reader *r, void *object, const dip_yaml_node *key,
+static dip_status read_condition_key(dip_plan_reader *r, void *object, const dip_yaml_node *key,
                                      const dip_yaml_node *value, dip_error *err) {
     dip_plan_condition *condition = object;
-    if (is_named(key, "label")) {
-        return read_text(r, value, condition->label, sizeof condition->label, err);
+    if (dip_plan_is_named(key, "label")) {
+        return dip_plan_text(r, value, condition->label, sizeof condition->label, err);
     }
-    if (is_named(key, "options")) {
+    if (dip_plan_is_named(key, "options")) {
         return read_options(r, value, &condition->options, err);
     }
-    return unknown_key(r, key, "label, options", err);
+    return dip_plan_unknown_key(r, key, "label, options", err);
 }
 
-static dip_status read_condition(reader *r, void *object, const dip_yaml_node *key,
+static dip_status read_condition(dip_plan_reader *r, void *object, const dip_yaml_node *key,
                                  const dip_yaml_node *value, dip_error *err) {
     dip_plan *plan = object;
     dip_plan_condition *condition = &plan->condition[plan->n_conditions];
     DIP_TRY(read_name(r, key, plan->n_conditions, "condition", condition->name, err));
     snprintf(condition->label, sizeof condition->label, "%s", condition->name);
-    DIP_TRY(each(r, value, read_condition_key, condition, err));
+    DIP_TRY(dip_plan_each(r, value, read_condition_key, condition, err));
     plan->n_conditions++;
     return DIP_OK;
 }
 
-static dip_status read_choice(reader *r, void *object, const dip_yaml_node *key,
+static dip_status read_choice(dip_plan_reader *r, void *object, const dip_yaml_node *key,
                               const dip_yaml_node *value, dip_error *err) {
     dip_plan_method *method = object;
     if (method->n_choices == DIP_PLAN_CHOICES) {
@@ -181,7 +163,7 @@ static dip_status read_choice(reader *r, void *object, const dip_yaml_node *key,
                              DIP_PLAN_CHOICES);
     }
     dip_choice *choice = &method->choice[method->n_choices++];
-    DIP_TRY(read_text(r, key, choice->key, sizeof choice->key, err));
+    DIP_TRY(dip_plan_text(r, key, choice->key, sizeof choice->key, err));
     if (!dip_yaml_is_list(value) || dip_yaml_count(value) < 1 ||
         dip_yaml_count(value) > DIP_PLAN_VALUES) {
         return dip_yaml_fail(&r->yaml, value, err, "a list of 1 to %d values is wanted here",
@@ -191,7 +173,7 @@ static dip_status read_choice(reader *r, void *object, const dip_yaml_node *key,
         dip_yaml_node *none = NULL;
         dip_yaml_node *node = NULL;
         dip_yaml_at(&r->yaml, value, i, &none, &node);
-        DIP_TRY(read_text(r, node, choice->value[i], DIP_PLAN_NAME_MAX, err));
+        DIP_TRY(dip_plan_text(r, node, choice->value[i], DIP_PLAN_NAME_MAX, err));
         const dip_status status =
             dip_options_set(&dip_config_table, &r->scratch, choice->key, choice->value[i], err);
         if (status != DIP_OK) {
@@ -202,8 +184,7 @@ static dip_status read_choice(reader *r, void *object, const dip_yaml_node *key,
     return DIP_OK;
 }
 
-/* The method of a name, or n_methods. */
-static size_t method_of(const dip_plan *plan, const char *name) {
+size_t dip_plan_method_of(const dip_plan *plan, const char *name) {
     size_t i = 0;
     while (i < plan->n_methods && strcmp(plan->method[i].name, name) != 0) {
         i++;
@@ -211,7 +192,7 @@ static size_t method_of(const dip_plan *plan, const char *name) {
     return i;
 }
 
-static size_t condition_of(const dip_plan *plan, const char *name) {
+size_t dip_plan_condition_of(const dip_plan *plan, const char *name) {
     size_t i = 0;
     while (i < plan->n_conditions && strcmp(plan->condition[i].name, name) != 0) {
         i++;
@@ -219,47 +200,47 @@ static size_t condition_of(const dip_plan *plan, const char *name) {
     return i;
 }
 
-static dip_status read_method_key(reader *r, void *object, const dip_yaml_node *key,
+static dip_status read_method_key(dip_plan_reader *r, void *object, const dip_yaml_node *key,
                                   const dip_yaml_node *value, dip_error *err) {
     dip_plan_method *method = object;
-    if (is_named(key, "label")) {
-        return read_text(r, value, method->label, sizeof method->label, err);
+    if (dip_plan_is_named(key, "label")) {
+        return dip_plan_text(r, value, method->label, sizeof method->label, err);
     }
-    if (is_named(key, "options")) {
+    if (dip_plan_is_named(key, "options")) {
         return read_options(r, value, &method->options, err);
     }
-    if (is_named(key, "choose")) {
-        return each(r, value, read_choice, method, err);
+    if (dip_plan_is_named(key, "choose")) {
+        return dip_plan_each(r, value, read_choice, method, err);
     }
-    if (is_named(key, "like")) { /* may name a later method: see read_likes */
+    if (dip_plan_is_named(key, "like")) { /* may name a later method: see read_likes */
         return dip_yaml_text(value) != NULL
                    ? DIP_OK
                    : dip_yaml_fail(&r->yaml, value, err, "the name of a method is wanted here");
     }
-    return unknown_key(r, key, "label, options, choose, like", err);
+    return dip_plan_unknown_key(r, key, "label, options, choose, like", err);
 }
 
-static dip_status read_method(reader *r, void *object, const dip_yaml_node *key,
+static dip_status read_method(dip_plan_reader *r, void *object, const dip_yaml_node *key,
                               const dip_yaml_node *value, dip_error *err) {
     dip_plan *plan = object;
     dip_plan_method *method = &plan->method[plan->n_methods];
     DIP_TRY(read_name(r, key, plan->n_methods, "method", method->name, err));
     snprintf(method->label, sizeof method->label, "%s", method->name);
     method->like = -1;
-    DIP_TRY(each(r, value, read_method_key, method, err));
+    DIP_TRY(dip_plan_each(r, value, read_method_key, method, err));
     plan->n_methods++;
     return DIP_OK;
 }
 
-static dip_status read_like(reader *r, void *object, const dip_yaml_node *key,
+static dip_status read_like(dip_plan_reader *r, void *object, const dip_yaml_node *key,
                             const dip_yaml_node *value, dip_error *err) {
     dip_plan *plan = object;
-    dip_plan_method *method = &plan->method[method_of(plan, dip_yaml_text(key))];
+    dip_plan_method *method = &plan->method[dip_plan_method_of(plan, dip_yaml_text(key))];
     const dip_yaml_node *like = dip_yaml_get(&r->yaml, value, "like");
     if (like == NULL) {
         return DIP_OK;
     }
-    const size_t other = method_of(plan, dip_yaml_text(like));
+    const size_t other = dip_plan_method_of(plan, dip_yaml_text(like));
     if (other == plan->n_methods || plan->method[other].n_choices == 0) {
         return dip_yaml_fail(&r->yaml, like, err,
                              "like: \"%s\" is no method of this study with something to choose",
@@ -272,245 +253,78 @@ static dip_status read_like(reader *r, void *object, const dip_yaml_node *key,
     return DIP_OK;
 }
 
-/* ---- tables and figures ---------------------------------------------------------------------- */
-
-static void all_of(size_t n, dip_subset *subset) {
-    subset->n = n;
-    for (size_t i = 0; i < n; i++) {
-        subset->at[i] = i;
-    }
-}
-
-static dip_status read_subset(reader *r, const dip_yaml_node *node, bool of_methods,
-                              dip_subset *subset, dip_error *err) {
-    const dip_plan *plan = r->plan;
-    const size_t most = of_methods ? plan->n_methods : plan->n_conditions;
-    if (!dip_yaml_is_list(node) || dip_yaml_count(node) < 1 || dip_yaml_count(node) > most) {
-        return dip_yaml_fail(&r->yaml, node, err, "a list of 1 to %zu %s is wanted here", most,
-                             of_methods ? "methods" : "conditions");
-    }
-    subset->n = 0;
-    for (size_t i = 0; i < dip_yaml_count(node); i++) {
-        dip_yaml_node *none = NULL;
-        dip_yaml_node *value = NULL;
-        dip_yaml_at(&r->yaml, node, i, &none, &value);
-        const char *name = dip_yaml_text(value) != NULL ? dip_yaml_text(value) : "";
-        const size_t at = of_methods ? method_of(plan, name) : condition_of(plan, name);
-        if (at == most) {
-            return dip_yaml_fail(&r->yaml, value, err, "\"%s\" is no %s of this study", name,
-                                 of_methods ? "method" : "condition");
-        }
-        subset->at[subset->n++] = at;
-    }
-    return DIP_OK;
-}
-
-static dip_status read_columns(reader *r, const dip_yaml_node *node, dip_plan_columns *columns,
-                               dip_error *err) {
-    if (!dip_yaml_is_list(node) || dip_yaml_count(node) < 1 ||
-        dip_yaml_count(node) > DIP_PLAN_LIST) {
-        return dip_yaml_fail(&r->yaml, node, err, "a list of columns such as recall@10 is wanted");
-    }
-    for (size_t i = 0; i < dip_yaml_count(node); i++) {
-        dip_yaml_node *none = NULL;
-        dip_yaml_node *value = NULL;
-        dip_yaml_at(&r->yaml, node, i, &none, &value);
-        const char *text = dip_yaml_text(value) != NULL ? dip_yaml_text(value) : "";
-        const dip_status status = dip_plan_column_parse(&columns->at[i], text, err);
-        if (status != DIP_OK) {
-            return dip_yaml_locate(&r->yaml, value, status, err);
-        }
-        columns->n++;
-    }
-    return DIP_OK;
-}
-
-static dip_status read_table_key(reader *r, void *object, const dip_yaml_node *key,
-                                 const dip_yaml_node *value, dip_error *err) {
-    dip_plan_table *table = object;
-    if (is_named(key, "number")) {
-        return read_count(r, value, SEEDS_MAX, &table->number, err);
-    }
-    if (is_named(key, "title")) {
-        return read_text(r, value, table->title, sizeof table->title, err);
-    }
-    if (is_named(key, "conditions")) {
-        return read_subset(r, value, false, &table->conditions, err);
-    }
-    if (is_named(key, "methods")) {
-        return read_subset(r, value, true, &table->methods, err);
-    }
-    if (is_named(key, "columns")) {
-        return read_columns(r, value, &table->columns, err);
-    }
-    return unknown_key(r, key, "number, title, conditions, methods, columns", err);
-}
-
-static dip_status read_kind(reader *r, const dip_yaml_node *node, int *kind, dip_error *err) {
-    const char *text = dip_yaml_text(node) != NULL ? dip_yaml_text(node) : "";
-    const int n = sizeof FIGURE_KINDS / sizeof FIGURE_KINDS[0];
-    for (*kind = 0; *kind < n; (*kind)++) {
-        if (strcmp(FIGURE_KINDS[*kind], text) == 0) {
-            return DIP_OK;
-        }
-    }
-    return dip_yaml_fail(&r->yaml, node, err,
-                         "\"%s\" is no kind of figure; there are choice, curves, deciles, "
-                         "popularity, information, map",
-                         text);
-}
-
-static dip_status read_figure_key(reader *r, void *object, const dip_yaml_node *key,
-                                  const dip_yaml_node *value, dip_error *err) {
-    dip_plan_figure *figure = object;
-    if (is_named(key, "kind")) {
-        return read_kind(r, value, &figure->kind, err);
-    }
-    if (is_named(key, "title")) {
-        return read_text(r, value, figure->title, sizeof figure->title, err);
-    }
-    if (is_named(key, "option")) {
-        return read_text(r, value, figure->option, sizeof figure->option, err);
-    }
-    if (is_named(key, "conditions")) {
-        return read_subset(r, value, false, &figure->conditions, err);
-    }
-    if (is_named(key, "methods")) {
-        return read_subset(r, value, true, &figure->methods, err);
-    }
-    if (is_named(key, "columns")) {
-        return read_columns(r, value, &figure->columns, err);
-    }
-    return unknown_key(r, key, "kind, title, option, conditions, methods, columns", err);
-}
-
-/* Whether every method of a figure of a choice has that option to choose. */
-static dip_status check_figure(reader *r, const dip_yaml_node *node, dip_plan_figure *figure,
-                               dip_error *err) {
-    if (figure->kind < 0) {
-        return dip_yaml_fail(&r->yaml, node, err, "the figure has no kind");
-    }
-    if (figure->columns.n == 0 &&
-        (figure->kind == DIP_FIGURE_CHOICE || figure->kind == DIP_FIGURE_DECILES)) {
-        return dip_yaml_fail(&r->yaml, node, err, "the figure needs columns");
-    }
-    for (size_t m = 0; m < figure->methods.n && figure->kind == DIP_FIGURE_CHOICE; m++) {
-        const dip_plan_method *method = &r->plan->method[figure->methods.at[m]];
-        size_t c = 0;
-        while (c < method->n_choices && strcmp(method->choice[c].key, figure->option) != 0) {
-            c++;
-        }
-        if (c == method->n_choices) {
-            return dip_yaml_fail(&r->yaml, node, err,
-                                 "the method \"%s\" does not choose \"%s\", so there is nothing "
-                                 "to draw for it",
-                                 method->name, figure->option);
-        }
-    }
-    return DIP_OK;
-}
-
-/* The items of a list of mappings. */
-static dip_status read_list(reader *r, const dip_yaml_node *list, bool of_tables, dip_error *err) {
-    dip_plan *plan = r->plan;
-    if (!dip_yaml_is_list(list) || dip_yaml_count(list) > DIP_PLAN_LIST) {
-        return dip_yaml_fail(&r->yaml, list, err, "a list of at most %d is wanted here",
-                             DIP_PLAN_LIST);
-    }
-    for (size_t i = 0; i < dip_yaml_count(list); i++) {
-        dip_yaml_node *none = NULL;
-        dip_yaml_node *node = NULL;
-        dip_yaml_at(&r->yaml, list, i, &none, &node);
-        if (of_tables) {
-            dip_plan_table *table = &plan->table[plan->n_tables++];
-            all_of(plan->n_conditions, &table->conditions);
-            all_of(plan->n_methods, &table->methods);
-            DIP_TRY(each(r, node, read_table_key, table, err));
-            if (table->columns.n == 0) {
-                return dip_yaml_fail(&r->yaml, node, err, "the table has no columns");
-            }
-            continue;
-        }
-        dip_plan_figure *figure = &plan->figure[plan->n_figures++];
-        figure->kind = -1;
-        all_of(plan->n_conditions, &figure->conditions);
-        all_of(plan->n_methods, &figure->methods);
-        DIP_TRY(each(r, node, read_figure_key, figure, err));
-        DIP_TRY(check_figure(r, node, figure, err));
-    }
-    return DIP_OK;
-}
-
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-static dip_status check_key(reader *r, void *object, const dip_yaml_node *key,
+static dip_status check_key(dip_plan_reader *r, void *object, const dip_yaml_node *key,
                             const dip_yaml_node *value, dip_error *err) {
     static const char *const KEYS[] = {"options",    "seeds",   "choice_seeds", "baseline",
                                        "conditions", "methods", "tables",       "figures"};
     (void)object;
     (void)value;
     for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++) {
-        if (is_named(key, KEYS[i])) {
+        if (dip_plan_is_named(key, KEYS[i])) {
             return DIP_OK;
         }
     }
-    return unknown_key(
+    return dip_plan_unknown_key(
         r, key, "options, seeds, choice_seeds, baseline, conditions, methods, tables, figures",
         err);
 }
 
 /* What a key's value is read by, when it is there. */
-static dip_status read_baseline(reader *r, const dip_yaml_node *root, dip_error *err) {
+static dip_status read_baseline(dip_plan_reader *r, const dip_yaml_node *root, dip_error *err) {
     const dip_yaml_node *node = dip_yaml_get(&r->yaml, root, "baseline");
     if (node == NULL) {
         return DIP_OK;
     }
     const char *name = dip_yaml_text(node) != NULL ? dip_yaml_text(node) : "";
-    r->plan->baseline = method_of(r->plan, name);
+    r->plan->baseline = dip_plan_method_of(r->plan, name);
     return r->plan->baseline < r->plan->n_methods
                ? DIP_OK
                : dip_yaml_fail(&r->yaml, node, err, "\"%s\" is no method of this study", name);
 }
 
-static dip_status read_numbers(reader *r, const dip_yaml_node *root, dip_error *err) {
+static dip_status read_numbers(dip_plan_reader *r, const dip_yaml_node *root, dip_error *err) {
     const dip_yaml_node *seeds = dip_yaml_get(&r->yaml, root, "seeds");
     const dip_yaml_node *choice = dip_yaml_get(&r->yaml, root, "choice_seeds");
     r->plan->seeds = 5;
     r->plan->choice_seeds = 1;
     if (seeds != NULL) {
-        DIP_TRY(read_count(r, seeds, SEEDS_MAX, &r->plan->seeds, err));
+        DIP_TRY(dip_plan_count(r, seeds, DIP_PLAN_SEEDS_MAX, &r->plan->seeds, err));
     }
-    return choice != NULL ? read_count(r, choice, SEEDS_MAX, &r->plan->choice_seeds, err) : DIP_OK;
+    return choice != NULL
+               ? dip_plan_count(r, choice, DIP_PLAN_SEEDS_MAX, &r->plan->choice_seeds, err)
+               : DIP_OK;
 }
 
-static dip_status read_parts(reader *r, const dip_yaml_node *root, dip_error *err) {
+static dip_status read_parts(dip_plan_reader *r, const dip_yaml_node *root, dip_error *err) {
     const dip_yaml_node *node = NULL;
-    DIP_TRY(each(r, root, check_key, NULL, err));
+    DIP_TRY(dip_plan_each(r, root, check_key, NULL, err));
     DIP_TRY(read_numbers(r, root, err));
     if ((node = dip_yaml_get(&r->yaml, root, "options")) != NULL) {
         DIP_TRY(read_base(r, node, err));
     }
     if ((node = dip_yaml_get(&r->yaml, root, "conditions")) != NULL) {
-        DIP_TRY(each(r, node, read_condition, r->plan, err));
+        DIP_TRY(dip_plan_each(r, node, read_condition, r->plan, err));
     }
     if ((node = dip_yaml_get(&r->yaml, root, "methods")) != NULL) {
-        DIP_TRY(each(r, node, read_method, r->plan, err));
-        DIP_TRY(each(r, node, read_like, r->plan, err));
+        DIP_TRY(dip_plan_each(r, node, read_method, r->plan, err));
+        DIP_TRY(dip_plan_each(r, node, read_like, r->plan, err));
     }
     if (r->plan->n_conditions == 0 || r->plan->n_methods == 0) {
         return dip_yaml_fail(&r->yaml, root, err, "a study needs methods and conditions");
     }
     DIP_TRY(read_baseline(r, root, err));
     if ((node = dip_yaml_get(&r->yaml, root, "tables")) != NULL) {
-        DIP_TRY(read_list(r, node, true, err));
+        DIP_TRY(dip_plan_read_views(r, node, true, err));
     }
     node = dip_yaml_get(&r->yaml, root, "figures");
-    return node != NULL ? read_list(r, node, false, err) : DIP_OK;
+    return node != NULL ? dip_plan_read_views(r, node, false, err) : DIP_OK;
 }
 
 dip_status dip_plan_parse(dip_plan **plan, const char *text, size_t bytes, const char *name,
                           dip_error *err) {
-    reader r = {.plan = dip_alloc(1, sizeof **plan, "a study", err)};
+    dip_plan_reader r = {.plan = dip_alloc(1, sizeof **plan, "a study", err)};
     if (r.plan == NULL) {
         return DIP_ERR_MEMORY;
     }

@@ -31,7 +31,7 @@ int dip_workers_jobs(int64_t wanted, int threads, double bytes_of_a_run);
  *
  * The first failure stops the others and is returned; runs that are finished stay. Callbacks of the
  * watch come from the calling thread. */
-dip_status dip_workers_make(dip_workers *workers, const dip_run *runs, const char *const *labels, size_t n,
-                         dip_error *err);
+dip_status dip_workers_make(dip_workers *workers, const dip_run *runs, const char *const *labels,
+                            size_t n, dip_error *err);
 
 #endif
