@@ -146,6 +146,13 @@ DIP_API DIP_NODISCARD dip_status dip_config_get(const dip_config *config, const 
 DIP_API DIP_NODISCARD dip_status dip_config_preset(dip_config *config, const char *name,
                                                    dip_error *err);
 
+/* Sets options from a YAML file: a preset, then options, in sections or with their whole key. What
+ * dip_tune writes is such a file. config is untouched on failure.
+ *
+ * DIP_ERR_USAGE   an unknown key or a bad value, with file, line and column. */
+DIP_API DIP_NODISCARD dip_status dip_config_load(dip_config *config, const char *path,
+                                                 dip_error *err);
+
 /* ---- reports --------------------------------------------------------------------------------- */
 
 /* The whole report as one JSON object. Borrowed. */
@@ -389,6 +396,20 @@ DIP_API DIP_NODISCARD dip_status dip_experiment(const dip_dataset *dataset,
                                                 const char *output, unsigned flags,
                                                 const dip_watch *watch, dip_report **report,
                                                 dip_error *err);
+
+/* Settings of dip_tune that are no options of its runs, described as options are. */
+DIP_API size_t dip_tune_setting_count(void);
+DIP_API DIP_NODISCARD dip_status dip_tune_setting_get(size_t index, dip_option_info *info,
+                                                      dip_error *err);
+
+/* Looks for the options that do best on the validation split, by successive halving, and writes
+ * output/best.yaml, which dip_config_load takes, and output/tune.json. The options that are given
+ * are not varied. The test split is not looked at. Arguments and errors are those of
+ * dip_experiment. */
+DIP_API DIP_NODISCARD dip_status dip_tune(const dip_dataset *dataset, const char *const *names,
+                                          const char *const *values, size_t n, const char *output,
+                                          unsigned flags, const dip_watch *watch,
+                                          dip_report **report, dip_error *err);
 
 /* ---- models ---------------------------------------------------------------------------------- */
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/command.h"
 #include "cli/progress_bar.h"
+#include "cli/study_args.h"
 
 #include <stdio.h>
 #include <string.h>
-
-enum { ARGUMENTS_MAX = CLI_SETTINGS_MAX + CLI_FLAGS_MAX };
 
 static const cli_flag FLAGS[] = {
     {"output", 'o', "DIR", "the folder of the report (needed)"},
@@ -22,42 +21,6 @@ static const cli_flag FLAGS[] = {
      "put this study in the place of another one in the folder; finished runs are kept"},
     {NULL, 0, NULL, NULL},
 };
-
-typedef struct arguments {
-    size_t n;
-    char name[ARGUMENTS_MAX][64];
-    const char *names[ARGUMENTS_MAX];
-    const char *values[ARGUMENTS_MAX];
-} arguments;
-
-static void put(arguments *all, const char *name, const char *value) {
-    snprintf(all->name[all->n], sizeof all->name[all->n], "%s", name);
-    all->names[all->n] = all->name[all->n];
-    all->values[all->n++] = value;
-}
-
-/* Flags are settings with '-' for '_'; what else is given are options of the runs. */
-static dip_status collect(const cli_args *args, arguments *all, dip_error *err) {
-    for (size_t i = 0; i < dip_experiment_setting_count(); i++) {
-        dip_option_info info;
-        char name[64];
-        const dip_status status = dip_experiment_setting_get(i, &info, err);
-        if (status != DIP_OK) {
-            return status;
-        }
-        snprintf(name, sizeof name, "%s", info.key);
-        for (char *c = strchr(name, '_'); c != NULL; c = strchr(c, '_')) {
-            *c = '-';
-        }
-        if (cli_value(args, name) != NULL) {
-            put(all, info.key, cli_value(args, name));
-        }
-    }
-    for (size_t i = 0; i < args->n_settings; i++) {
-        put(all, args->settings[i].key, args->settings[i].value);
-    }
-    return DIP_OK;
-}
 
 static int print_study(const char *name) {
     const char *text = dip_experiment_preset(name);
@@ -130,12 +93,13 @@ static void print_report(const dip_report *report, const char *output) {
 /* ---- the command ----------------------------------------------------------------------------- */
 
 static dip_status experiment(const cli_args *args, dip_report **report, dip_error *err) {
-    static arguments all; /* too large for the stack */
+    static cli_study_args all; /* too large for the stack */
     cli_bar bar;
     dip_dataset *dataset = NULL;
     dip_status status = dip_dataset_open(&dataset, args->positional[0], err);
     if (status == DIP_OK) {
-        status = collect(args, &all, err);
+        status = cli_study_collect(&all, args, dip_experiment_setting_count(),
+                                   dip_experiment_setting_get, err);
     }
     const dip_watch watch = cli_bar_start(&bar, cli_has(args, "quiet"));
     if (status == DIP_OK) {

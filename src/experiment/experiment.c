@@ -285,7 +285,13 @@ static dip_status run(experiment *e, json_t **report, dip_error *err) {
     DIP_TRY(check_plan(e, err));
     DIP_TRY(dip_page_find_plotly(&e->plotly,
                                  e->settings.plotly[0] != '\0' ? e->settings.plotly : NULL, err));
-    DIP_TRY(dip_workplace_open(&e->place, request, e->plan, &e->base, err));
+    const dip_claim claim = {.output = request->output,
+                             .dataset = request->dataset,
+                             .base = &e->base,
+                             .study = e->plan->name,
+                             .hash = XXH3_64bits(e->plan, sizeof *e->plan),
+                             .replaces = request->replaces};
+    DIP_TRY(dip_workplace_open(&e->place, &claim, err));
     DIP_TRY(open_data(e, err));
     DIP_TRY(run_study(e, err));
     const dip_results_sources sources = {.study = &e->study,

@@ -23,4 +23,8 @@ extern const size_t dip_plan_file_sparsity_bytes;
 extern const unsigned char dip_plan_file_sweep[];
 extern const size_t dip_plan_file_sweep_bytes;
 
+/* Not a study but the space of dip_tune. */
+extern const unsigned char dip_plan_file_tune[];
+extern const size_t dip_plan_file_tune_bytes;
+
 #endif

@@ -40,6 +40,10 @@ dip_status dip_plan_text(dip_plan_reader *reader, const dip_yaml_node *node, cha
 dip_status dip_plan_count(dip_plan_reader *reader, const dip_yaml_node *node, int64_t most,
                           int64_t *count, dip_error *err);
 
+/* An option and the values that it may take. */
+dip_status dip_plan_choice(dip_plan_reader *reader, dip_choice *choice, const dip_yaml_node *key,
+                           const dip_yaml_node *value, dip_error *err);
+
 /* The method or condition of a name; their number when there is none. */
 size_t dip_plan_method_of(const dip_plan *plan, const char *name);
 size_t dip_plan_condition_of(const dip_plan *plan, const char *name);

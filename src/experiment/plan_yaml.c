@@ -155,14 +155,8 @@ static dip_status read_condition(dip_plan_reader *r, void *object, const dip_yam
     return DIP_OK;
 }
 
-static dip_status read_choice(dip_plan_reader *r, void *object, const dip_yaml_node *key,
-                              const dip_yaml_node *value, dip_error *err) {
-    dip_plan_method *method = object;
-    if (method->n_choices == DIP_PLAN_CHOICES) {
-        return dip_yaml_fail(&r->yaml, key, err, "more than %d options to choose",
-                             DIP_PLAN_CHOICES);
-    }
-    dip_choice *choice = &method->choice[method->n_choices++];
+dip_status dip_plan_choice(dip_plan_reader *r, dip_choice *choice, const dip_yaml_node *key,
+                           const dip_yaml_node *value, dip_error *err) {
     DIP_TRY(dip_plan_text(r, key, choice->key, sizeof choice->key, err));
     if (!dip_yaml_is_list(value) || dip_yaml_count(value) < 1 ||
         dip_yaml_count(value) > DIP_PLAN_VALUES) {
@@ -182,6 +176,16 @@ static dip_status read_choice(dip_plan_reader *r, void *object, const dip_yaml_n
         choice->n++;
     }
     return DIP_OK;
+}
+
+static dip_status read_choice(dip_plan_reader *r, void *object, const dip_yaml_node *key,
+                              const dip_yaml_node *value, dip_error *err) {
+    dip_plan_method *method = object;
+    if (method->n_choices == DIP_PLAN_CHOICES) {
+        return dip_yaml_fail(&r->yaml, key, err, "more than %d options to choose",
+                             DIP_PLAN_CHOICES);
+    }
+    return dip_plan_choice(r, &method->choice[method->n_choices++], key, value, err);
 }
 
 size_t dip_plan_method_of(const dip_plan *plan, const char *name) {

@@ -40,14 +40,13 @@ static bool is_empty(const char *path) {
 /* ---- whose it is ----------------------------------------------------------------------------- */
 
 /* What two requests must have in common to share a report. */
-static dip_status describe(const dip_experiment_request *request, const dip_plan *plan,
-                           const dip_config *base, json_t **out, dip_error *err) {
+static dip_status describe(const dip_claim *claim, json_t **out, dip_error *err) {
     char hash[32];
-    dip_config config = *base;
+    dip_config config = *claim->base;
     json_t *object = NULL;
     json_t *options = NULL;
     config.threads = 0; /* no number depends on it */
-    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)XXH3_64bits(plan, sizeof *plan));
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)claim->hash);
     DIP_TRY(dip_json_new_object(&object, err));
     dip_status status = dip_config_to_json(&config, &options, err);
     if (status == DIP_OK) {
@@ -55,8 +54,8 @@ static dip_status describe(const dip_experiment_request *request, const dip_plan
     }
     if (status == DIP_OK) {
         json_t *rest = json_pack("{s:s, s:i, s:s, s:s, s:s}", "format", FORMAT, "version", 1,
-                                 "dataset", dip_folder_identity(&request->dataset->folder), "study",
-                                 plan->name, "plan", hash);
+                                 "dataset", dip_folder_identity(&claim->dataset->folder), "study",
+                                 claim->study, "plan", hash);
         status = rest != NULL && json_object_update(object, rest) == 0
                      ? DIP_OK
                      : dip_fail(err, DIP_ERR_MEMORY, "out of memory for the study");
@@ -108,20 +107,19 @@ static dip_status compare(const char *output, const json_t *old, const json_t *n
 }
 
 /* Writes study.json where there is none, and compares with it where there is. */
-static dip_status claim(const dip_experiment_request *request, const json_t *study,
-                        dip_error *err) {
-    char *path = dip_path_join(request->output, STUDY_FILE, err);
+static dip_status take(const dip_claim *claim, const json_t *study, dip_error *err) {
+    char *path = dip_path_join(claim->output, STUDY_FILE, err);
     char *text = NULL;
     size_t bytes = 0;
     json_t *old = NULL;
     dip_status status = path != NULL ? DIP_OK : DIP_ERR_MEMORY;
-    if (status == DIP_OK && dip_path_exists(path) && !request->replaces) {
+    if (status == DIP_OK && dip_path_exists(path) && !claim->replaces) {
         status = dip_read_file(path, STUDY_MAX_BYTES, &text, &bytes, err);
         if (status == DIP_OK) {
             status = dip_json_parse(&old, text, bytes, path, err);
         }
         if (status == DIP_OK) {
-            status = compare(request->output, old, study, err);
+            status = compare(claim->output, old, study, err);
         }
     } else if (status == DIP_OK) {
         status = dip_json_dump(study, &text, err);
@@ -177,22 +175,21 @@ static dip_status make_inner(const char *output, const char *name, char **path, 
     return DIP_OK;
 }
 
-dip_status dip_workplace_open(dip_workplace *place, const dip_experiment_request *request,
-                              const dip_plan *plan, const dip_config *base, dip_error *err) {
+dip_status dip_workplace_open(dip_workplace *place, const dip_claim *claim, dip_error *err) {
     json_t *study = NULL;
-    DIP_TRY(check_output(request->output, err));
-    DIP_TRY(describe(request, plan, base, &study, err));
-    dip_status status = make_folder(request->output, err);
+    DIP_TRY(check_output(claim->output, err));
+    DIP_TRY(describe(claim, &study, err));
+    dip_status status = make_folder(claim->output, err);
     if (status == DIP_OK) {
-        status = lock(place, request->output, err);
+        status = lock(place, claim->output, err);
     }
     if (status == DIP_OK) {
-        status = claim(request, study, err);
+        status = take(claim, study, err);
     }
     json_decref(study);
     DIP_TRY(status);
-    DIP_TRY(make_inner(request->output, "runs", &place->runs, err));
-    return make_inner(request->output, "data", &place->data, err);
+    DIP_TRY(make_inner(claim->output, "runs", &place->runs, err));
+    return make_inner(claim->output, "data", &place->data, err);
 }
 
 void dip_workplace_close(dip_workplace *place) {
