@@ -12,7 +12,7 @@
 static dip_status begin(const dip_plan_figure *plan, const dip_plan_condition *condition,
                         const char *name, const char *kind, json_t *figures, json_t **figure,
                         dip_error *err) {
-    char text[2 * DIP_PLAN_TEXT_MAX];
+    char text[2 * DIP_PLAN_TEXT_MAX + 8];
     DIP_TRY(dip_append_new_object(figures, figure, err));
     if (condition != NULL) {
         snprintf(text, sizeof text, "%s-%s", name, condition->name);
@@ -110,6 +110,47 @@ static dip_status add_choice_line(const dip_study *study, size_t condition, size
     return DIP_OK;
 }
 
+/* "Recall@10", or "Recall@10 of tail pairs". */
+static void panel_label(const dip_plan_column *column, char text[2 * DIP_PLAN_NAME_MAX]) {
+    char label[DIP_PLAN_NAME_MAX];
+    dip_plan_column_label(column, label);
+    snprintf(text, 2 * DIP_PLAN_NAME_MAX, "%s%s%s%s", label,
+             column->slice == DIP_SLICE_ALL ? "" : " of ",
+             column->slice == DIP_SLICE_ALL ? "" : dip_slice_names[column->slice],
+             column->slice == DIP_SLICE_ALL ? "" : " pairs");
+}
+
+static const char *option_label(const char *option) {
+    return strcmp(option, "ssl.alpha") == 0     ? "alpha, the weight of the second loss"
+           : strcmp(option, "ssl.dropout") == 0 ? "dropout rate"
+                                                : option;
+}
+
+/* The values of the method that tries most of them. */
+static dip_status put_ticks(const dip_study *study, const dip_plan_figure *plan, json_t *axis,
+                            dip_error *err) {
+    const dip_choice *longest = NULL;
+    json_t *ticks = NULL;
+    for (size_t m = 0; m < plan->methods.n; m++) {
+        const dip_plan_method *method = &study->plan->method[plan->methods.at[m]];
+        for (size_t c = 0; c < method->n_choices; c++) {
+            const dip_choice *choice = &method->choice[c];
+            if (strcmp(choice->key, plan->option) == 0 &&
+                (longest == NULL || choice->n > longest->n)) {
+                longest = choice;
+            }
+        }
+    }
+    DIP_TRY(dip_put_new_array(axis, "ticks", &ticks, err));
+    for (size_t v = 0; longest != NULL && v < longest->n; v++) {
+        double x = NAN;
+        if (dip_parse_number(longest->value[v], &x)) {
+            DIP_TRY(dip_json_append(ticks, json_real(x), err));
+        }
+    }
+    return DIP_OK;
+}
+
 static dip_status add_choice(const dip_figure_sources *sources, const dip_plan_figure *plan,
                              size_t condition, json_t *figures, dip_error *err) {
     const dip_study *study = sources->study;
@@ -121,15 +162,18 @@ static dip_status add_choice(const dip_figure_sources *sources, const dip_plan_f
     DIP_TRY(begin(plan, &study->plan->condition[condition], plan->option, "lines", figures, &figure,
                   err));
     DIP_TRY(dip_json_set(figure, "split", json_string("validation"), err));
-    DIP_TRY(put_axis(figure, plan->option, is_alpha ? "log" : "linear", &axis, err));
+    DIP_TRY(put_axis(figure, option_label(plan->option), is_alpha ? "log" : "linear", &axis, err));
+    DIP_TRY(put_ticks(study, plan, axis, err));
     DIP_TRY(dip_put_new_array(figure, "panels", &panels, err));
     for (size_t i = 0; i < plan->columns.n; i++) {
         char key[DIP_PLAN_NAME_MAX];
+        char label[2 * DIP_PLAN_NAME_MAX];
         json_t *series = NULL;
         json_t *reference = NULL;
         double level = NAN;
         dip_plan_column_text(&plan->columns.at[i], key);
-        DIP_TRY(add_panel(panels, key, &series, err));
+        panel_label(&plan->columns.at[i], label);
+        DIP_TRY(add_panel(panels, label, &series, err));
         for (size_t m = 0; m < plan->methods.n; m++) {
             DIP_TRY(add_choice_line(study, condition, plan->methods.at[m], plan->option, key,
                                     series, err));

@@ -117,3 +117,8 @@ void dip_plan_column_text(const dip_plan_column *column, char text[DIP_PLAN_NAME
     snprintf(text, DIP_PLAN_NAME_MAX, "%s/%s@%lld", dip_slice_names[column->slice],
              dip_metric_names[column->metric], (long long)column->k);
 }
+
+void dip_plan_column_label(const dip_plan_column *column, char text[DIP_PLAN_NAME_MAX]) {
+    static const char *const LABELS[] = {"Recall", "MAP", "NDCG", "MRR", "Hit rate"};
+    snprintf(text, DIP_PLAN_NAME_MAX, "%s@%lld", LABELS[column->metric], (long long)column->k);
+}

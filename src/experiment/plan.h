@@ -134,6 +134,9 @@ const char *dip_plan_preset_names(void);
 dip_status dip_plan_column_parse(dip_plan_column *column, const char *text, dip_error *err);
 void dip_plan_column_text(const dip_plan_column *column, char text[DIP_PLAN_NAME_MAX]);
 
+/* For people, without the slice: "Recall@10". */
+void dip_plan_column_label(const dip_plan_column *column, char text[DIP_PLAN_NAME_MAX]);
+
 /* Sets options one after the other; `value` NULL-terminated texts as in the table of options. */
 dip_status dip_settings_apply(const dip_settings *settings, dip_config *config, dip_error *err);
 

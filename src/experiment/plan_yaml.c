@@ -149,7 +149,7 @@ static dip_status read_condition(dip_plan_reader *r, void *object, const dip_yam
     dip_plan *plan = object;
     dip_plan_condition *condition = &plan->condition[plan->n_conditions];
     DIP_TRY(read_name(r, key, plan->n_conditions, "condition", condition->name, err));
-    snprintf(condition->label, sizeof condition->label, "%s", condition->name);
+    memcpy(condition->label, condition->name, sizeof condition->name);
     DIP_TRY(dip_plan_each(r, value, read_condition_key, condition, err));
     plan->n_conditions++;
     return DIP_OK;
@@ -229,7 +229,7 @@ static dip_status read_method(dip_plan_reader *r, void *object, const dip_yaml_n
     dip_plan *plan = object;
     dip_plan_method *method = &plan->method[plan->n_methods];
     DIP_TRY(read_name(r, key, plan->n_methods, "method", method->name, err));
-    snprintf(method->label, sizeof method->label, "%s", method->name);
+    memcpy(method->label, method->name, sizeof method->name);
     method->like = -1;
     DIP_TRY(dip_plan_each(r, value, read_method_key, method, err));
     plan->n_methods++;

@@ -191,14 +191,13 @@ static dip_status put_columns(const making *t, json_t *table, dip_error *err) {
     json_t *columns = NULL;
     DIP_TRY(dip_put_new_array(table, "columns", &columns, err));
     for (size_t i = 0; i < t->plan->columns.n; i++) {
-        static const char *const LABELS[] = {"Recall", "MAP", "NDCG", "MRR", "Hit rate"};
         const dip_plan_column *plan = &t->plan->columns.at[i];
         char text[DIP_PLAN_NAME_MAX];
         json_t *column = NULL;
         dip_plan_column_text(plan, text);
         DIP_TRY(dip_append_new_object(columns, &column, err));
         DIP_TRY(dip_json_set(column, "key", json_string(text), err));
-        snprintf(text, sizeof text, "%s@%lld", LABELS[plan->metric], (long long)plan->k);
+        dip_plan_column_label(plan, text);
         DIP_TRY(dip_json_set(column, "label", json_string(text), err));
         DIP_TRY(dip_json_set(column, "slice", json_string(dip_slice_names[plan->slice]), err));
         DIP_TRY(dip_json_set(column, "pairs", json_integer(t->outcome->pairs[plan->slice]), err));
@@ -211,11 +210,12 @@ static dip_status put_columns(const making *t, json_t *table, dip_error *err) {
 static dip_status put_head(const making *t, json_t *table, dip_error *err) {
     const dip_plan *plan = t->study->plan;
     const dip_plan_condition *condition = &plan->condition[t->outcome->condition];
-    char text[2 * DIP_PLAN_TEXT_MAX];
+    char text[2 * DIP_PLAN_TEXT_MAX + 8];
     snprintf(text, sizeof text, "table%lld-%s", (long long)t->plan->number, condition->name);
     DIP_TRY(dip_json_set(table, "id", json_string(text), err));
     DIP_TRY(dip_json_set(table, "number", json_integer(t->plan->number), err));
-    snprintf(text, sizeof text, "%s (%s)", t->plan->title, condition->label);
+    snprintf(text, sizeof text, "Table %lld: %.500s (%.500s)", (long long)t->plan->number,
+             t->plan->title, condition->label);
     DIP_TRY(dip_json_set(table, "title", json_string(text), err));
     DIP_TRY(dip_json_set(table, "condition", json_string(condition->name), err));
     return dip_json_set(table, "baseline", json_string(plan->method[plan->baseline].name), err);
