@@ -4,6 +4,7 @@
 
 const NONE = "–";
 const MINUS = "\u2212";
+const FIXED = "\u00a0"; // a space that no line ends at
 const LEVEL = 0.05; // a p value below it is called significant
 
 /* An element with attributes and children; a child is a node, a text, or an array of these. */
@@ -75,12 +76,7 @@ function probability(p) {
   if (!isNumber(p)) {
     return NONE;
   }
-  return p < 0.001 ? "< .001" : p > 0.9995 ? "1" : score(p, 3);
-}
-
-/* " = .003", " < .001" behind the letter p. */
-function equals(p) {
-  return isNumber(p) && p < 0.001 ? " " + probability(p) : " = " + probability(p);
+  return p < 0.001 ? "<" + FIXED + ".001" : p > 0.9995 ? "1" : score(p, 3);
 }
 
 function interval(low, high, write = score) {

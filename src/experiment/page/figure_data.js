@@ -87,7 +87,7 @@ function dataTables(figure) {
     case "heat":
       return [scroll(heatTable(figure))];
     case "scatter":
-      return [scroll(categoryTable(figure)), scroll(itemTable(figure))];
+      return [scroll(categoryTable(figure)), lazyDetails("Where each item is", () => scroll(itemTable(figure)))];
     default:
       return [element("p", {}, "This page does not know figures of the kind " + figure.kind + ".")];
   }

@@ -68,7 +68,7 @@ function band(series, axes, colourValue) {
 function lineTraces(figure, panel, axes) {
   const traces = [];
   const data = panel.series.map((series) => {
-    const style = look(series.name);
+    const style = seriesLook(figure, series.name);
     const colourValue = colour(style.colour);
     const isLong = series.x.length > FEW_POINTS;
     if (isLong && hasInterval(series)) {
@@ -108,7 +108,7 @@ function barTraces(figure, panel, axes) {
     return {
       type: "bar", x: figure.x.ticks.map((_, i) => i), y: series.y, name: plain(series.name),
       marker: {color: colourValue, line: {width: 0}, pattern: {shape: style.pattern, size: 5, solidity: 0.25,
-        fillmode: "overlay", fgcolor: colour("--back"), fgopacity: 0.75}},
+        fillmode: "overlay", fgcolor: colour("--back"), fgopacity: 0.5}},
       error_y: hasInterval(series) ? errorBars(series, colour("--ink")) : undefined,
       text: hoverTexts(figure, panel, series, figure.x.ticks), textposition: "none",
       hovertemplate: SHOW_TEXT, showlegend: false, meta: {role: "data", series: series.name}, ...axes

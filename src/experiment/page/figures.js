@@ -3,7 +3,8 @@
 
 const PRINT_WIDTH = 690; // pixels of a line on paper, A4 or letter, within the margins of the style
 const GAP = 66; // between panels side by side, room for the numbers of an axis
-const MARGIN = {l: 58, r: 14, t: 30, b: 52};
+const LEFT = 58; // of a panel with a vertical axis
+const RIGHT = 14;
 const TRACES = {lines: lineTraces, bars: barTraces, heat: heatTraces, scatter: mapTraces};
 
 const panelsOf = (figure) => (figure.kind === "heat" ? [{label: ""}] : figure.panels);
@@ -16,9 +17,9 @@ function panelGrid(figure, width) {
   const columns = Math.min(n, most);
   const rows = Math.ceil(n / columns);
   const isMap = figure.kind === "scatter";
-  const left = isMap ? 10 : MARGIN.l;
+  const left = isMap ? 10 : LEFT;
   const gap = isMap ? 20 : GAP;
-  const inner = width - left - MARGIN.r;
+  const inner = width - left - RIGHT;
   const panelWidth = (inner - (columns - 1) * gap) / columns;
   const panelHeight = isMap ? panelWidth : figure.kind === "heat" ? Math.min(420, panelWidth)
     : Math.min(300, Math.max(210, panelWidth * 0.62));
@@ -71,10 +72,9 @@ function barAxes(figure, grid) {
   const first = figure.panels[0].series[0];
   const room = grid.panelWidth / Math.max(1, ticks.length);
   const text = (tick, i) => {
-    const words = folded(tick, Math.max(4, Math.floor(room / 7)));
-    return room >= 44 && first && first.pairs
-      ? words.split("<br>")[0] + "<br>n=" + count(first.pairs[i]) +
-        (words.includes("<br>") ? "<br>" + words.split("<br>").slice(1).join(" ") : "") : words;
+    const words = folded(tick, Math.max(4, Math.floor(room / 6)));
+    return room < 44 ? plain(String(tick).split(" ")[0])
+      : first && first.pairs ? words + "<br>n=" + count(first.pairs[i]) : words;
   };
   return [{...commonAxis(), type: "linear", showgrid: false, tickmode: "array", tickvals: ticks.map((_, i) => i),
     ticktext: ticks.map(text), range: [-0.5, ticks.length - 0.5], tickangle: 0,
@@ -125,13 +125,18 @@ function heatTexts(figure) {
   })));
 }
 
+/* Room around the panels: for the title of a panel above, for ticks and the axis' title below. */
+function marginOf(figure, grid) {
+  const below = {lines: 52, bars: 74, heat: 30, scatter: 12}[figure.kind];
+  return {l: grid.left, r: RIGHT, t: figure.kind === "heat" ? 8 : 30, b: below,
+    autoexpand: figure.kind === "heat"};
+}
+
 function layoutOf(figure, width) {
   const grid = panelGrid(figure, width);
+  const margin = marginOf(figure, grid);
   const layout = {
-    width, height: grid.innerHeight + MARGIN.t + (figure.kind === "scatter" ? 12 : MARGIN.b) +
-      (figure.kind === "bars" ? 22 : 0),
-    margin: {...MARGIN, l: grid.left, b: figure.kind === "scatter" ? 12 : MARGIN.b +
-      (figure.kind === "bars" ? 22 : 0), autoexpand: figure.kind === "heat"},
+    width, height: grid.innerHeight + margin.t + margin.b, margin,
     paper_bgcolor: colour("--back"), plot_bgcolor: colour("--back"), showlegend: false,
     font: {family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("--ink")},
     hovermode: "closest", dragmode: figure.kind === "scatter" && !isTouch() ? "zoom" : false, bargap: 0.2,
@@ -179,7 +184,7 @@ function legendEntries(figure) {
   }
   const isLong = figure.panels.some((panel) => panel.series.some((s) => s.x && s.x.length > FEW_POINTS));
   return [...names].map(([name, isReference]) => {
-    const style = look(name);
+    const style = seriesLook(figure, name);
     return {name, sample: figure.kind === "bars" ? barSample(style)
       : lineSample(isReference ? {colour: style.colour, dash: "dash"}
         : isLong ? {colour: style.colour, dash: style.dash} : style)};
@@ -266,24 +271,30 @@ function figureBlock(Plotly, figure) {
       caption.append(element("p", {class: "note screen"}, "Press a name to hide it, twice to see it alone; drag to " +
         "come closer, press twice to go back. An item under the pointer is ringed in the other panel."));
     }
-    addDrawing(Plotly, figure, element("div", {class: "plot", role: "img", "aria-label": describe(figure)}), node);
+    const pair = figure.kind === "heat" ? element("div", {class: "pair"}) : node;
+    addDrawing(Plotly, figure, element("div", {class: "plot", role: "img", "aria-label": describe(figure)}), pair);
+    if (pair !== node) {
+      pair.append(...maskTables(figure));
+      node.append(pair);
+    }
     node.append(lazyDetails("The numbers of this figure", () => element("div", {}, dataTables(figure))));
   } else if (hasData(figure)) {
-    node.append(...dataTables(figure));
+    node.append(...dataTables(figure), ...maskTables(figure));
   } else {
     node.append(element("p", {}, "There is nothing to show: the figure has no data."));
   }
-  if (figure.kind === "heat" && (figure.masks || []).length) {
-    node.append(scroll(maskTable(figure)));
-  }
   return node;
 }
+
+const maskTables = (figure) => (figure.kind === "heat" && (figure.masks || []).length
+  ? [scroll(maskTable(figure))] : []);
 
 function figuresSection(results, Plotly) {
   return element("section", {id: "figures"}, element("h2", {}, "Figures"),
     Plotly ? null : element("p", {class: "notice", id: "no-figures"}, "This page was made without the library " +
       "that draws figures, so their numbers stand here as tables."),
     results.figures.length ? null : element("p", {}, "The study made no figures."),
+    contents(results.figures.map((figure) => ["figure-" + figure.id, figure.title])),
     results.figures.map((figure) => figureBlock(Plotly, figure)));
 }
 

@@ -10,6 +10,12 @@ function scoresLegend() {
     "tested.");
 }
 
+/* Links to the parts of a section, when it has several. */
+function contents(entries) {
+  return entries.length < 3 ? null : element("ul", {class: "contents"}, entries.map(([id, title]) =>
+    element("li", {}, element("a", {href: "#" + id}, title))));
+}
+
 function tableBlock(data) {
   const condition = conditionLabel(data.condition);
   const note = [data.title.includes(condition) ? null : capital(condition) + ".", data.note];
@@ -33,6 +39,7 @@ function lazyDetails(title, make) {
 
 function tablesSection(results) {
   return element("section", {id: "tables"}, element("h2", {}, "Tables"),
+    contents(results.tables.map((data) => ["table-" + data.id, data.title])),
     results.tables.length ? scoresLegend() : element("p", {}, "The study made no tables."),
     results.tables.map(tableBlock));
 }

@@ -55,6 +55,13 @@ function look(name) {
   };
 }
 
+/* How a series of a figure looks: a figure's only series that is no method is drawn in plain ink. */
+function seriesLook(figure, name) {
+  const isAlone = figure.panels.every((panel) => panel.series.length === 1 && panel.series[0].name === name);
+  return isAlone && !looks.has(name)
+    ? {colour: "--ink", dash: "solid", symbol: "circle", pattern: ""} : look(name);
+}
+
 /* The k-th category of n; the one that is called "other" is grey. */
 function categoryLook(k, name) {
   const isOther = name === "other";

@@ -55,8 +55,8 @@ function overview(all, baseline) {
   const higher = all.filter(isHigher);
   const certain = higher.filter((found) => isFull(found.cell));
   const n = all.length;
-  const lines = ["In " + (higher.length === n ? "all " : higher.length + " of ") +
-    counted(n, "comparison") + " (a condition and a slice each) the best method scores higher than " +
+  const share = higher.length === n && n > 1 ? "all " : higher.length === 0 ? "none of " : higher.length + " of ";
+  const lines = ["In " + share + counted(n, "comparison") + " (a condition and a slice each) the best method scores higher than " +
     baseline + "; " + (higher.length === 0 ? "so on these data no method helps by this metric."
     : "in " + certain.length + " of these " + higher.length + " the difference is significant in every " +
       "test that was made.")];
@@ -76,17 +76,17 @@ let conditionLabels = new Map();
 const conditionLabel = (name) => conditionLabels.get(name) || name;
 
 function summaryTable(all) {
-  const head = [["Condition", "Slice", "Metric", "Baseline", "Best other method", "Score", "Change",
+  const head = [["Slice", "Metric", "Baseline", "Best other method", "Score", "Change",
     "p over seeds", "p over queries", "Reading"].map((name, i) =>
-    ({content: name, class: [0, 1, 2, 4, 9].includes(i) ? "left" : null}))];
+    ({content: name, class: [0, 1, 3, 8].includes(i) ? "left" : null}))];
   const groups = new Map();
   for (const found of all) {
-    const rows = groups.get(found.data.condition) || [];
-    groups.set(found.data.condition, rows);
+    const name = found.data.condition;
+    const rows = groups.get(name) || [[{content: capital(conditionLabel(name)), class: "title",
+      scope: "rowgroup", colspan: head[0].length}]];
+    groups.set(name, rows);
     const {cell} = found;
-    const name = conditionLabel(found.data.condition);
-    rows.push([{content: rows.length ? element("span", {class: "muted"}, "″") : name, class: "wrap",
-      "aria-label": name}, {content: sliceName(found.column.slice), class: "left"},
+    rows.push([sliceName(found.column.slice),
     {content: found.column.label, class: "left"}, score(found.baseCell.mean),
     {content: found.best.label, class: "left name"},
     isBold(cell) ? element("b", {}, score(cell.mean)) : score(cell.mean), change(cell.change),

@@ -52,7 +52,7 @@ function sortableTable(caption, columns, rows) {
 /* ---- tables of scores ---- */
 
 const SLICES = {
-  all: "All pairs", head: "Head", tail: "Tail", cold: "Cold"
+  all: "All" + FIXED + "pairs", head: "Head", tail: "Tail", cold: "Cold"
 };
 const SLICE_WORDS = {
   all: "all held-out pairs of the split",
