@@ -65,17 +65,19 @@ function withAlpha(hex, alpha) {
   return "rgba(" + [n >> 16, (n >> 8) & 255, n & 255, alpha].join(",") + ")";
 }
 
+/* The area between the ends of the intervals: along the lower ones, and back along the upper ones. */
 function band(series, axes, colourValue) {
   const known =
       series.y.map((_, i) => i).filter((i) => isNumber(series.low[i]) && isNumber(series.high[i]));
+  const back = [...known].reverse();
   return {
     type: "scatter",
     mode: "none",
     fill: "toself",
     fillcolor: withAlpha(colourValue, 0.16),
     hoverinfo: "skip",
-    x: [...known.map((i) => series.x[i]), ...known.reverse().map((i) => series.x[i])],
-    y: [...known.map((i) => series.low[i]).reverse(), ...known.map((i) => series.high[i])],
+    x: [...known, ...back].map((i) => series.x[i]),
+    y: [...known.map((i) => series.low[i]), ...back.map((i) => series.high[i])],
     showlegend: false,
     meta: {role: "band", series: series.name},
     ...axes
@@ -221,7 +223,7 @@ function mapMembers(figure) {
 
 function mapTraces(figure, panel, axes) {
   const n = figure.titles.length;
-  const size = n > 20000 ? 3 : n > 4000 ? 4 : 6;
+  const size = n > 20000 ? 3 : n > 4000 || innerWidth < 560 ? 4 : 6;
   const members = mapMembers(figure);
   // What has no category of its own lies below the others.
   const order =

@@ -13,8 +13,9 @@ const TRACES = {
   scatter: mapTraces
 };
 
-const MAP_NOTE = "Press a name to hide it, twice to see it alone; drag to come closer, press " +
-    "twice to go back. An item under the pointer is ringed in the other panels.";
+const PRESS_NOTE = "Press a name to hide it, twice to see it alone";
+const DRAG_NOTE = "; drag to come closer, press twice to go back. An item under the pointer is " +
+    "ringed in the other panels.";
 
 const panelsOf = (figure) => (figure.kind === "heat" ? [{label: ""}] : figure.panels);
 
@@ -381,7 +382,8 @@ function figureBlock(Plotly, figure) {
   const isDrawn = Boolean(Plotly) && hasData(figure);
   if (isDrawn) {
     if (figure.kind === "scatter") {
-      caption.append(element("p", {class: "note screen"}, MAP_NOTE));
+      caption.append(element("p", {class: "note screen"},
+          PRESS_NOTE + (isTouch() ? "." : DRAG_NOTE)));
     }
     const pair = figure.kind === "heat" ? element("div", {class: "pair"}) : node;
     addDrawing(Plotly, figure,

@@ -3,7 +3,8 @@
 
 const SUMMARY_NOTE = "One metric a slice, the one that choices were made by where the table has " +
     "it. The best method is the one with the highest mean on the test split; p values are " +
-    "adjusted for the number of methods compared (Holm). The tables below have every method and metric.";
+    "adjusted for the number of methods compared (Holm). The tables below have every method and " +
+    "metric.";
 
 /* The metric that choices were made by, when the table has it; else the first one of the slice. */
 function chiefColumn(columns, selection) {
