@@ -3,8 +3,8 @@
  * The report's page: one HTML file that holds style, script, figures' library and numbers, and asks
  * for nothing when it is opened.
  *
- *   page/report.html     the frame; a marker @@style@@, @@plotly@@, @@results@@, @@script@@ for each
- *                        part that is put into it
+ *   page/report.html     the frame, with a marker for each part that is put into it: @@style@@,
+ *                        @@plotly@@, @@results@@, @@script@@
  *   page/report.css      the style
  *   page/<parts>.js      what turns the numbers into text, tables and figures
  *   plotly.min.js        the figures' library, read at run time: it is too large for the program

@@ -176,11 +176,12 @@ class Page:
         """Moves the pointer."""
         self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
-    def click(self, x, y):
-        """Presses and releases the left button."""
+    def click(self, x, y, count=1):
+        """Presses and releases the left button; count 2 is the second press of two."""
+        self.move(x, y)
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left",
-                      clickCount=1)
+                      clickCount=count)
 
     def screenshot(self, path):
         """Writes what is in the window as a .png."""

@@ -61,7 +61,8 @@ class Maker:
         values = [round(self.draw.gauss(mean, sd), 6) for _ in range(self.n_seeds)]
         mean = sum(values) / len(values)
         several = len(values) > 1
-        sd = math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1)) if several else None
+        squares = sum((v - mean) ** 2 for v in values)
+        sd = math.sqrt(squares / (len(values) - 1)) if several else None
         half = 2.776 * sd / math.sqrt(len(values)) if several else None
         cell = {"mean": mean, "sd": sd, "low": mean - half if several else None,
                 "high": mean + half if several else None, "values": values, "change": None,
@@ -127,7 +128,7 @@ class Maker:
                              if c["pairs"] else self.empty() for c in columns]})
         return {"id": "table%d-%s" % (number, condition[0]), "number": number,
                 "title": "Table %d: %s" % (number, title), "note": self.text(
-                    "Test split; mean over %d seeds." % self.n_seeds),
+                    "Test split; seeds: %d." % self.n_seeds),
                 "condition": condition[0], "baseline": "supervised", "columns": columns,
                 "rows": rows}
 

@@ -1,10 +1,11 @@
 "use strict";
-// Elements, numbers and words. Texts of the data become text nodes: no function here or elsewhere makes
-// elements from a string.
+// Elements, numbers and words. Texts of the data become text nodes: no function here or elsewhere
+// makes elements from a string.
 
 const NONE = "–";
 const MINUS = "\u2212";
-const LEVEL = 0.05; // a p value below it is called significant
+const FIXED = "\u00a0";  // a space that no line ends at
+const LEVEL = 0.05;      // a p value below it is called significant
 
 /* An element with attributes and children; a child is a node, a text, or an array of these. */
 function element(tag, attributes = {}, ...children) {
@@ -75,12 +76,7 @@ function probability(p) {
   if (!isNumber(p)) {
     return NONE;
   }
-  return p < 0.001 ? "< .001" : p > 0.9995 ? "1" : score(p, 3);
-}
-
-/* " = .003", " < .001" behind the letter p. */
-function equals(p) {
-  return isNumber(p) && p < 0.001 ? " " + probability(p) : " = " + probability(p);
+  return p < 0.001 ? "<" + FIXED + ".001" : p > 0.9995 ? "1" : score(p, 3);
 }
 
 function interval(low, high, write = score) {
@@ -104,7 +100,8 @@ function duration(seconds) {
     return seconds.toFixed(seconds < 10 ? 1 : 0) + " s";
   }
   const minutes = Math.round(seconds / 60);
-  return minutes < 60 ? minutes + " min" : Math.floor(minutes / 60) + " h " + (minutes % 60) + " min";
+  return minutes < 60 ? minutes + " min"
+                      : Math.floor(minutes / 60) + " h " + (minutes % 60) + " min";
 }
 
 function moment(text) {
@@ -113,15 +110,20 @@ function moment(text) {
     return String(text);
   }
   return time.toLocaleString("en-GB", {
-    day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit",
-    timeZone: "UTC", timeZoneName: "short"
+    day: "numeric",
+    month: "long",
+    year: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    timeZone: "UTC",
+    timeZoneName: "short"
   });
 }
 
 /* "a", "a and b", "a, b and c". */
 function listed(words) {
   return words.length < 2 ? words.join("")
-    : words.slice(0, -1).join(", ") + " and " + words[words.length - 1];
+                          : words.slice(0, -1).join(", ") + " and " + words[words.length - 1];
 }
 
 function capital(text) {
@@ -130,16 +132,15 @@ function capital(text) {
 
 /* Options as "alpha 0.3, dropout 0.3": the last part of each key. */
 function settingText(setting) {
-  return Object.entries(setting || {}).map(([key, value]) => key.split(".").pop() + " " + value)
-    .join(", ");
+  return Object.entries(setting || {})
+      .map(([key, value]) => key.split(".").pop() + " " + value)
+      .join(", ");
 }
 
 /* ---- tests of significance ---- */
 
-const TESTS = [
-  {key: "p_seed", mark: "s", words: "seeds"},
-  {key: "p_query", mark: "q", words: "queries"}
-];
+const TESTS =
+    [{key: "p_seed", mark: "s", words: "seeds"}, {key: "p_query", mark: "q", words: "queries"}];
 
 const isBelow = (p) => isNumber(p) && p < LEVEL;
 
@@ -159,5 +160,5 @@ function evidence(cell) {
     return "not significant" + (done.length < TESTS.length ? " over " + done[0].words : "");
   }
   return "significant over " + listed(found.map((test) => test.words)) +
-    (found.length < done.length ? " only" : "");
+      (found.length < done.length ? " only" : "");
 }

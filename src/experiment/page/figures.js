@@ -1,34 +1,50 @@
-// Figures: one drawing each, its panels side by side, drawn again when the page's width or colours change and when
-// it is printed.
+// Figures: one drawing each, its panels side by side, drawn again when the page's width or colours
+// change and when it is printed.
 
-const PRINT_WIDTH = 690; // pixels of a line on paper, A4 or letter, within the margins of the style
-const GAP = 66; // between panels side by side, room for the numbers of an axis
-const MARGIN = {l: 58, r: 14, t: 30, b: 52};
-const TRACES = {lines: lineTraces, bars: barTraces, heat: heatTraces, scatter: mapTraces};
+const PRINT_WIDTH =
+    690;          // pixels of a line on paper, A4 or letter, within the margins of the style
+const GAP = 66;   // between panels side by side, room for the numbers of an axis
+const LEFT = 58;  // of a panel with a vertical axis
+const RIGHT = 14;
+const TRACES = {
+  lines: lineTraces,
+  bars: barTraces,
+  heat: heatTraces,
+  scatter: mapTraces
+};
+
+const PRESS_NOTE = "Press a name to hide it, twice to see it alone";
+const DRAG_NOTE = "; drag to come closer, press twice to go back. An item under the pointer is " +
+    "ringed in the other panels.";
 
 const panelsOf = (figure) => (figure.kind === "heat" ? [{label: ""}] : figure.panels);
 
 /* How panels are laid out in a width. */
 function panelGrid(figure, width) {
   const n = panelsOf(figure).length;
-  const most = figure.kind === "bars" || figure.kind === "heat" ? 1 : width < 560 ? 1
-    : n % 3 === 0 && width >= 900 ? 3 : 2;
+  const most = figure.kind === "bars" || figure.kind === "heat" ? 1
+      : width < 560                                             ? 1
+      : n % 3 === 0 && width >= 900                             ? 3
+                                                                : 2;
   const columns = Math.min(n, most);
   const rows = Math.ceil(n / columns);
   const isMap = figure.kind === "scatter";
-  const left = isMap ? 10 : MARGIN.l;
+  const left = isMap ? 10 : LEFT;
   const gap = isMap ? 20 : GAP;
-  const inner = width - left - MARGIN.r;
+  const inner = width - left - RIGHT;
   const panelWidth = (inner - (columns - 1) * gap) / columns;
-  const panelHeight = isMap ? panelWidth : figure.kind === "heat" ? Math.min(420, panelWidth)
-    : Math.min(300, Math.max(210, panelWidth * 0.62));
+  const panelHeight = isMap    ? panelWidth
+      : figure.kind === "heat" ? Math.min(420, panelWidth)
+                               : Math.min(300, Math.max(210, panelWidth * 0.62));
   const rowGap = isMap ? 36 : 84;
   const innerHeight = rows * panelHeight + (rows - 1) * rowGap;
   const domain = (i) => {
     const x = (i % columns) * (panelWidth + gap);
     const y = innerHeight - Math.floor(i / columns) * (panelHeight + rowGap);
-    return {x: [x / inner, (x + panelWidth) / inner],
-      y: [Math.max(0, (y - panelHeight) / innerHeight), y / innerHeight]};
+    return {
+      x: [x / inner, (x + panelWidth) / inner],
+      y: [Math.max(0, (y - panelHeight) / innerHeight), y / innerHeight]
+    };
   };
   return {inner, innerHeight, panelWidth, panelHeight, left, domain};
 }
@@ -36,9 +52,18 @@ function panelGrid(figure, width) {
 /* ---- axes ---- */
 
 function commonAxis() {
-  return {color: colour("--muted"), gridcolor: colour("--grid"), linecolor: colour("--strong"), showline: true,
-    zeroline: false, ticks: "outside", tickcolor: colour("--strong"), ticklen: 4, fixedrange: true,
-    automargin: false};
+  return {
+    color: colour("--muted"),
+    gridcolor: colour("--grid"),
+    linecolor: colour("--strong"),
+    showline: true,
+    zeroline: false,
+    ticks: "outside",
+    tickcolor: colour("--strong"),
+    ticklen: 4,
+    fixedrange: true,
+    automargin: false
+  };
 }
 
 /* Ticks as given; of those that would stand upon each other, some without text. */
@@ -60,9 +85,16 @@ function givenTicks(ticks, isLog, width) {
 function lineAxes(figure, grid) {
   const isLog = figure.x.scale === "log";
   const ticks = numbers(figure.x.ticks).sort((a, b) => a - b);
-  return [{...commonAxis(), type: isLog ? "log" : "linear", title: {text: plain(figure.x.label), standoff: 6},
-    showgrid: false, ...(ticks.length ? givenTicks(ticks, isLog, grid.panelWidth) : {nticks: 8})},
-  {...commonAxis(), nticks: 6, rangemode: figure.id === "popularity" ? "tozero" : "normal"}];
+  return [
+    {
+      ...commonAxis(),
+      type: isLog ? "log" : "linear",
+      title: {text: plain(figure.x.label), standoff: 6},
+      showgrid: false,
+      ...(ticks.length ? givenTicks(ticks, isLog, grid.panelWidth) : {nticks: 8})
+    },
+    {...commonAxis(), nticks: 6, rangemode: figure.id === "popularity" ? "tozero" : "normal"}
+  ];
 }
 
 /* Ticks of bars have the number of pairs below them, where there is room. */
@@ -71,73 +103,145 @@ function barAxes(figure, grid) {
   const first = figure.panels[0].series[0];
   const room = grid.panelWidth / Math.max(1, ticks.length);
   const text = (tick, i) => {
-    const words = folded(tick, Math.max(4, Math.floor(room / 7)));
-    return room >= 44 && first && first.pairs
-      ? words.split("<br>")[0] + "<br>n=" + count(first.pairs[i]) +
-        (words.includes("<br>") ? "<br>" + words.split("<br>").slice(1).join(" ") : "") : words;
+    const words = folded(tick, Math.max(4, Math.floor(room / 6)));
+    return room < 44           ? plain(String(tick).split(" ")[0])
+        : first && first.pairs ? words + "<br>n=" + count(first.pairs[i])
+                               : words;
   };
-  return [{...commonAxis(), type: "linear", showgrid: false, tickmode: "array", tickvals: ticks.map((_, i) => i),
-    ticktext: ticks.map(text), range: [-0.5, ticks.length - 0.5], tickangle: 0,
-    title: {text: plain(figure.x.label), standoff: 8}, ticks: ""},
-  {...commonAxis(), nticks: 6, rangemode: "tozero"}];
+  return [
+    {
+      ...commonAxis(),
+      type: "linear",
+      showgrid: false,
+      tickmode: "array",
+      tickvals: ticks.map((_, i) => i),
+      ticktext: ticks.map(text),
+      range: [-0.5, ticks.length - 0.5],
+      tickangle: 0,
+      title: {text: plain(figure.x.label), standoff: 8},
+      ticks: ""
+    },
+    {...commonAxis(), nticks: 6, rangemode: "tozero"}
+  ];
 }
 
 function heatAxes(figure) {
   const n = figure.labels.length;
-  const text = figure.labels.map((label) => folded(label, 16).split("<br>").slice(0, 2).join("<br>"));
-  const axis = {...commonAxis(), showline: false, showgrid: false, ticks: "", tickmode: "array",
-    tickvals: figure.labels.map((_, i) => i), ticktext: text, automargin: true};
-  return [{...axis, side: "bottom", tickangle: n > 6 ? -40 : 0, range: [-0.5, n - 0.5]},
-    {...axis, range: [n - 0.5, -0.5]}];
+  const text =
+      figure.labels.map((label) => folded(label, 16).split("<br>").slice(0, 2).join("<br>"));
+  const axis = {
+    ...commonAxis(),
+    showline: false,
+    showgrid: false,
+    ticks: "",
+    tickmode: "array",
+    tickvals: figure.labels.map((_, i) => i),
+    ticktext: text,
+    automargin: true
+  };
+  return [
+    {...axis, side: "bottom", tickangle: n > 6 ? -40 : 0, range: [-0.5, n - 0.5]},
+    {...axis, range: [n - 0.5, -0.5]}
+  ];
 }
 
 /* A square around all points, so that distances are the same in both directions. */
 function mapAxes(figure, grid, panel) {
-  const ends = (values) => numbers(values).reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)],
-    [Infinity, -Infinity]);
+  const ends = (values) => numbers(values).reduce(
+      ([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
   const [x, y] = [ends(panel.x), ends(panel.y)];
   const half = 0.53 * Math.max(x[1] - x[0], y[1] - y[0]) || 1;
-  const frame = (around) => ({...commonAxis(), showgrid: false, ticks: "", showticklabels: false, mirror: true,
-    linecolor: colour("--line"), fixedrange: isTouch(),
-    range: [(around[0] + around[1]) / 2 - half, (around[0] + around[1]) / 2 + half]});
+  const frame = (around) => ({
+    ...commonAxis(),
+    showgrid: false,
+    ticks: "",
+    showticklabels: false,
+    mirror: true,
+    linecolor: colour("--line"),
+    fixedrange: isTouch(),
+    range: [(around[0] + around[1]) / 2 - half, (around[0] + around[1]) / 2 + half]
+  });
   return [frame(x), frame(y)];
 }
 
 const isTouch = () => matchMedia("(pointer: coarse)").matches;
 
-const AXES = {lines: lineAxes, bars: barAxes, heat: heatAxes, scatter: mapAxes};
+const AXES = {
+  lines: lineAxes,
+  bars: barAxes,
+  heat: heatAxes,
+  scatter: mapAxes
+};
 
 /* ---- layout ---- */
 
 function panelTitle(panel, domain) {
-  return {text: "<b>" + plain(panel.label) + "</b>", showarrow: false, xref: "paper", yref: "paper",
-    x: domain.x[0], xanchor: "left", y: domain.y[1], yanchor: "bottom", yshift: 5,
-    font: {size: 13, color: colour("--ink")}};
+  return {
+    text: "<b>" + plain(panel.label) + "</b>",
+    showarrow: false,
+    xref: "paper",
+    yref: "paper",
+    x: domain.x[0],
+    xanchor: "left",
+    y: domain.y[1],
+    yanchor: "bottom",
+    yshift: 5,
+    font: {size: 13, color: colour("--ink")}
+  };
 }
 
 /* The numbers of the matrix, in ink that can be read on each cell. */
 function heatTexts(figure) {
-  const most = Math.max(1e-9, ...numbers(figure.values.flatMap((row, i) => row.filter((_, j) => i !== j))));
+  const most =
+      Math.max(1e-9, ...numbers(figure.values.flatMap((row, i) => row.filter((_, j) => i !== j))));
   return figure.values.flatMap((row, i) => row.map((value, j) => ({
-    x: j, y: i, xref: "x", yref: "y", showarrow: false, text: score(value, value >= 9.995 ? 1 : 2),
-    font: {size: figure.labels.length > 8 ? 10 : 12,
-      color: isNumber(value) && value > 0.55 * most ? colour("--back") : colour("--ink")}
+    x: j,
+    y: i,
+    xref: "x",
+    yref: "y",
+    showarrow: false,
+    text: score(value, value >= 9.995 ? 1 : 2),
+    font: {
+      size: figure.labels.length > 8 ? 10 : 12,
+      color: isNumber(value) && value > 0.55 * most ? colour("--back") : colour("--ink")
+    }
   })));
+}
+
+/* Room around the panels: for the title of a panel above, for ticks and the axis' title below. */
+function marginOf(figure, grid) {
+  const below = {lines: 52, bars: 74, heat: 30, scatter: 12}[figure.kind];
+  return {
+    l: grid.left,
+    r: RIGHT,
+    t: figure.kind === "heat" ? 8 : 30,
+    b: below,
+    autoexpand: figure.kind === "heat"
+  };
 }
 
 function layoutOf(figure, width) {
   const grid = panelGrid(figure, width);
+  const margin = marginOf(figure, grid);
   const layout = {
-    width, height: grid.innerHeight + MARGIN.t + (figure.kind === "scatter" ? 12 : MARGIN.b) +
-      (figure.kind === "bars" ? 22 : 0),
-    margin: {...MARGIN, l: grid.left, b: figure.kind === "scatter" ? 12 : MARGIN.b +
-      (figure.kind === "bars" ? 22 : 0), autoexpand: figure.kind === "heat"},
-    paper_bgcolor: colour("--back"), plot_bgcolor: colour("--back"), showlegend: false,
+    width,
+    height: grid.innerHeight + margin.t + margin.b,
+    margin,
+    paper_bgcolor: colour("--back"),
+    plot_bgcolor: colour("--back"),
+    showlegend: false,
     font: {family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("--ink")},
-    hovermode: "closest", dragmode: figure.kind === "scatter" && !isTouch() ? "zoom" : false, bargap: 0.2,
-    hoverlabel: {bgcolor: colour("--back"), bordercolor: colour("--strong"), align: "left",
-      font: {color: colour("--ink"), size: 12}},
-    annotations: figure.kind === "heat" ? heatTexts(figure) : [], separators: ".,"
+    hovermode: "closest",
+    dragmode: figure.kind === "scatter" && !isTouch() ? "zoom" : false,
+    bargap: 0.2,
+    hoverlabel: {
+      bgcolor: colour("--back"),
+      bordercolor: colour("--strong"),
+      align: "left",
+      font: {color: colour("--ink"), size: 12}
+    },
+    annotations: figure.kind === "heat" ? heatTexts(figure) : [],
+    separators: ".,"
   };
   panelsOf(figure).forEach((panel, i) => {
     const domain = grid.domain(i);
@@ -153,10 +257,12 @@ function layoutOf(figure, width) {
 }
 
 function tracesOf(figure, hidden) {
-  return panelsOf(figure).flatMap((panel, i) => {
-    const end = i === 0 ? "" : i + 1;
-    return TRACES[figure.kind](figure, panel, {xaxis: "x" + end, yaxis: "y" + end});
-  }).map((trace) => ({...trace, visible: !hidden.has(trace.meta.series)}));
+  return panelsOf(figure)
+      .flatMap((panel, i) => {
+        const end = i === 0 ? "" : i + 1;
+        return TRACES[figure.kind](figure, panel, {xaxis: "x" + end, yaxis: "y" + end});
+      })
+      .map((trace) => ({...trace, visible: !hidden.has(trace.meta.series)}));
 }
 
 /* ---- legends ---- */
@@ -168,7 +274,7 @@ function legendEntries(figure) {
   if (figure.kind === "heat") {
     return [];
   }
-  const names = new Map(); // whether it is a reference
+  const names = new Map();  // whether it is a reference
   for (const panel of figure.panels) {
     panel.series.forEach((series) => names.set(series.name, false));
   }
@@ -177,18 +283,23 @@ function legendEntries(figure) {
       names.set(reference.name, true);
     }
   }
-  const isLong = figure.panels.some((panel) => panel.series.some((s) => s.x && s.x.length > FEW_POINTS));
+  const isLong =
+      figure.panels.some((panel) => panel.series.some((s) => s.x && s.x.length > FEW_POINTS));
   return [...names].map(([name, isReference]) => {
-    const style = look(name);
-    return {name, sample: figure.kind === "bars" ? barSample(style)
-      : lineSample(isReference ? {colour: style.colour, dash: "dash"}
-        : isLong ? {colour: style.colour, dash: style.dash} : style)};
+    const style = seriesLook(figure, name);
+    return {
+      name,
+      sample: figure.kind === "bars" ? barSample(style)
+                                     : lineSample(isReference ? {colour: style.colour, dash: "dash"}
+                                               : isLong ? {colour: style.colour, dash: style.dash}
+                                                        : style)
+    };
   });
 }
 
 /* ---- drawing ---- */
 
-const drawings = []; // {draw(width)} of every figure on the page
+const drawings = [];  // {draw(width)} of every figure on the page
 let isPrinting = false;
 
 function figureWidth(plot) {
@@ -197,8 +308,14 @@ function figureWidth(plot) {
 
 function drawWith(Plotly, figure, plot, hidden) {
   const width = figure.kind === "heat" ? Math.min(figureWidth(plot), 640) : figureWidth(plot);
-  const config = {displayModeBar: false, displaylogo: false, responsive: false, scrollZoom: false,
-    showTips: false, doubleClick: figure.kind === "scatter" ? "reset" : false};
+  const config = {
+    displayModeBar: false,
+    displaylogo: false,
+    responsive: false,
+    scrollZoom: false,
+    showTips: false,
+    doubleClick: figure.kind === "scatter" ? "reset" : false
+  };
   return Plotly.react(plot, tracesOf(figure, hidden), layoutOf(figure, width), config);
 }
 
@@ -237,14 +354,16 @@ function addDrawing(Plotly, figure, plot, node) {
   }
   node.append(plot);
   let isLinked = false;
-  drawings.push({draw: () => {
-    const done = draw();
-    if (figure.kind === "scatter" && !isLinked) {
-      isLinked = true;
-      linkPanels(figure, plot);
+  drawings.push({
+    draw: () => {
+      const done = draw();
+      if (figure.kind === "scatter" && !isLinked) {
+        isLinked = true;
+        linkPanels(figure, plot);
+      }
+      return done;
     }
-    return done;
-  }});
+  });
 }
 
 function figureNotes(figure) {
@@ -258,33 +377,43 @@ function figureNotes(figure) {
 
 function figureBlock(Plotly, figure) {
   const caption = element("figcaption", {}, element("h3", {}, figure.title),
-    element("p", {class: "note"}, figureNotes(figure)));
+      element("p", {class: "note"}, figureNotes(figure)));
   const node = element("figure", {id: "figure-" + figure.id}, caption);
   const isDrawn = Boolean(Plotly) && hasData(figure);
   if (isDrawn) {
     if (figure.kind === "scatter") {
-      caption.append(element("p", {class: "note screen"}, "Press a name to hide it, twice to see it alone; drag to " +
-        "come closer, press twice to go back. An item under the pointer is ringed in the other panel."));
+      caption.append(element("p", {class: "note screen"},
+          PRESS_NOTE + (isTouch() ? "." : DRAG_NOTE)));
     }
-    addDrawing(Plotly, figure, element("div", {class: "plot", role: "img", "aria-label": describe(figure)}), node);
-    node.append(lazyDetails("The numbers of this figure", () => element("div", {}, dataTables(figure))));
+    const pair = figure.kind === "heat" ? element("div", {class: "pair"}) : node;
+    addDrawing(Plotly, figure,
+        element("div", {class: "plot", role: "img", "aria-label": describe(figure)}), pair);
+    if (pair !== node) {
+      pair.append(...maskTables(figure));
+      node.append(pair);
+    }
+    node.append(
+        lazyDetails("The numbers of this figure", () => element("div", {}, dataTables(figure))));
   } else if (hasData(figure)) {
-    node.append(...dataTables(figure));
+    node.append(...dataTables(figure), ...maskTables(figure));
   } else {
     node.append(element("p", {}, "There is nothing to show: the figure has no data."));
-  }
-  if (figure.kind === "heat" && (figure.masks || []).length) {
-    node.append(scroll(maskTable(figure)));
   }
   return node;
 }
 
+const maskTables = (figure) =>
+    (figure.kind === "heat" && (figure.masks || []).length ? [scroll(maskTable(figure))] : []);
+
 function figuresSection(results, Plotly) {
   return element("section", {id: "figures"}, element("h2", {}, "Figures"),
-    Plotly ? null : element("p", {class: "notice", id: "no-figures"}, "This page was made without the library " +
-      "that draws figures, so their numbers stand here as tables."),
-    results.figures.length ? null : element("p", {}, "The study made no figures."),
-    results.figures.map((figure) => figureBlock(Plotly, figure)));
+      Plotly ? null
+             : element("p", {class: "notice", id: "no-figures"},
+                   "This page was made without the library " +
+                       "that draws figures, so their numbers stand here as tables."),
+      results.figures.length ? null : element("p", {}, "The study made no figures."),
+      contents(results.figures.map((figure) => ["figure-" + figure.id, figure.title])),
+      results.figures.map((figure) => figureBlock(Plotly, figure)));
 }
 
 /* ---- when to draw ---- */

@@ -1,8 +1,10 @@
-// The whole page, from the numbers that it holds. `document.documentElement.dataset.state` is "ready" when all is
-// drawn.
+// The whole page, from the numbers that it holds. `document.documentElement.dataset.state` is
+// "ready" when all is drawn.
 
-const SECTIONS = [["top", "Study"], ["summary", "What it says"], ["tables", "Tables"], ["figures", "Figures"],
-  ["choices", "Choices"], ["runs", "Runs"], ["warnings", "Warnings"], ["again", "Again"]];
+const SECTIONS = [
+  ["top", "Study"], ["summary", "What it says"], ["tables", "Tables"], ["figures", "Figures"],
+  ["choices", "Choices"], ["runs", "Runs"], ["warnings", "Warnings"], ["again", "Again"]
+];
 
 function readResults() {
   const results = JSON.parse(document.getElementById("results").textContent);
@@ -18,12 +20,14 @@ function readResults() {
 /* The link of the section that is being read is marked. */
 function navigation() {
   const links = new Map(SECTIONS.map(([id, name]) => [id, element("a", {href: "#" + id}, name)]));
-  document.getElementById("navigation").append(element("ul", {},
-    [...links.values()].map((link) => element("li", {}, link))));
+  document.getElementById("navigation").append(element("ul", {}, [
+    ...links.values()
+  ].map((link) => element("li", {}, link))));
   const observer = new IntersectionObserver((entries) => {
     for (const entry of entries.filter((one) => one.isIntersecting)) {
-      links.forEach((link, id) => (id === entry.target.id ? link.setAttribute("aria-current", "true")
-        : link.removeAttribute("aria-current")));
+      links.forEach(
+          (link, id) => (id === entry.target.id ? link.setAttribute("aria-current", "true")
+                                                : link.removeAttribute("aria-current")));
     }
   }, {rootMargin: "-15% 0px -80% 0px"});
   SECTIONS.forEach(([id]) => observer.observe(document.getElementById(id)));
@@ -34,8 +38,8 @@ async function makePage() {
   document.title = results.title;
   registerMethods(results);
   document.getElementById("page").replaceChildren(headSection(results), summarySection(results),
-    tablesSection(results), figuresSection(results, window.Plotly), choicesSection(results),
-    runsSection(results), warningsSection(results), againSection(results));
+      tablesSection(results), figuresSection(results, window.Plotly), choicesSection(results),
+      runsSection(results), warningsSection(results), againSection(results));
   navigation();
   watch();
   await drawInTurn();
@@ -45,6 +49,7 @@ async function makePage() {
 makePage().catch((error) => {
   document.documentElement.dataset.state = "failed";
   document.getElementById("page").prepend(element("p", {class: "notice", role: "alert"},
-    "This page cannot be shown: " + error.message + ". The numbers are in results.json beside it."));
+      "This page cannot be shown: " + error.message +
+          ". The numbers are in results.json beside it."));
   throw error;
 });

@@ -1,4 +1,10 @@
-// What the tables say, in neutral words: for each condition and slice, the best method beside the baseline.
+// What the tables say, in neutral words: for each condition and slice, the best method beside the
+// baseline.
+
+const SUMMARY_NOTE = "One metric a slice, the one that choices were made by where the table has " +
+    "it. The best method is the one with the highest mean on the test split; p values are " +
+    "adjusted for the number of methods compared (Holm). The tables below have every method and " +
+    "metric.";
 
 /* The metric that choices were made by, when the table has it; else the first one of the slice. */
 function chiefColumn(columns, selection) {
@@ -6,13 +12,13 @@ function chiefColumn(columns, selection) {
   return columns.find((column) => selection.toLowerCase().includes(metric(column))) || columns[0];
 }
 
-/* One comparison: the method with the highest mean among all but the baseline. null when there is nothing to
-   compare. */
+/* One comparison: the method with the highest mean among all but the baseline. null when there is
+   nothing to compare. */
 function compareColumn(data, column) {
   const i = data.columns.indexOf(column);
   const base = baselineRow(data);
-  const others = data.rows.filter((row) => row !== base && row.kind !== "reference" &&
-    isNumber(row.cells[i].mean));
+  const others = data.rows.filter(
+      (row) => row !== base && row.kind !== "reference" && isNumber(row.cells[i].mean));
   if (!base || !isNumber(base.cells[i].mean) || others.length === 0) {
     return null;
   }
@@ -33,8 +39,9 @@ function comparisons(results) {
   for (const data of results.tables) {
     for (const group of columnGroups(data.columns)) {
       const key = data.condition + "\n" + group.slice;
-      const one = seen.has(key) ? null
-        : compareColumn(data, chiefColumn(group.columns, results.study.selection || ""));
+      const one = seen.has(key)
+          ? null
+          : compareColumn(data, chiefColumn(group.columns, results.study.selection || ""));
       if (one) {
         seen.add(key);
         found.push(one);
@@ -45,8 +52,9 @@ function comparisons(results) {
 }
 
 function reading(found) {
-  const direction = isHigher(found) ? "higher"
-    : found.cell.mean < found.baseCell.mean ? "no method is higher" : "equal";
+  const direction = isHigher(found)           ? "higher"
+      : found.cell.mean < found.baseCell.mean ? "no method is higher"
+                                              : "equal";
   return direction + "; " + (isHigher(found) ? "" : "the nearest one: ") + evidence(found.cell);
 }
 
@@ -55,18 +63,22 @@ function overview(all, baseline) {
   const higher = all.filter(isHigher);
   const certain = higher.filter((found) => isFull(found.cell));
   const n = all.length;
-  const lines = ["In " + (higher.length === n ? "all " : higher.length + " of ") +
-    counted(n, "comparison") + " (a condition and a slice each) the best method scores higher than " +
-    baseline + "; " + (higher.length === 0 ? "so on these data no method helps by this metric."
-    : "in " + certain.length + " of these " + higher.length + " the difference is significant in every " +
-      "test that was made.")];
+  const share = higher.length === n && n > 1 ? "all "
+      : higher.length === 0                  ? "none of "
+                                             : higher.length + " of ";
+  const lines = ["In " + share + counted(n, "comparison") +
+    " (a condition and a slice each) the best method scores higher than " + baseline + "; " +
+    (higher.length === 0 ? "so on these data no method helps by this metric."
+                         : "in " + certain.length + " of these " + higher.length +
+                " the difference is significant in every " +
+                "test that was made.")];
   if (certain.length > 0) {
     const most = certain.filter((found) => isNumber(found.cell.change))
-      .reduce((a, b) => (!a || b.cell.change > a.cell.change ? b : a), null);
+                     .reduce((a, b) => (!a || b.cell.change > a.cell.change ? b : a), null);
     if (most) {
       lines.push("The largest such change: " + change(most.cell.change) + " " + most.column.label +
-        " (" + sliceName(most.column.slice).toLowerCase() + "), " + most.best.label + ", " +
-        conditionLabel(most.data.condition) + ".");
+          " (" + sliceName(most.column.slice).toLowerCase() + "), " + most.best.label + ", " +
+          conditionLabel(most.data.condition) + ".");
     }
   }
   return lines.join(" ");
@@ -76,22 +88,27 @@ let conditionLabels = new Map();
 const conditionLabel = (name) => conditionLabels.get(name) || name;
 
 function summaryTable(all) {
-  const head = [["Condition", "Slice", "Metric", "Baseline", "Best other method", "Score", "Change",
-    "p over seeds", "p over queries", "Reading"].map((name, i) =>
-    ({content: name, class: [0, 1, 2, 4, 9].includes(i) ? "left" : null}))];
+  const head = [[
+    "Slice", "Metric", "Baseline", "Best other method", "Score", "Change", "p over seeds",
+    "p over queries", "Reading"
+  ].map((name, i) => ({content: name, class: [0, 1, 3, 8].includes(i) ? "left" : null}))];
   const groups = new Map();
   for (const found of all) {
-    const rows = groups.get(found.data.condition) || [];
-    groups.set(found.data.condition, rows);
+    const name = found.data.condition;
+    const rows = groups.get(name) || [[{
+      content: capital(conditionLabel(name)),
+      class: "title",
+      scope: "rowgroup",
+      colspan: head[0].length
+    }]];
+    groups.set(name, rows);
     const {cell} = found;
-    const name = conditionLabel(found.data.condition);
-    rows.push([{content: rows.length ? element("span", {class: "muted"}, "″") : name, class: "wrap",
-      "aria-label": name}, {content: sliceName(found.column.slice), class: "left"},
-    {content: found.column.label, class: "left"}, score(found.baseCell.mean),
-    {content: found.best.label, class: "left name"},
-    isBold(cell) ? element("b", {}, score(cell.mean)) : score(cell.mean), change(cell.change),
-    probability(cell.p_seed), probability(cell.p_query),
-    {content: reading(found), class: "wrap"}]);
+    rows.push([
+      sliceName(found.column.slice), {content: found.column.label, class: "left"},
+      score(found.baseCell.mean), {content: found.best.label, class: "left name"},
+      isBold(cell) ? element("b", {}, score(cell.mean)) : score(cell.mean), change(cell.change),
+      probability(cell.p_seed), probability(cell.p_query), {content: reading(found), class: "wrap"}
+    ]);
   }
   return table({head, groups: [...groups.values()]});
 }
@@ -106,10 +123,8 @@ function summarySection(results) {
     return section;
   }
   section.append(
-    element("p", {class: "lead"}, overview(all, base ? base.label : results.study.baseline)),
-    scroll(summaryTable(all)),
-    element("p", {class: "note"}, "One metric a slice, the one that choices were made by where the table " +
-      "has it. The best method is the one with the highest mean on the test split; p values are adjusted " +
-      "for the number of methods compared (Holm). The tables below have every method and metric."));
+      element("p", {class: "lead"}, overview(all, base ? base.label : results.study.baseline)),
+      scroll(summaryTable(all)),
+      element("p", {class: "note"}, SUMMARY_NOTE));
   return section;
 }
