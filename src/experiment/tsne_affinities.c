@@ -287,9 +287,8 @@ dip_status dip_tsne_affinities(const float *vectors, size_t n, size_t d,
     near.to = dip_alloc(n, near.k * sizeof *near.to, PURPOSE, err);
     near.value = dip_alloc(n, near.k * sizeof *near.value, PURPOSE, err);
     near.opposite = dip_alloc(n, near.k * sizeof *near.opposite, PURPOSE, err);
-    dip_status status = near.to != NULL && near.value != NULL && near.opposite != NULL
-                            ? DIP_OK
-                            : DIP_ERR_MEMORY;
+    dip_status status =
+        near.to != NULL && near.value != NULL && near.opposite != NULL ? DIP_OK : DIP_ERR_MEMORY;
     DIP_TRY_GOTO(out, status);
     DIP_TRY_GOTO(out, find_nearest(&near, vectors, d, watch, err));
     DIP_TRY_GOTO(out, finish_rows(&near, perplexity, err));

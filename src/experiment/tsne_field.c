@@ -9,7 +9,7 @@
  *
  * with C such that the sum meets K at nodes: in the Fourier domain C = K / b^2, b the transform of
  * a spline's values at nodes, per dimension. Three kernels act on one charge of 1 a point:
- * dx q^2, dy q^2 and q, with q = 1 / (1 + dx^2 + dy^2). They are so smooth that nodes 1/2 apart are
+ * dx q^2, dy q^2 and q, with q = 1 / (1 + dx^2 + dy^2). They are so smooth that nodes 1/3 apart are
  * enough.
  *
  * Charges and fields are real, so two columns share a complex transform and half of the spectrum is
@@ -26,7 +26,7 @@
 
 /* Nodes are `SPACING` apart, less where the map is small: a grid has SIZES[0] nodes at least. Wider
  * where it is larger than the last size. */
-#define SPACING 0.5
+#define SPACING (1.0 / 3)
 enum { BAND = 16, SIZE_COUNT = 8 };
 static const size_t SIZES[SIZE_COUNT] = {128, 192, 256, 384, 512, 768, 1024, 1536};
 
@@ -55,10 +55,10 @@ struct dip_tsne_field {
     float *fields;   /* [N x N x DIP_TSNE_NODE] */
     dip_lanes *half; /* [3][blocks * lanes][N / lanes]: columns transformed, in groups of lanes */
     scratch *scratch;
-    int32_t *order;   /* [n] points by the first row that they touch, then by index */
-    int32_t *row;     /* [n] that row */
+    int32_t *order;    /* [n] points by the first row that they touch, then by index */
+    int32_t *row;      /* [n] that row */
     size_t *row_start; /* [SIZES[last] + 1] */
-    double *sums;     /* [slices] */
+    double *sums;      /* [slices] */
 };
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -106,8 +106,7 @@ dip_tsne_field *dip_tsne_field_create(size_t n, int threads, dip_error *err) {
     field->kernels = dip_tsne_kernels_get();
     field->order = dip_alloc(n, sizeof *field->order, PURPOSE, err);
     field->row = dip_alloc(n, sizeof *field->row, PURPOSE, err);
-    field->row_start =
-        dip_alloc(SIZES[SIZE_COUNT - 1] + 1, sizeof *field->row_start, PURPOSE, err);
+    field->row_start = dip_alloc(SIZES[SIZE_COUNT - 1] + 1, sizeof *field->row_start, PURPOSE, err);
     field->sums = dip_alloc(dip_tsne_slices(n), sizeof *field->sums, PURPOSE, err);
     if (field->order == NULL || field->row == NULL || field->row_start == NULL ||
         field->sums == NULL) {
@@ -492,8 +491,7 @@ dip_status dip_tsne_repel(dip_tsne_field *field, const float *x, const float *y,
     const double width = (double)h.high - (double)h.low;
     const double height = (double)v.high - (double)v.low;
     DIP_TRY(choose_grid(field, width > height ? width : height, err));
-    const dip_tsne_places places = {x,      y,     field->size,
-                                    h.low,  v.low, (float)(1 / field->spacing)};
+    const dip_tsne_places places = {x, y, field->size, h.low, v.low, (float)(1 / field->spacing)};
     sort_points(field, &places);
     spread_points(field, &places);
     convolve(field);

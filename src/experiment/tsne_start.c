@@ -179,8 +179,7 @@ static void scale_points(const problem *p, dip_rng rng) {
 dip_status dip_tsne_start(const float *vectors, size_t n, size_t d,
                           const dip_tsne_settings *settings, float *x, float *y, dip_error *err) {
     const dip_rng rng = dip_rng_make(settings->seed, DIP_DRAW_MAP);
-    problem p = {
-        .vectors = vectors, .n = n, .d = d, .threads = settings->threads, .x = x, .y = y};
+    problem p = {.vectors = vectors, .n = n, .d = d, .threads = settings->threads, .x = x, .y = y};
     dip_status status = alloc_problem(&p, err);
     if (status == DIP_OK) {
         find_axes(&p, rng);
