@@ -8,9 +8,9 @@
  *
  * --save writes the vectors as raw float32 and ends, so that other programs can draw the same.
  */
+#include "experiment/tsne.h"
 #include "base/mem.h"
 #include "engine/rank.h"
-#include "experiment/tsne.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -118,12 +118,11 @@ static void print_result(const settings *s, const times *t, double seconds, doub
     getrusage(RUSAGE_SELF, &usage);
     const double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                        1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-    json_t *result =
-        json_pack("{sI sI sI sI sf sf sf sf sf sf}", "items", (json_int_t)s->items, "dim",
-                  (json_int_t)s->dim, "iterations", (json_int_t)s->iterations, "threads",
-                  (json_int_t)s->threads, "neighbour_seconds", t->neighbours, "seconds", seconds,
-                  "cpu_seconds", cpu, "peak_rss_mb", (double)usage.ru_maxrss / 1024, "kl", t->kl,
-                  "purity", share);
+    json_t *result = json_pack("{sI sI sI sI sf sf sf sf sf sf}", "items", (json_int_t)s->items,
+                               "dim", (json_int_t)s->dim, "iterations", (json_int_t)s->iterations,
+                               "threads", (json_int_t)s->threads, "neighbour_seconds",
+                               t->neighbours, "seconds", seconds, "cpu_seconds", cpu, "peak_rss_mb",
+                               (double)usage.ru_maxrss / 1024, "kl", t->kl, "purity", share);
     json_dumpf(result, stdout, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
     printf("\n");
     json_decref(result);

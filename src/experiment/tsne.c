@@ -284,7 +284,9 @@ dip_status dip_tsne(const float *vectors, size_t n, size_t d, const dip_tsne_set
         }
         return DIP_OK;
     }
-    descent t = {.n = n, .threads = settings->threads, .kernels = dip_tsne_kernels_get()};
+    /* Few points are drawn sooner than threads wait for each other. */
+    const int threads = n <= DIP_TSNE_EXACT ? 1 : settings->threads;
+    descent t = {.n = n, .threads = threads, .kernels = dip_tsne_kernels_get()};
     const dip_status status = draw(vectors, d, settings, watch, &t, err);
     for (size_t i = 0; status == DIP_OK && i < n; i++) {
         xy[2 * i] = t.x.place[i];

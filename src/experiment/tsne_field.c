@@ -9,7 +9,7 @@
  *
  * with C such that the sum meets K at nodes: in the Fourier domain C = K / b^2, b the transform of
  * a spline's values at nodes, per dimension. Three kernels act on one charge of 1 a point:
- * dx q^2, dy q^2 and q, with q = 1 / (1 + dx^2 + dy^2). They are so smooth that nodes 1/2 apart are
+ * dx q^2, dy q^2 and q, with q = 1 / (1 + dx^2 + dy^2). They are so smooth that nodes 1/3 apart are
  * enough.
  *
  * Charges and fields are real, so two columns share a complex transform and half of the spectrum is
@@ -26,7 +26,7 @@
 
 /* Nodes are `SPACING` apart, less where the map is small: a grid has SIZES[0] nodes at least. Wider
  * where it is larger than the last size. */
-#define SPACING 0.5
+#define SPACING (1.0 / 3)
 enum { BAND = 16, SIZE_COUNT = 8 };
 static const size_t SIZES[SIZE_COUNT] = {128, 192, 256, 384, 512, 768, 1024, 1536};
 
