@@ -269,6 +269,26 @@ def softmax_loss(u, v, tau, log_p=None, item=None):
     return -np.log(np.diag(p)).mean(), g @ v, g.T @ u
 
 
+def refined_loss(u, v, tau, p, item):
+    """train.logq: refined, as its authors write it: the positive is left out of the sum, negatives
+    come with shares p_j / (1 - p_i), and the loss of i is weighted by a constant 1 - P_i. The loss
+    that is returned is the mean of -log P_i."""
+    n = len(u)
+    scores = u @ v.T / tau
+    gradient = np.zeros((n, n))
+    losses = []
+    for i in range(n):
+        others = [j for j in range(n) if item[j] != item[i]]
+        weights = np.exp(scores[i, others]) * (1 - p[i]) / p[others]
+        positive = np.exp(scores[i, i])
+        chance = positive / (positive + weights.mean())
+        gradient[i, i] = -(1 - chance)
+        gradient[i, others] = (1 - chance) * weights / weights.sum()
+        losses.append(-math.log(chance))
+    g = gradient / (n * tau)
+    return np.mean(losses), g @ v, g.T @ u
+
+
 def spread_square(z):
     s = z @ z.T
     np.fill_diagonal(s, 0)
@@ -328,12 +348,14 @@ class Model:
         o = self.case["options"]
         alpha = o["ssl.alpha"]
         du = {}
-        log_p = None
-        if o["train.logq"] == "exact":
-            log_p = np.log(COUNTS[batch["item"]] / COUNTS.sum())
+        u, v, tau = passes["query"].u, passes["item"].u, o["train.temperature"]
+        p = COUNTS[batch["item"]] / COUNTS.sum()
         item = batch["item"] if o["train.mask_hits"] == "yes" else None
-        main, du["query"], du["item"] = softmax_loss(
-            passes["query"].u, passes["item"].u, o["train.temperature"], log_p, item)
+        if o["train.logq"] == "refined":
+            main, du["query"], du["item"] = refined_loss(u, v, tau, p, item)
+        else:
+            log_p = np.log(p) if o["train.logq"] == "exact" else None
+            main, du["query"], du["item"] = softmax_loss(u, v, tau, log_p, item)
         second = 0.0
         if "g" in passes:
             second, dh, dg = softmax_loss(passes["h"].u, passes["g"].u, o["ssl.temperature"])
@@ -406,6 +428,7 @@ SUPERVISED = {"train.logq": "exact", "train.mask_hits": "yes", "model.share": "n
 CFM = {"ssl.method": "cfm", "train.accumulator": 0.1}
 CASES = {
     "supervised": ("items", 10, SUPERVISED),
+    "refined": ("items", 10, {**SUPERVISED, "train.logq": "refined"}),
     "cfm": ("own", 10, CFM),
     "spread-out": ("items", 10, {"ssl.method": "spread-out", "model.share": "all"}),
     "spread-out-square": ("own", 10, {"ssl.method": "spread-out-square", "model.share": "none"}),

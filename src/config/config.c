@@ -59,14 +59,16 @@ static const dip_option ROWS[] = {
     INTEGER("train.epochs", train.epochs, "10", 1, 100000, "passes over the training pairs"),
     NUMBER("train.temperature", train.temperature, "0.07", 0.001, 100,
            "tau of the batch softmax (Eq. 6)"),
-    CHOICE("train.logq", train.logq, "exact", "none|exact",
-           "sampling-bias correction: -log p_j with p_j from the training counts"),
+    CHOICE("train.logq", train.logq, "exact", "none|exact|refined",
+           "sampling-bias correction: -log p_j with p_j from the training counts; refined leaves "
+           "the positive out of it, which is in every batch by construction, and estimates the "
+           "loss over the whole catalogue"),
     SWITCH("train.mask_hits", train.mask_hits, "yes",
            "leave out negatives of the batch that are the positive's own item"),
     CHOICE("train.extra_negatives", train.extra_negatives, "none", "none|items|views",
            "further negatives for every query, beside the batch's own: the uniform items of the "
            "self-supervised batch, encoded whole, or their first views, which are there anyway; "
-           "with logq = exact, p_j is then the share in the mixture"),
+           "with a correction, p_j is then the share in the mixture"),
     CHOICE("train.optimizer", train.optimizer, "adagrad", "adagrad|sgd|adam|rowwise-adagrad",
            "update rule; rows of embedding tables are updated only when touched; rowwise-adagrad "
            "keeps one sum of squares a row of a table, and adagrad's for the layers"),

@@ -20,7 +20,7 @@ typedef enum dip_split_by {
 
 typedef enum dip_share { DIP_SHARE_NONE, DIP_SHARE_TABLES, DIP_SHARE_ALL } dip_share;
 
-typedef enum dip_logq { DIP_LOGQ_NONE, DIP_LOGQ_EXACT } dip_logq;
+typedef enum dip_logq { DIP_LOGQ_NONE, DIP_LOGQ_EXACT, DIP_LOGQ_REFINED } dip_logq;
 
 typedef enum dip_extra { DIP_EXTRA_NONE, DIP_EXTRA_ITEMS, DIP_EXTRA_VIEWS } dip_extra;
 

@@ -39,6 +39,23 @@ const char *dip_engine_precision(const dip_config *config) {
 
 /* ---- creation -------------------------------------------------------------------------------- */
 
+static dip_status create_refined(dip_engine *engine, size_t columns, dip_error *err) {
+    static const char PURPOSE[] = "the refined correction";
+    if (!engine->config.train.mask_hits) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "train.logq: refined counts on negatives that are not the positive's own "
+                        "item; set train.mask_hits: yes, or train.logq: exact");
+    }
+    DIP_TRY(dip_distinct_create(&engine->candidates, columns, engine->threads, err));
+    engine->batch_own =
+        dip_alloc((size_t)engine->config.train.batch, sizeof *engine->batch_own, PURPOSE, err);
+    if (engine->batch_own == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    engine->copies = dip_alloc(columns, sizeof *engine->copies, PURPOSE, err);
+    return engine->copies != NULL ? DIP_OK : DIP_ERR_MEMORY;
+}
+
 static dip_status fill_log_p(dip_engine *engine, size_t columns, dip_error *err) {
     if (engine->config.train.logq == DIP_LOGQ_NONE) {
         return DIP_OK;
@@ -49,6 +66,9 @@ static dip_status fill_log_p(dip_engine *engine, size_t columns, dip_error *err)
     engine->batch_log = dip_alloc(columns, sizeof *engine->batch_log, "item frequencies", err);
     if (engine->log_p == NULL || engine->batch_log == NULL) {
         return DIP_ERR_MEMORY;
+    }
+    if (engine->config.train.logq == DIP_LOGQ_REFINED) {
+        DIP_TRY(create_refined(engine, columns, err));
     }
     const double total = (double)dataset->n_pairs[0];
     for (size_t i = 0; i < n; i++) {
@@ -229,6 +249,9 @@ void dip_engine_free(dip_engine *engine) {
     dip_towers_free(&engine->towers);
     dip_free(engine->log_p);
     dip_free(engine->batch_log);
+    dip_free(engine->batch_own);
+    dip_free(engine->copies);
+    dip_distinct_free(&engine->candidates);
     dip_free(engine->candidate);
     dip_distinct_free(&engine->queries);
     dip_distinct_free(&engine->items);

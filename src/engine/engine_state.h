@@ -30,10 +30,13 @@ struct dip_engine {
     dip_pass *extra; /* unaugmented items that are further negatives */
     dip_loss_space *loss_main;
     dip_loss_space *loss_self;
-    dip_softmax spread;   /* of the spread-out forms that are not a softmax */
-    dip_real *log_p;      /* [items] log of the share of training pairs; NULL without correction */
-    dip_real *batch_log;  /* [columns] log p of the candidates of a batch */
-    dip_distinct queries; /* of the batch: the passes have the distinct rows only */
+    dip_softmax spread;  /* of the spread-out forms that are not a softmax */
+    dip_real *log_p;     /* [items] log of the share of training pairs; NULL without correction */
+    dip_real *batch_log; /* [columns] log p of the candidates of a batch */
+    dip_real *batch_own; /* [batch] of the refined correction; NULL without it */
+    dip_distinct candidates; /* the items among the candidates, */
+    uint32_t *copies;        /* [columns] and how often each is there; for batch_own */
+    dip_distinct queries;    /* of the batch: the passes have the distinct rows only */
     dip_distinct items;
     dip_real *u;        /* [B x D] vectors of all queries, */
     dip_real *du;       /* [B x D] and their gradients */

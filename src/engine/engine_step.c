@@ -15,6 +15,7 @@
 #include "math/vec.h"
 #include "model/loss_spread.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -94,6 +95,23 @@ static void fill_logs(dip_engine *engine, const dip_batch *batch, size_t m, cons
     }
 }
 
+/* own_i = log( (1 - q_i) / n_i ), with n_i candidates that are not the item i. They are drawn with
+ * shares q_j / (1 - q_i), so the negatives' part of the softmax is an estimate of its sum over all
+ * other items. Without any negative the loss is 0 whatever own is. */
+static void fill_own(dip_engine *engine, size_t n, size_t m) {
+    dip_distinct *candidates = &engine->candidates;
+    dip_distinct_find(candidates, engine->candidate, m);
+    memset(engine->copies, 0, candidates->n * sizeof *engine->copies);
+    for (size_t j = 0; j < m; j++) {
+        engine->copies[candidates->place[j]]++;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const size_t negatives = m - engine->copies[candidates->place[i]];
+        const double others = fmax(-expm1((double)engine->batch_log[i]), DBL_MIN);
+        engine->batch_own[i] = negatives > 0 ? (dip_real)(log(others) - log((double)negatives)) : 0;
+    }
+}
+
 /* The vectors of the batch's items, and behind them those of the uniform items. */
 static void gather_candidates(dip_engine *engine, const dip_batch *batch, size_t n_extra) {
     const dip_pass *extra = engine->extra != NULL ? engine->extra : engine->view_h;
@@ -128,6 +146,9 @@ static double run_main(dip_engine *engine, const dip_batch *batch) {
     if (engine->log_p != NULL) {
         fill_logs(engine, batch, m, engine->candidate);
     }
+    if (engine->batch_own != NULL) {
+        fill_own(engine, batch->n, m);
+    }
     const dip_softmax_input input = {.n = batch->n,
                                      .m = m,
                                      .d = d,
@@ -135,6 +156,7 @@ static double run_main(dip_engine *engine, const dip_batch *batch) {
                                      .v = engine->v,
                                      .temperature = (dip_real)config->train.temperature,
                                      .log_p = engine->batch_log,
+                                     .own = engine->batch_own,
                                      .item = config->train.mask_hits ? engine->candidate : NULL,
                                      .weight = 1};
     const double loss =

@@ -31,11 +31,15 @@ dip_status dip_softmax_create(dip_softmax *softmax, size_t rows, size_t columns,
 }
 
 static void adjust_row(dip_real *row, size_t i, size_t m, const dip_softmax_input *in) {
+    const dip_real positive = row[i];
     for (size_t j = 0; in->log_p != NULL && j < m; j++) {
         row[j] -= in->log_p[j];
     }
     for (size_t j = 0; in->item != NULL && j < m; j++) {
         row[j] = in->item[j] == in->item[i] && j != i ? -(dip_real)INFINITY : row[j];
+    }
+    if (in->own != NULL) {
+        row[i] = positive - in->own[i];
     }
 }
 

@@ -27,6 +27,11 @@ typedef struct setting {
     dip_masks masks;
 } setting;
 
+#define REFINED                                                                                    \
+    {"train.logq", "refined"}, {                                                                   \
+        "train.mask_hits", "yes"                                                                   \
+    }
+
 static void configure(dip_config *config, const setting *s, const char *precision) {
     tiny_config_make(config);
     tiny_set(config, "train.batch", "300");
@@ -153,6 +158,13 @@ static void every_setting_agrees_with_float(void **state) {
         {"hits and logQ off", {{"ssl.method", "none"}}, {0, 0}},
         {"extra items", {{"ssl.method", "cfm"}, {"train.extra_negatives", "items"}}, {0x5, 0x2}},
         {"extra views", {{"ssl.method", "cfm"}, {"train.extra_negatives", "views"}}, {0x5, 0x2}},
+        {"refined correction", {{"ssl.method", "none"}, REFINED}, {0, 0}},
+        {"refined, low temperature",
+         {{"ssl.method", "none"}, {"train.temperature", "0.02"}, REFINED},
+         {0, 0}},
+        {"refined, extra items",
+         {{"ssl.method", "cfm"}, {"train.extra_negatives", "items"}, REFINED},
+         {0x5, 0x2}},
         {"low temperature", {{"ssl.method", "none"}, {"train.temperature", "0.02"}}, {0, 0}},
     };
     for (size_t s = 0; s < sizeof settings / sizeof settings[0]; s++) {

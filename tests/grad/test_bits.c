@@ -27,6 +27,7 @@ typedef struct run {
     size_t pairs;
     size_t steps;
     const char *threads;
+    const char *more[4][2]; /* further options by key */
 } run;
 
 static void configure(dip_config *config, const run *r) {
@@ -45,6 +46,9 @@ static void configure(dip_config *config, const run *r) {
     tiny_set(config, "train.mask_hits", "yes");
     tiny_set(config, "train.decay", "0.01");
     tiny_set(config, "ssl.method", r->method);
+    for (size_t i = 0; i < 4 && r->more[i][0] != NULL; i++) {
+        tiny_set(config, r->more[i][0], r->more[i][1]);
+    }
 }
 
 static void make_step(dip_engine *engine, const run *r, size_t step) {
@@ -158,6 +162,25 @@ static void twenty_steps_have_the_same_bits_for_1_2_and_3_threads(void **state) 
     free(w);
 }
 
+/* Each in both arithmetics. */
+static void options_have_the_same_bits_for_1_2_and_3_threads(void **state) {
+    (void)state;
+    static const char *const OPTIONS[][4][2] = {{{"train.logq", "refined"}}};
+    plenty *w = plenty_make();
+    for (size_t o = 0; o < 2 * sizeof OPTIONS / sizeof OPTIONS[0]; o++) {
+        run r = {.method = "cfm",
+                 .optimizer = "adagrad",
+                 .precision = o % 2 == 0 ? "fp32" : "bf16",
+                 .hidden = "70,20",
+                 .dim = "8",
+                 .pairs = PAIRS,
+                 .steps = STEPS};
+        memcpy(r.more, OPTIONS[o / 2], sizeof r.more);
+        compare_threads(w, r);
+    }
+    free(w);
+}
+
 /* Products large enough that a matrix library may want to share them out over its own threads. */
 static void large_products_have_the_same_bits_for_1_2_and_3_threads(void **state) {
     (void)state;
@@ -227,6 +250,7 @@ static void the_openmp_default_does_not_change_the_bits(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(twenty_steps_have_the_same_bits_for_1_2_and_3_threads),
+        cmocka_unit_test(options_have_the_same_bits_for_1_2_and_3_threads),
         cmocka_unit_test(large_products_have_the_same_bits_for_1_2_and_3_threads),
         check_test_in_folder(tables_in_files_have_the_bits_of_tables_in_memory),
         cmocka_unit_test(the_openmp_default_does_not_change_the_bits),

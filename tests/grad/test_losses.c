@@ -58,6 +58,7 @@ typedef struct softmax_case {
     dip_real dv[MANY];
     dip_real spare[2][MANY]; /* gradients that a difference does not need */
     dip_real log_p[LARGE + EXTRA];
+    dip_real own[LARGE];
     int32_t item[LARGE + EXTRA];
 } softmax_case;
 
@@ -66,9 +67,16 @@ static double weighted_softmax(void *context) {
     return c->input.weight * dip_softmax_loss(&c->softmax, &c->input, c->spare[0], c->spare[1]);
 }
 
+/* What is combined: log_p and item are bits; own needs item. */
+enum { HAS_LOG_P = 1, HAS_ITEM = 2, HAS_OWN = 4, OPTIONS = 8 };
+
+static bool is_possible(int options) {
+    return (options & HAS_OWN) == 0 || (options & HAS_ITEM) != 0;
+}
+
 /* The weight is not 1: a gradient that forgets it fails. Every third row is an item that is there
  * twice or more. */
-static softmax_case *make_softmax(size_t n, size_t extra, bool has_log_p, bool has_item) {
+static softmax_case *make_softmax(size_t n, size_t extra, int options) {
     softmax_case *c = calloc(1, sizeof *c);
     assert_non_null(c);
     uint64_t state = 77;
@@ -79,14 +87,18 @@ static softmax_case *make_softmax(size_t n, size_t extra, bool has_log_p, bool h
         c->log_p[i] = log(0.02 + 0.4 * fabs(tiny_noise(&state)));
         c->item[i] = i % 3 == 0 ? 7 : (int32_t)(100 + i);
     }
+    for (size_t i = 0; i < n; i++) {
+        c->own[i] = -1.5 + tiny_noise(&state);
+    }
     c->input = (dip_softmax_input){.n = n,
                                    .m = n + extra,
                                    .d = WIDTH,
                                    .u = c->u,
                                    .v = c->v,
                                    .temperature = 0.3,
-                                   .log_p = has_log_p ? c->log_p : NULL,
-                                   .item = has_item ? c->item : NULL,
+                                   .log_p = (options & HAS_LOG_P) != 0 ? c->log_p : NULL,
+                                   .own = (options & HAS_OWN) != 0 ? c->own : NULL,
+                                   .item = (options & HAS_ITEM) != 0 ? c->item : NULL,
                                    .weight = 0.65};
     return c;
 }
@@ -98,8 +110,11 @@ static void free_softmax(softmax_case *c) {
 
 static void check_softmax(size_t n, size_t extra, size_t stride, const char *what) {
     difference_worst worst = {0};
-    for (int options = 0; options < 4; options++) {
-        softmax_case *c = make_softmax(n, extra, (options & 1) != 0, (options & 2) != 0);
+    for (int options = 0; options < OPTIONS; options++) {
+        if (!is_possible(options)) {
+            continue;
+        }
+        softmax_case *c = make_softmax(n, extra, options);
         dip_softmax_loss(&c->softmax, &c->input, c->du, c->dv);
         difference_check(&worst, "u", weighted_softmax, c, c->u, c->du, n * WIDTH, stride);
         difference_check(&worst, "v", weighted_softmax, c, c->v, c->dv, (n + extra) * WIDTH,
@@ -133,6 +148,8 @@ static double softmax_by_definition(const softmax_case *c) {
             for (size_t k = 0; k < WIDTH; k++) {
                 logit += in->u[i * WIDTH + k] * in->v[j * WIDTH + k] / in->temperature;
             }
+            logit +=
+                in->own != NULL && j == i ? (in->log_p != NULL ? in->log_p[i] : 0) - in->own[i] : 0;
             const bool is_hit = in->item != NULL && j != i && in->item[j] == in->item[i];
             total += is_hit ? 0 : exp(logit);
             positive = j == i ? logit : positive;
@@ -144,8 +161,11 @@ static double softmax_by_definition(const softmax_case *c) {
 
 static void softmax_loss_is_its_definition(void **state) {
     (void)state;
-    for (int options = 0; options < 4; options++) {
-        softmax_case *c = make_softmax(LARGE, EXTRA, (options & 1) != 0, (options & 2) != 0);
+    for (int options = 0; options < OPTIONS; options++) {
+        if (!is_possible(options)) {
+            continue;
+        }
+        softmax_case *c = make_softmax(LARGE, EXTRA, options);
         const double loss = dip_softmax_loss(&c->softmax, &c->input, c->du, c->dv);
         const double expected = softmax_by_definition(c);
         assert_true(fabs(loss - expected) < 1e-13 * fabs(expected) * LARGE);
@@ -166,7 +186,7 @@ static void contrastive_gradient_is_the_sum_of_both_sides(void **state) {
     difference_worst worst = {0};
     const size_t sizes[2] = {6, LARGE};
     for (size_t s = 0; s < 2; s++) {
-        softmax_case *c = make_softmax(sizes[s], 0, false, false);
+        softmax_case *c = make_softmax(sizes[s], 0, 0);
         c->input.v = c->u;
         dip_softmax_loss(&c->softmax, &c->input, c->du, c->dv);
         dip_vec_axpy(sizes[s] * WIDTH, 1, c->dv, c->du);

@@ -367,6 +367,11 @@ static void supervised_training_with_correction_and_hit_mask_agrees(void **state
     check_case("supervised");
 }
 
+static void the_refined_correction_agrees(void **state) {
+    (void)state;
+    check_case("refined");
+}
+
 static void masked_views_with_value_dropout_agree(void **state) {
     (void)state;
     check_case("cfm");
@@ -400,6 +405,7 @@ int main(void) {
         cmocka_unit_test(draws_of_every_purpose_agree),
         cmocka_unit_test(both_sides_have_the_same_worlds),
         cmocka_unit_test(supervised_training_with_correction_and_hit_mask_agrees),
+        cmocka_unit_test(the_refined_correction_agrees),
         cmocka_unit_test(masked_views_with_value_dropout_agree),
         cmocka_unit_test(spread_out_agrees_in_all_three_forms),
         cmocka_unit_test(feature_dropout_agrees),

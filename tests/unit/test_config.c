@@ -28,6 +28,7 @@ static const place PLACES[] = {
     {"model.share", DIP_SHARE_ALL, "all"},
     {"train.logq", DIP_LOGQ_NONE, "none"},
     {"train.logq", DIP_LOGQ_EXACT, "exact"},
+    {"train.logq", DIP_LOGQ_REFINED, "refined"},
     {"train.optimizer", DIP_OPTIMIZER_ADAGRAD, "adagrad"},
     {"train.optimizer", DIP_OPTIMIZER_SGD, "sgd"},
     {"train.optimizer", DIP_OPTIMIZER_ADAM, "adam"},
