@@ -253,12 +253,14 @@ class Pass:
 
 # ---- losses --------------------------------------------------------------------------------------
 
-def softmax_loss(u, v, tau, log_p=None, item=None):
-    """L, dL/du, dL/dv of loss_softmax.h."""
+def softmax_loss(u, v, tau, log_p=None, item=None, same=None):
+    """L, dL/du, dL/dv of loss_softmax.h; same [n x n]: no negatives of each other."""
     n = len(u)
     logits = u @ v.T / tau
     if log_p is not None:
         logits = logits - log_p[None, :]
+    if same is not None:
+        logits = np.where(same & ~np.eye(n, dtype=bool), -np.inf, logits)
     if item is not None:
         same = (np.asarray(item)[:, None] == np.asarray(item)[None, :]) & ~np.eye(n, dtype=bool)
         logits = np.where(same, -np.inf, logits)
@@ -287,6 +289,32 @@ def refined_loss(u, v, tau, p, item):
         losses.append(-math.log(chance))
     g = gradient / (n * tau)
     return np.mean(losses), g @ v, g.T @ u
+
+
+def shown(entity, row, mask):
+    """What a view shows of a row before values are dropped."""
+    cells = []
+    for f, feature in enumerate(entity.values()):
+        cell = None
+        if mask >> f & 1:
+            pass
+        elif "numbers" in feature:
+            cell = None if math.isnan(feature["numbers"][row]) else feature["numbers"][row]
+        elif "codes" in feature:
+            cell = feature["codes"][row] if feature["codes"][row] >= 0 else None
+        else:
+            cell = tuple(sorted(feature["bags"][row])) or None
+        cells.append(cell)
+    return tuple(cells)
+
+
+def same_in_a_view(entity, rows, masks):
+    """ssl.mask_same: [n x n]."""
+    result = np.zeros((len(rows), len(rows)), bool)
+    for mask in masks:
+        cells = [shown(entity, row, mask) for row in rows]
+        result |= np.array([[a == b for b in cells] for a in cells])
+    return result
 
 
 def spread_square(z):
@@ -358,7 +386,7 @@ class Model:
             main, du["query"], du["item"] = softmax_loss(u, v, tau, log_p, item)
         second = 0.0
         if "g" in passes:
-            second, dh, dg = softmax_loss(passes["h"].u, passes["g"].u, o["ssl.temperature"])
+            second, dh, dg = self.contrast(batch, passes["h"].u, passes["g"].u)
             du["h"], du["g"] = alpha * dh, alpha * dg
         elif "h" in passes:
             z = passes["h"].u
@@ -370,6 +398,19 @@ class Model:
                 second, dz = loss[o["ssl.method"]](z)
             du["h"] = alpha * dz
         return (main + alpha * second, main, second), du
+
+    def contrast(self, batch, u, v):
+        """Eq. 3 with its options; the gradients by u and v."""
+        o = self.case["options"]
+        tau = o["ssl.temperature"]
+        same = None
+        if o.get("ssl.mask_same") == "yes":
+            same = same_in_a_view(ITEMS, batch["self"], batch["masks"])
+        loss, du, dv = softmax_loss(u, v, tau, same=same)
+        if o.get("ssl.symmetric") == "yes":
+            back, back_dv, back_du = softmax_loss(v, u, tau, same=same)
+            loss, du, dv = (loss + back) / 2, (du + back_du) / 2, (dv + back_dv) / 2
+        return loss, du, dv
 
     def gradients(self, batch):
         passes = self.passes(batch)
@@ -430,6 +471,9 @@ CASES = {
     "supervised": ("items", 10, SUPERVISED),
     "refined": ("items", 10, {**SUPERVISED, "train.logq": "refined"}),
     "cfm": ("own", 10, CFM),
+    "mask-same": ("own", 4, {**CFM, "ssl.mask_same": "yes"}),
+    "symmetric": ("items", 4, {**CFM, "ssl.mask_same": "yes", "ssl.symmetric": "yes",
+                               "model.share": "all"}),
     "spread-out": ("items", 10, {"ssl.method": "spread-out", "model.share": "all"}),
     "spread-out-square": ("own", 10, {"ssl.method": "spread-out-square", "model.share": "none"}),
     "spread-out-moments": ("items", 10, {"ssl.method": "spread-out-moments", "model.share": "all",
@@ -452,6 +496,14 @@ def make_batch(rng, kind, step):
     h = rng.randrange(1, 63)
     return {"step": step, "query": [rng.randrange(queries) for _ in range(n)], "item": item,
             "self": rng.sample(range(rows_of(ITEMS)), rng.randint(4, 6)), "masks": (h, 63 & ~h)}
+
+
+def show_twins(batch):
+    """Items that look the same in one view: 2 and 7 have no kind, tags and price."""
+    others = [row for row in batch["self"] if row not in (2, 7)]
+    batch["self"] = [2, *others[:4], 7]
+    batch["masks"] = (0b011001, 0b100110) if batch["step"] % 2 else (0b100110, 0b011001)
+    assert same_in_a_view(ITEMS, batch["self"], batch["masks"]).sum() > len(batch["self"])
 
 
 def is_smooth(case):
@@ -480,6 +532,9 @@ def make_case(name):
     rng = random.Random(name)
     case = {"name": name, "kind": kind, "options": {**BASE, **changes},
             "batches": [make_batch(rng, kind, 3 + s) for s in range(steps)]}
+    if changes.get("ssl.mask_same") == "yes":
+        for batch in case["batches"]:
+            show_twins(batch)
     while not is_smooth(case):
         case["options"]["seed"] += 1
     return case

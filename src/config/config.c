@@ -122,6 +122,12 @@ static const dip_option ROWS[] = {
     CHOICE("ssl.items", ssl.items, "catalogue", "catalogue|training",
            "where the items of the self-supervised batch come from, uniformly: the whole "
            "catalogue, or those in training pairs"),
+    SWITCH("ssl.symmetric", ssl.symmetric, "no",
+           "the self-supervised softmax (Eq. 3) both ways, from view h to view g and back, and the "
+           "mean of the two"),
+    SWITCH("ssl.mask_same", ssl.mask_same, "no",
+           "leave out negatives of which a view shows the same as of the item: equal values of all "
+           "features that are not masked"),
 
     CHOICE("evaluate.protocol", evaluate.protocol, "standard", "standard|paper",
            "standard: all held-out items of a query are right and its training items are taken "

@@ -126,6 +126,8 @@ struct dip_config {
         int64_t batch;
         double temperature;
         int items; /* dip_ssl_items */
+        bool mask_same;
+        bool symmetric;
     } ssl;
     struct {
         int protocol; /* dip_protocol */

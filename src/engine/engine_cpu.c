@@ -3,7 +3,7 @@
  * The engine for CPUs: what it allocates, and the update. engine_step.c computes the gradients.
  */
 #include "base/mem.h"
-#include "engine/engine_state.h"
+#include "engine/second.h"
 #include "math/isa.h"
 
 #include <math.h>
@@ -83,30 +83,6 @@ static dip_status create_pass(dip_engine *engine, dip_pass **pass, const dip_tow
     return engine->arithmetic->pass_create(pass, tower, batch, engine->threads, lender, err);
 }
 
-static dip_status create_self(dip_engine *engine, dip_error *err) {
-    const dip_config *config = &engine->config;
-    const size_t batch = dip_engine_self_batch(config);
-    const dip_tower *tower = &engine->towers.item;
-    if (!dip_engine_has_second_loss(config)) {
-        return DIP_OK;
-    }
-    const bool has_lenders = dip_engine_has_turns(config);
-    DIP_TRY(
-        create_pass(engine, &engine->view_h, tower, batch, has_lenders ? engine->item : NULL, err));
-    if (dip_engine_has_views(config)) {
-        DIP_TRY(create_pass(engine, &engine->view_g, tower, batch,
-                            has_lenders ? engine->query : NULL, err));
-    }
-    if (!dip_engine_has_self_softmax(config)) {
-        return dip_softmax_create(&engine->spread, batch, batch, engine->threads, err);
-    }
-    engine->spare = dip_alloc(batch, tower->output * sizeof *engine->spare, "gradients", err);
-    return engine->spare != NULL
-               ? engine->arithmetic->loss_create(&engine->loss_self, batch, batch, tower->output,
-                                                 engine->threads, err)
-               : DIP_ERR_MEMORY;
-}
-
 static dip_status create_batch(dip_engine *engine, size_t batch, size_t columns, dip_error *err) {
     static const char PURPOSE[] = "vectors of a batch";
     const size_t bytes = engine->towers.item.output * sizeof(dip_real);
@@ -154,7 +130,7 @@ static dip_status create_losses(dip_engine *engine, dip_error *err) {
     DIP_TRY(fill_log_p(engine, columns, err));
     DIP_TRY(create_extra(engine, err));
     DIP_TRY(create_batch(engine, batch, columns, err));
-    return create_self(engine, err);
+    return dip_second_create(engine, err);
 }
 
 static dip_status create_parts(dip_engine *engine, dip_error *err) {
@@ -241,9 +217,8 @@ void dip_engine_free(dip_engine *engine) {
         engine->arithmetic->pass_free(passes[p]);
     }
     engine->arithmetic->loss_free(engine->loss_main);
-    engine->arithmetic->loss_free(engine->loss_self);
     engine->arithmetic->free(engine->space);
-    dip_softmax_free(&engine->spread);
+    dip_second_free(engine);
     dip_sparse_free(&engine->sparse);
     dip_optimizer_free(&engine->optimizer);
     dip_towers_free(&engine->towers);
@@ -259,6 +234,5 @@ void dip_engine_free(dip_engine *engine) {
     dip_free(engine->du);
     dip_free(engine->v);
     dip_free(engine->dv);
-    dip_free(engine->spare);
     dip_free(engine);
 }

@@ -9,6 +9,7 @@
 #include "engine/distinct.h"
 #include "engine/engine.h"
 #include "engine/sparse.h"
+#include "engine/visible.h"
 
 #include <omp.h>
 
@@ -43,7 +44,8 @@ struct dip_engine {
     dip_real *v;        /* [columns x D] vectors of all candidates */
     dip_real *dv;       /* [columns x D] */
     int32_t *candidate; /* [columns] the items of all candidates */
-    dip_real *spare;    /* [B x D] second gradient of a loss whose sides are one */
+    dip_real *spare[2]; /* [B x D] further gradients by the views */
+    dip_visible visible;
     dip_rng rng_h;
     dip_rng rng_g;
     dip_rng rng_feature;

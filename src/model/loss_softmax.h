@@ -42,6 +42,7 @@ typedef struct dip_softmax_input {
     const dip_real *log_p; /* [m], or NULL */
     const dip_real *own;   /* [n], or NULL: in the place of log_p_i in logit_ii; with item only */
     const int32_t *item;   /* [m], or NULL: j is no negative of i when item[j] == item[i], j != i */
+    const int32_t *also;   /* [m], or NULL: a second such list; with item only */
     dip_real weight;       /* of this loss in the total */
 } dip_softmax_input;
 

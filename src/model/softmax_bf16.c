@@ -73,6 +73,7 @@ dip_status dip_softmax_bf16_create(dip_softmax_bf16 *s, size_t rows, size_t colu
     s->u_scaled = take(dip_packed_size(strip, s->d), sizeof *s->u_scaled, &is_whole, err);
     s->offset = take(dip_wide(columns), sizeof *s->offset, &is_whole, err);
     s->item = take(dip_wide(columns), sizeof *s->item, &is_whole, err);
+    s->also = take(dip_wide(columns), sizeof *s->also, &is_whole, err);
     s->shift = take(rows, sizeof *s->shift, &is_whole, err);
     s->pull = take(rows, sizeof *s->pull, &is_whole, err);
     s->row_loss = take(rows, sizeof *s->row_loss, &is_whole, err);
@@ -99,6 +100,7 @@ void dip_softmax_bf16_free(dip_softmax_bf16 *s) {
     dip_free(s->u_scaled);
     dip_free(s->offset);
     dip_free(s->item);
+    dip_free(s->also);
     dip_free(s->shift);
     dip_free(s->pull);
     dip_free(s->row_loss);
@@ -143,6 +145,7 @@ static void fill_columns(const job *j) {
         const float offset = j->in->log_p != NULL && i < j->m ? j->in->log_p[i] : 0;
         s->offset[i] = i < j->m ? offset : INFINITY;
         s->item[i] = j->in->item != NULL && i < j->m ? j->in->item[i] : -1;
+        s->also[i] = j->in->also != NULL && i < j->m ? j->in->also[i] : -1;
     }
 }
 
@@ -213,6 +216,7 @@ static const ptrdiff_t NOWHERE = -DIP_SOFTMAX_UNIT;
 static void exponentials(const job *j, dip_softmax_bf16_unit *unit, size_t first, size_t rows) {
     const dip_softmax_bf16 *s = j->softmax;
     const bool masks_hits = j->in->item != NULL;
+    const bool masks_also = j->in->also != NULL;
     const bool has_own = j->in->own != NULL;
     memset(unit->sum, 0, sizeof unit->sum);
     for (size_t block = 0; block < j->m_wide / DIP_BLOCK; block++) {
@@ -232,6 +236,8 @@ static void exponentials(const job *j, dip_softmax_bf16_unit *unit, size_t first
                                    .shift = s->shift + first,
                                    .row_item = masks_hits ? s->item + first : NULL,
                                    .column_item = masks_hits ? s->item + column : NULL,
+                                   .row_also = masks_also ? s->also + first : NULL,
+                                   .column_also = masks_also ? s->also + column : NULL,
                                    .positive = has_own ? NOWHERE : (ptrdiff_t)(first - column),
                                    .e = unit->e + column,
                                    .lde = dip_row_stride(j->m),

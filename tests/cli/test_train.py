@@ -175,7 +175,9 @@ class Runs(harness.Shared):
         for key, values in {"train.optimizer": ["adagrad", "sgd", "adam"],
                             "train.schedule": ["constant", "linear", "cosine"],
                             "model.share": ["none", "tables", "all"],
-                            "train.logq": ["none", "exact", "refined"], "train.mask_hits": ["yes", "no"],
+                            "train.logq": ["none", "exact", "refined"],
+                            "train.mask_hits": ["yes", "no"], "ssl.mask_same": ["yes", "no"],
+                            "ssl.symmetric": ["yes", "no"],
                             "ssl.items": ["catalogue", "training"],
                             "train.metric": ["recall", "map", "ndcg", "mrr", "hit_rate"]}.items():
             for value in values:

@@ -165,6 +165,9 @@ static void every_setting_agrees_with_float(void **state) {
         {"refined, extra items",
          {{"ssl.method", "cfm"}, {"train.extra_negatives", "items"}, REFINED},
          {0x5, 0x2}},
+        {"same in a view left out", {{"ssl.method", "cfm"}, {"ssl.mask_same", "yes"}}, {0x5, 0x2}},
+        {"same items left out", {{"ssl.method", "spread-out"}, {"ssl.mask_same", "yes"}}, {0, 0}},
+        {"symmetric", {{"ssl.method", "rfm"}, {"ssl.symmetric", "yes"}}, {0x6, 0x1}},
         {"low temperature", {{"ssl.method", "none"}, {"train.temperature", "0.02"}}, {0, 0}},
     };
     for (size_t s = 0; s < sizeof settings / sizeof settings[0]; s++) {

@@ -165,7 +165,8 @@ static void twenty_steps_have_the_same_bits_for_1_2_and_3_threads(void **state) 
 /* Each in both arithmetics. */
 static void options_have_the_same_bits_for_1_2_and_3_threads(void **state) {
     (void)state;
-    static const char *const OPTIONS[][4][2] = {{{"train.logq", "refined"}}};
+    static const char *const OPTIONS[][4][2] = {
+        {{"train.logq", "refined"}}, {{"ssl.mask_same", "yes"}, {"ssl.symmetric", "yes"}}};
     plenty *w = plenty_make();
     for (size_t o = 0; o < 2 * sizeof OPTIONS / sizeof OPTIONS[0]; o++) {
         run r = {.method = "cfm",

@@ -61,11 +61,112 @@ static void without_negatives_the_refined_loss_is_zero(void **state) {
     case_free(k);
 }
 
+/* ---- what a view shows ----------------------------------------------------------------------- */
+
+/* Masks under which items 2 and 7 look the same: without id, words and marks. */
+static const dip_masks TWINS = {0x19, 0x26};
+
+/* Whether the inputs of two rows agree in a pass without dropped values. Sums of a bag's values in
+ * another order differ by their rounding. */
+static bool look_same(const dip_pass *pass, size_t i, size_t j) {
+    const size_t width = pass->tower->input;
+    double distance = 0;
+    for (size_t c = 0; c < width; c++) {
+        distance = fmax(distance, fabs(pass->x[i * width + c] - pass->x[j * width + c]));
+    }
+    return distance < 1e-12;
+}
+
+/* -log softmax_ii of u_i with the rows of v, those left out that look the same. */
+static double row_loss(const engine_case *k, const dip_pass *u, const dip_pass *v, size_t i,
+                       size_t *left_out) {
+    const size_t d = u->tower->output;
+    const bool masks_same = k->config.ssl.mask_same;
+    double sum = 0;
+    double own = 0;
+    for (size_t j = 0; j < u->n; j++) {
+        double logit = 0;
+        for (size_t c = 0; c < d; c++) {
+            logit += u->u[i * d + c] * v->u[j * d + c] / k->config.ssl.temperature;
+        }
+        const bool is_out = masks_same && i != j && (look_same(u, i, j) || look_same(v, i, j));
+        sum += is_out ? 0 : exp(logit);
+        *left_out += is_out;
+        own = i == j ? logit : own;
+    }
+    return log(sum) - own;
+}
+
+/* The second loss by its definition, from our own passes of views without dropped values. */
+static void second_loss_is_its_definition(const setting *s, bool is_symmetric) {
+    engine_case *k = case_create(s, 1);
+    dip_losses losses = {0};
+    dip_error err = {0};
+    size_t left_out = 0;
+    double total = 0;
+    k->batch.masks = TWINS;
+    for (size_t view = 0; view < 2; view++) {
+        tiny_pass *in = &k->list[2 + view];
+        in->view.mask = view == 0 ? TWINS.h : TWINS.g;
+        assert_int_equal(
+            dip_pass_load(&k->pass[2 + view], in->rows, in->row, in->n, &in->view, &err), DIP_OK);
+    }
+    case_pattern(k);
+    const dip_pass *h = &k->pass[2];
+    const dip_pass *g = &k->pass[3];
+    for (size_t i = 0; i < h->n; i++) {
+        total += row_loss(k, h, g, i, &left_out);
+        total += is_symmetric ? row_loss(k, g, h, i, &left_out) : 0;
+    }
+    total /= (double)h->n * (is_symmetric ? 2 : 1);
+    assert_int_equal(dip_engine_compute(k->engine, &k->batch, &losses, &err), DIP_OK);
+    assert_true(fabs(losses.self - total) < 1e-12);
+    assert_int_equal(left_out > 0, k->config.ssl.mask_same);
+    case_free(k);
+}
+
+static const char *const SAME[][2] = {
+    {"ssl.mask_same", "yes"}, {"ssl.dropout", "0.3"}, {NULL, NULL}};
+static const char *const SAME_WHOLE[][2] = {{"ssl.mask_same", "yes"}, {NULL, NULL}};
+static const char *const SYMMETRIC[][2] = {{"ssl.symmetric", "yes"}, {NULL, NULL}};
+static const char *const BOTH[][2] = {
+    {"ssl.symmetric", "yes"}, {"ssl.mask_same", "yes"}, {NULL, NULL}};
+
+static void rows_that_look_the_same_are_no_negatives(void **state) {
+    (void)state;
+    const setting s = {TINY_OWN_QUERIES, "none", "none", "no", "cfm-no-dropout", NULL, 0, SAME};
+    second_loss_is_its_definition(&s, false);
+}
+
+static void the_symmetric_loss_goes_both_ways(void **state) {
+    (void)state;
+    const setting one = {TINY_OWN_QUERIES, "none", "none", "no",
+                         "cfm-no-dropout", NULL,   0,      SYMMETRIC};
+    const setting both = {TINY_OWN_QUERIES, "none", "none", "no", "cfm-no-dropout", NULL, 0, BOTH};
+    second_loss_is_its_definition(&one, true);
+    second_loss_is_its_definition(&both, true);
+}
+
+static void masking_and_symmetry_are_right(void **state) {
+    (void)state;
+    const setting settings[] = {
+        {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "yes", "cfm", NULL, 0, SAME},
+        {TINY_OWN_QUERIES, "tables", "exact", "yes", "dropout", NULL, 0, SAME},
+        {TINY_ITEMS_ARE_QUERIES, "all", "exact", "yes", "spread-out", NULL, 0, SAME_WHOLE},
+        {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "yes", "cfm", "views", 0, SYMMETRIC},
+        {TINY_OWN_QUERIES, "none", "exact", "yes", "rfm-no-complement", NULL, 0, BOTH},
+        {TINY_ITEMS_ARE_QUERIES, "all", "exact", "yes", "spread-out", NULL, 0, BOTH}};
+    check_all(settings, sizeof settings / sizeof settings[0], "same or symmetric");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_refined_correction_is_right),
         cmocka_unit_test(the_refined_correction_needs_masked_hits),
         cmocka_unit_test(without_negatives_the_refined_loss_is_zero),
+        cmocka_unit_test(rows_that_look_the_same_are_no_negatives),
+        cmocka_unit_test(the_symmetric_loss_goes_both_ways),
+        cmocka_unit_test(masking_and_symmetry_are_right),
     };
     return cmocka_run_group_tests_name("levers", tests, NULL, NULL);
 }

@@ -60,6 +60,7 @@ typedef struct softmax_case {
     dip_real log_p[LARGE + EXTRA];
     dip_real own[LARGE];
     int32_t item[LARGE + EXTRA];
+    int32_t also[LARGE + EXTRA];
 } softmax_case;
 
 static double weighted_softmax(void *context) {
@@ -67,11 +68,11 @@ static double weighted_softmax(void *context) {
     return c->input.weight * dip_softmax_loss(&c->softmax, &c->input, c->spare[0], c->spare[1]);
 }
 
-/* What is combined: log_p and item are bits; own needs item. */
-enum { HAS_LOG_P = 1, HAS_ITEM = 2, HAS_OWN = 4, OPTIONS = 8 };
+/* What is combined: own and also need item. */
+enum { HAS_LOG_P = 1, HAS_ITEM = 2, HAS_OWN = 4, HAS_ALSO = 8, OPTIONS = 16 };
 
 static bool is_possible(int options) {
-    return (options & HAS_OWN) == 0 || (options & HAS_ITEM) != 0;
+    return (options & (HAS_OWN | HAS_ALSO)) == 0 || (options & HAS_ITEM) != 0;
 }
 
 /* The weight is not 1: a gradient that forgets it fails. Every third row is an item that is there
@@ -86,6 +87,7 @@ static softmax_case *make_softmax(size_t n, size_t extra, int options) {
     for (size_t i = 0; i < n + extra; i++) {
         c->log_p[i] = log(0.02 + 0.4 * fabs(tiny_noise(&state)));
         c->item[i] = i % 3 == 0 ? 7 : (int32_t)(100 + i);
+        c->also[i] = i % 4 == 1 ? 3 : (int32_t)(9000 + i);
     }
     for (size_t i = 0; i < n; i++) {
         c->own[i] = -1.5 + tiny_noise(&state);
@@ -99,6 +101,7 @@ static softmax_case *make_softmax(size_t n, size_t extra, int options) {
                                    .log_p = (options & HAS_LOG_P) != 0 ? c->log_p : NULL,
                                    .own = (options & HAS_OWN) != 0 ? c->own : NULL,
                                    .item = (options & HAS_ITEM) != 0 ? c->item : NULL,
+                                   .also = (options & HAS_ALSO) != 0 ? c->also : NULL,
                                    .weight = 0.65};
     return c;
 }
@@ -136,6 +139,10 @@ static void softmax_gradients_agree_across_strips(void **state) {
     check_softmax(LARGE, EXTRA, STRIDE, "softmax, 514 pairs and 5 extra negatives");
 }
 
+static bool is_same(const int32_t *key, size_t i, size_t j) {
+    return key != NULL && key[i] == key[j];
+}
+
 /* The definition of the loss, written out. */
 static double softmax_by_definition(const softmax_case *c) {
     const dip_softmax_input *in = &c->input;
@@ -150,7 +157,7 @@ static double softmax_by_definition(const softmax_case *c) {
             }
             logit +=
                 in->own != NULL && j == i ? (in->log_p != NULL ? in->log_p[i] : 0) - in->own[i] : 0;
-            const bool is_hit = in->item != NULL && j != i && in->item[j] == in->item[i];
+            const bool is_hit = j != i && (is_same(in->item, i, j) || is_same(in->also, i, j));
             total += is_hit ? 0 : exp(logit);
             positive = j == i ? logit : positive;
         }

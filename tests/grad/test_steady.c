@@ -80,7 +80,10 @@ static void steps_after_the_first_allocate_nothing(void **state) {
     check_steady("bf16", "spread-out", "none", none);
     check_steady("fp32", "cfm", "views", none);
     check_steady("fp32", "spread-out-moments", "none", none);
+    static const char *const both[][2] = {
+        {"ssl.mask_same", "yes"}, {"ssl.symmetric", "yes"}, {NULL, NULL}};
     check_steady("bf16", "cfm", "views", refined);
+    check_steady("bf16", "cfm", "none", both);
 }
 
 static void the_counter_counts(void **state) {

@@ -377,6 +377,16 @@ static void masked_views_with_value_dropout_agree(void **state) {
     check_case("cfm");
 }
 
+static void items_that_look_the_same_are_left_out_likewise(void **state) {
+    (void)state;
+    check_case("mask-same");
+}
+
+static void the_symmetric_loss_agrees(void **state) {
+    (void)state;
+    check_case("symmetric");
+}
+
 static void spread_out_agrees_in_all_three_forms(void **state) {
     (void)state;
     check_case("spread-out");
@@ -407,6 +417,8 @@ int main(void) {
         cmocka_unit_test(supervised_training_with_correction_and_hit_mask_agrees),
         cmocka_unit_test(the_refined_correction_agrees),
         cmocka_unit_test(masked_views_with_value_dropout_agree),
+        cmocka_unit_test(items_that_look_the_same_are_left_out_likewise),
+        cmocka_unit_test(the_symmetric_loss_agrees),
         cmocka_unit_test(spread_out_agrees_in_all_three_forms),
         cmocka_unit_test(feature_dropout_agrees),
         cmocka_unit_test(sgd_with_decay_agrees),
