@@ -109,7 +109,7 @@ static const dip_option ROWS[] = {
 
     CHOICE("ssl.method", ssl.method, "cfm",
            "none|cfm|cfm-no-complement|cfm-no-dropout|rfm|rfm-no-complement|dropout|"
-           "feature-dropout|spread-out|spread-out-square|spread-out-moments",
+           "feature-dropout|spread-out|spread-out-square|spread-out-moments|noise",
            "what is trained beside the main loss: nothing, a self-supervised task, or a baseline"),
     NUMBER("ssl.alpha", ssl.alpha, "0.3", 0, 1000, "weight of the second loss (Eq. 5)"),
     NUMBER("ssl.dropout", ssl.dropout, "0.3", 0, 0.99,
@@ -122,6 +122,12 @@ static const dip_option ROWS[] = {
     CHOICE("ssl.items", ssl.items, "catalogue", "catalogue|training",
            "where the items of the self-supervised batch come from, uniformly: the whole "
            "catalogue, or those in training pairs"),
+    CHOICE("ssl.masks", ssl.masks, "batch", "batch|example",
+           "features masked in a view: the same in the whole batch, or drawn for every item by "
+           "itself"),
+    NUMBER("ssl.noise", ssl.noise, "0.1", 0, 100,
+           "with method noise: length of the random vector that each view adds to the unit vector "
+           "of an item"),
     SWITCH("ssl.symmetric", ssl.symmetric, "no",
            "the self-supervised softmax (Eq. 3) both ways, from view h to view g and back, and the "
            "mean of the two"),

@@ -54,10 +54,13 @@ typedef enum dip_method {
     DIP_METHOD_FEATURE_DROPOUT,
     DIP_METHOD_SPREAD_OUT,
     DIP_METHOD_SPREAD_OUT_SQUARE,
-    DIP_METHOD_SPREAD_OUT_MOMENTS
+    DIP_METHOD_SPREAD_OUT_MOMENTS,
+    DIP_METHOD_NOISE
 } dip_method;
 
 typedef enum dip_ssl_items { DIP_SSL_CATALOGUE, DIP_SSL_TRAINING } dip_ssl_items;
+
+typedef enum dip_ssl_masks { DIP_MASKS_BATCH, DIP_MASKS_EXAMPLE } dip_ssl_masks;
 
 typedef enum dip_protocol { DIP_PROTOCOL_STANDARD, DIP_PROTOCOL_PAPER } dip_protocol;
 
@@ -126,6 +129,8 @@ struct dip_config {
         int64_t batch;
         double temperature;
         int items; /* dip_ssl_items */
+        int masks; /* dip_ssl_masks */
+        double noise;
         bool mask_same;
         bool symmetric;
     } ssl;

@@ -4,6 +4,9 @@
 #include "base/mem.h"
 #include "math/vec.h"
 #include "model/loss_spread.h"
+#include "model/noise.h"
+
+#include <string.h>
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
@@ -19,6 +22,21 @@ static dip_status create_passes(dip_engine *engine, size_t batch, dip_error *err
                : DIP_OK;
 }
 
+static dip_status create_noisy(dip_engine *engine, size_t batch, dip_error *err) {
+    static const char PURPOSE[] = "noise views";
+    const size_t bytes = engine->towers.item.output * sizeof(dip_real);
+    for (size_t view = 0; view < 2; view++) {
+        dip_noisy *noisy = &engine->noisy[view];
+        noisy->y = dip_alloc(batch, bytes, PURPOSE, err);
+        noisy->dy = dip_alloc(batch, bytes, PURPOSE, err);
+        noisy->norm = dip_alloc(batch, sizeof *noisy->norm, PURPOSE, err);
+        if (noisy->y == NULL || noisy->dy == NULL || noisy->norm == NULL) {
+            return DIP_ERR_MEMORY;
+        }
+    }
+    return DIP_OK;
+}
+
 static dip_status create_softmax(dip_engine *engine, size_t batch, dip_error *err) {
     const size_t d = engine->towers.item.output;
     const size_t n_spare = engine->config.ssl.symmetric ? 2 : 1;
@@ -27,6 +45,9 @@ static dip_status create_softmax(dip_engine *engine, size_t batch, dip_error *er
         if (engine->spare[s] == NULL) {
             return DIP_ERR_MEMORY;
         }
+    }
+    if (engine->config.ssl.method == DIP_METHOD_NOISE) {
+        DIP_TRY(create_noisy(engine, batch, err));
     }
     if (engine->config.ssl.mask_same) {
         DIP_TRY(dip_visible_create(&engine->visible, batch, engine->threads, err));
@@ -54,6 +75,11 @@ void dip_second_free(dip_engine *engine) {
     for (size_t s = 0; s < sizeof engine->spare / sizeof engine->spare[0]; s++) {
         dip_free(engine->spare[s]);
     }
+    for (size_t view = 0; view < 2; view++) {
+        dip_free(engine->noisy[view].y);
+        dip_free(engine->noisy[view].dy);
+        dip_free(engine->noisy[view].norm);
+    }
 }
 
 /* ---- views ----------------------------------------------------------------------------------- */
@@ -62,6 +88,7 @@ static dip_view view_of(const dip_engine *engine, const dip_batch *batch, bool i
     const dip_config *config = &engine->config;
     const bool drops = dip_method_drops_values(config->ssl.method);
     return (dip_view){.mask = is_h ? batch->masks.h : batch->masks.g,
+                      .each = is_h ? batch->each_h : batch->each_g,
                       .value_dropout = drops ? config->ssl.dropout : 0,
                       .rng = is_h ? engine->rng_h : engine->rng_g,
                       .step = batch->step};
@@ -99,11 +126,13 @@ static void find_same(dip_engine *engine, const dip_batch *batch, sides *s) {
                        .n_features = engine->view_h->tower->n_blocks,
                        .row = batch->self,
                        .n = batch->n_self,
-                       .mask = has_masks ? batch->masks.h : 0};
+                       .mask = has_masks ? batch->masks.h : 0,
+                       .each = has_masks ? batch->each_h : NULL};
     dip_visible_find(&engine->visible, &sight, engine->visible.h);
     s->same_h = engine->visible.h;
     if (has_masks) {
         sight.mask = batch->masks.g;
+        sight.each = batch->each_g;
         dip_visible_find(&engine->visible, &sight, engine->visible.g);
         s->same_g = engine->visible.g;
     }
@@ -139,28 +168,61 @@ static double contrast_both_ways(dip_engine *engine, const sides *s, double weig
     return (there + home) / 2;
 }
 
-/* With one pass both sides of the softmax are its vectors, so its two gradients are added, and both
- * ways are the same. */
-static double run_contrast(dip_engine *engine, const dip_batch *batch) {
+static double contrast_views(dip_engine *engine, const sides *s) {
     const double alpha = engine->config.ssl.alpha;
+    return engine->config.ssl.symmetric ? contrast_both_ways(engine, s, alpha)
+                                        : contrast(engine, s, alpha);
+}
+
+/* Both sides of the softmax are the same vectors, so its two gradients are added, and both ways are
+ * the same. */
+static double contrast_whole(dip_engine *engine, sides *s) {
+    s->u = s->v = engine->view_h->u;
+    s->du = engine->view_h->du;
+    s->dv = engine->spare[0];
+    const double loss = contrast(engine, s, engine->config.ssl.alpha);
+    dip_vec_axpy(s->n * s->d, 1, s->dv, s->du);
+    return loss;
+}
+
+/* Eq. 3 between two noise views of the same vectors. */
+static double contrast_noisy(dip_engine *engine, const dip_batch *batch, sides *s) {
+    dip_pass *pass = engine->view_h;
+    dip_noise noise = {engine->config.ssl.noise, engine->rng_h, batch->step, engine->threads};
+    dip_noisy *h = &engine->noisy[0];
+    dip_noisy *g = &engine->noisy[1];
+    dip_noise_forward(&noise, s->n, s->d, pass->u, h->y, h->norm);
+    noise.rng = engine->rng_g;
+    dip_noise_forward(&noise, s->n, s->d, pass->u, g->y, g->norm);
+    s->u = h->y;
+    s->v = g->y;
+    s->du = h->dy;
+    s->dv = g->dy;
+    const double loss = contrast_views(engine, s);
+    memset(pass->du, 0, s->n * s->d * sizeof *pass->du);
+    dip_noise_backward(&noise, s->n, s->d, h->y, h->norm, h->dy, pass->du);
+    dip_noise_backward(&noise, s->n, s->d, g->y, g->norm, g->dy, pass->du);
+    return loss;
+}
+
+static double run_contrast(dip_engine *engine, const dip_batch *batch) {
     dip_pass *h = engine->view_h;
     dip_pass *g = engine->view_g;
-    sides s = {.n = batch->n_self,
-               .d = h->tower->output,
-               .u = h->u,
-               .v = g != NULL ? g->u : h->u,
-               .du = h->du,
-               .dv = g != NULL ? g->du : engine->spare[0]};
+    sides s = {.n = batch->n_self, .d = h->tower->output};
     if (engine->config.ssl.mask_same) {
         find_same(engine, batch, &s);
     }
-    if (g == NULL) {
-        const double loss = contrast(engine, &s, alpha);
-        dip_vec_axpy(s.n * s.d, 1, s.dv, s.du);
-        return loss;
+    if (engine->config.ssl.method == DIP_METHOD_NOISE) {
+        return contrast_noisy(engine, batch, &s);
     }
-    return engine->config.ssl.symmetric ? contrast_both_ways(engine, &s, alpha)
-                                        : contrast(engine, &s, alpha);
+    if (g == NULL) {
+        return contrast_whole(engine, &s);
+    }
+    s.u = h->u;
+    s.v = g->u;
+    s.du = h->du;
+    s.dv = g->du;
+    return contrast_views(engine, &s);
 }
 
 double dip_second_loss(dip_engine *engine, const dip_batch *batch) {

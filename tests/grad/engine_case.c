@@ -41,6 +41,7 @@ engine_case *case_create(const setting *s, int64_t seed) {
     tiny_world_make(&k->world, s->kind);
     case_configure(&k->config, s, seed);
     k->batch = tiny_batch_make(&k->world, &k->config, CASE_STEP);
+    tiny_batch_mask_each(&k->world, &k->config, &k->batch, k->each_h, k->each_g);
     if (dip_engine_create(&k->engine, &k->world.dataset, &k->config, &err) != DIP_OK) {
         fail_msg("%s", err.message);
     }
@@ -101,6 +102,15 @@ static double excess_of(const dip_pass *pass) {
     return sum / ((double)pass->n * (double)(pass->n - 1)) - 1.0 / (double)d;
 }
 
+/* Noise turns round with the sign of an element. */
+static bool keeps_its_orthants(const dip_pass *pass) {
+    double least = INFINITY;
+    for (size_t i = 0; i < pass->n * pass->tower->output; i++) {
+        least = fmin(least, fabs(pass->u[i]));
+    }
+    return least > DIFFERENCE_KINK;
+}
+
 static bool is_smooth(engine_case *k, const setting *s) {
     k->pattern = case_pattern(k);
     for (size_t p = 0; p < k->n_passes; p++) {
@@ -108,6 +118,9 @@ static bool is_smooth(engine_case *k, const setting *s) {
         if (margin.preactivation < DIFFERENCE_KINK || margin.norm < SMALLEST_NORM) {
             return false;
         }
+    }
+    if (k->config.ssl.method == DIP_METHOD_NOISE) {
+        return keeps_its_orthants(&k->pass[2]);
     }
     if (k->config.ssl.method != DIP_METHOD_SPREAD_OUT_MOMENTS) {
         return true;

@@ -31,6 +31,8 @@ typedef struct engine_case {
     size_t n_passes;
     dip_pass pass[TINY_PASSES]; /* our own, to see the activations */
     tiny_pass list[TINY_PASSES];
+    uint64_t each_h[TINY_BATCH]; /* masks of single items, where the setting asks for them */
+    uint64_t each_g[TINY_BATCH];
     uint64_t pattern; /* of active units, at the base */
     bool is_same;     /* no unit has changed its side */
 } engine_case;

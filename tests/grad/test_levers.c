@@ -105,6 +105,10 @@ static void second_loss_is_its_definition(const setting *s, bool is_symmetric) {
     size_t left_out = 0;
     double total = 0;
     k->batch.masks = TWINS;
+    for (size_t i = 0; i < k->batch.n_self; i++) { /* in one view items 2 and 7 have TWINS.h */
+        k->each_h[i] = i % 2 == 0 ? TWINS.h : TWINS.g;
+        k->each_g[i] = i % 2 == 0 ? TWINS.g : TWINS.h;
+    }
     for (size_t view = 0; view < 2; view++) {
         tiny_pass *in = &k->list[2 + view];
         in->view.mask = view == 0 ? TWINS.h : TWINS.g;
@@ -159,6 +163,80 @@ static void masking_and_symmetry_are_right(void **state) {
     check_all(settings, sizeof settings / sizeof settings[0], "same or symmetric");
 }
 
+/* ---- masks of single items ------------------------------------------------------------------- */
+
+static const char *const EACH[][2] = {{"ssl.masks", "example"}, {NULL, NULL}};
+static const char *const EACH_SAME[][2] = {
+    {"ssl.masks", "example"}, {"ssl.mask_same", "yes"}, {NULL, NULL}};
+
+static void masks_of_single_items_are_right(void **state) {
+    (void)state;
+    const setting settings[] = {
+        {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "yes", "cfm", NULL, 0, EACH},
+        {TINY_OWN_QUERIES, "none", "exact", "yes", "rfm", NULL, 0, EACH_SAME},
+        {TINY_ITEMS_ARE_QUERIES, "all", "exact", "yes", "cfm-no-complement", "views", 0, EACH},
+        {TINY_OWN_QUERIES, "tables", "exact", "yes", "dropout", NULL, 0, EACH}};
+    check_all(settings, sizeof settings / sizeof settings[0], "masks by example");
+    const setting same = {TINY_OWN_QUERIES, "none", "none", "no",
+                          "cfm-no-dropout", NULL,   0,      EACH_SAME};
+    second_loss_is_its_definition(&same, false);
+}
+
+/* The same masks for all give the bits of one mask for all. */
+static void equal_masks_of_single_items_are_those_of_the_batch(void **state) {
+    (void)state;
+    const setting s = {TINY_OWN_QUERIES, "tables", "exact", "yes", "cfm", NULL, 0, NULL};
+    dip_losses losses[2];
+    memset(losses, 0, sizeof losses);
+    for (int is_each = 0; is_each < 2; is_each++) {
+        dip_error err = {0};
+        engine_case *k = case_create(&s, 1);
+        for (size_t i = 0; i < k->batch.n_self; i++) {
+            k->each_h[i] = k->batch.masks.h;
+            k->each_g[i] = k->batch.masks.g;
+        }
+        k->batch.each_h = is_each ? k->each_h : NULL;
+        k->batch.each_g = is_each ? k->each_g : NULL;
+        assert_int_equal(dip_engine_compute(k->engine, &k->batch, &losses[is_each], &err), DIP_OK);
+        case_free(k);
+    }
+    assert_memory_equal(&losses[0], &losses[1], sizeof losses[0]);
+}
+
+/* ---- noise ----------------------------------------------------------------------------------- */
+
+static const char *const LOUD[][2] = {{"ssl.noise", "0.8"}, {NULL, NULL}};
+static const char *const LOUD_BOTH[][2] = {
+    {"ssl.noise", "0.4"}, {"ssl.symmetric", "yes"}, {"ssl.mask_same", "yes"}, {NULL, NULL}};
+static const char *const SILENT[][2] = {{"ssl.noise", "0"}, {NULL, NULL}};
+
+static void noise_views_are_right(void **state) {
+    (void)state;
+    const setting settings[] = {
+        {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "yes", "noise", NULL, 0, LOUD},
+        {TINY_OWN_QUERIES, "none", "exact", "yes", "noise", NULL, 0, LOUD_BOTH},
+        {TINY_ITEMS_ARE_QUERIES, "all", "refined", "yes", "noise", "items", 0, LOUD}};
+    check_all(settings, sizeof settings / sizeof settings[0], "noise");
+}
+
+/* Without noise both views are the items, as in spread-out. */
+static void noise_of_no_length_is_spread_out(void **state) {
+    (void)state;
+    const setting noise = {TINY_OWN_QUERIES, "none", "exact", "yes", "noise", NULL, 0, SILENT};
+    const setting spread = {TINY_OWN_QUERIES, "none", "exact", "yes", "spread-out", NULL, 0, NULL};
+    dip_losses a = {0};
+    dip_losses b = {0};
+    dip_error err = {0};
+    engine_case *k = case_create(&noise, 1);
+    engine_case *l = case_create(&spread, 1);
+    assert_int_equal(dip_engine_compute(k->engine, &k->batch, &a, &err), DIP_OK);
+    assert_int_equal(dip_engine_compute(l->engine, &l->batch, &b, &err), DIP_OK);
+    assert_true(fabs(a.self - b.self) < 1e-14);
+    assert_true(fabs(a.gradient_norm - b.gradient_norm) < 1e-12);
+    case_free(k);
+    case_free(l);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_refined_correction_is_right),
@@ -167,6 +245,10 @@ int main(void) {
         cmocka_unit_test(rows_that_look_the_same_are_no_negatives),
         cmocka_unit_test(the_symmetric_loss_goes_both_ways),
         cmocka_unit_test(masking_and_symmetry_are_right),
+        cmocka_unit_test(masks_of_single_items_are_right),
+        cmocka_unit_test(equal_masks_of_single_items_are_those_of_the_batch),
+        cmocka_unit_test(noise_views_are_right),
+        cmocka_unit_test(noise_of_no_length_is_spread_out),
     };
     return cmocka_run_group_tests_name("levers", tests, NULL, NULL);
 }

@@ -84,6 +84,7 @@ static void steps_after_the_first_allocate_nothing(void **state) {
         {"ssl.mask_same", "yes"}, {"ssl.symmetric", "yes"}, {NULL, NULL}};
     check_steady("bf16", "cfm", "views", refined);
     check_steady("bf16", "cfm", "none", both);
+    check_steady("bf16", "noise", "none", both);
 }
 
 static void the_counter_counts(void **state) {
