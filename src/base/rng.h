@@ -16,7 +16,7 @@ typedef enum dip_purpose {
     DIP_DRAW_SHUFFLE = 2,  /* order of the training pairs in an epoch */
     DIP_DRAW_ITEMS = 3,    /* uniform items of the self-supervised batch */
     DIP_DRAW_MASK = 4,     /* feature masks of a step */
-    DIP_DRAW_VIEW_H = 5,   /* value dropout of view h */
+    DIP_DRAW_VIEW_H = 5,   /* value dropout of view h, or its noise */
     DIP_DRAW_VIEW_G = 6,   /* value dropout of view g */
     DIP_DRAW_FEATURE = 7,  /* feature dropout of the supervised baseline */
     DIP_DRAW_SPLIT = 8,    /* train, validation, test */

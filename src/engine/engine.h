@@ -21,6 +21,8 @@ typedef struct dip_batch {
     const int32_t *self; /* [n_self] distinct item rows of the second loss and extra negatives */
     size_t self_items;   /* how many these are drawn from, uniformly */
     dip_masks masks;
+    const uint64_t *each_h; /* [n_self] masks of single items in the place of masks; or NULL */
+    const uint64_t *each_g;
     uint64_t step; /* counter of the value draws */
 } dip_batch;
 

@@ -11,23 +11,14 @@
  * The update is in engine_cpu.c: dense tensors, then the touched rows of the tables.
  */
 #include "engine/check.h"
-#include "engine/engine_state.h"
+#include "engine/second.h"
 #include "math/vec.h"
-#include "model/loss_spread.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
 /* ---- passes ---------------------------------------------------------------------------------- */
-
-static dip_view view_of(const dip_engine *engine, const dip_batch *batch, bool is_h) {
-    const dip_config *config = &engine->config;
-    const bool drops = dip_method_drops_values(config->ssl.method);
-    return (dip_view){.mask = is_h ? batch->masks.h : batch->masks.g,
-                      .value_dropout = drops ? config->ssl.dropout : 0,
-                      .rng = is_h ? engine->rng_h : engine->rng_g,
-                      .step = batch->step};
-}
 
 /* With feature dropout two examples of one item differ. */
 static dip_status load_main(dip_engine *engine, const dip_batch *batch, dip_error *err) {
@@ -50,17 +41,6 @@ static dip_status load_main(dip_engine *engine, const dip_batch *batch, dip_erro
     return engine->extra == NULL
                ? DIP_OK
                : dip_pass_load(engine->extra, items, batch->self, batch->n_self, NULL, err);
-}
-
-static dip_status load_self(dip_engine *engine, const dip_batch *batch, dip_error *err) {
-    const dip_rows *items = &engine->dataset->items;
-    const dip_view h = view_of(engine, batch, true);
-    const dip_view g = view_of(engine, batch, false);
-    if (engine->view_g == NULL) {
-        return dip_pass_load(engine->view_h, items, batch->self, batch->n_self, NULL, err);
-    }
-    DIP_TRY(dip_pass_load(engine->view_h, items, batch->self, batch->n_self, &h, err));
-    return dip_pass_load(engine->view_g, items, batch->self, batch->n_self, &g, err);
 }
 
 static size_t add_pass(dip_pass *passes[DIP_ENGINE_PASSES], size_t n, dip_pass *pass) {
@@ -91,6 +71,23 @@ static void fill_logs(dip_engine *engine, const dip_batch *batch, size_t m, cons
             m == batch->n ? log_p
                           : (dip_real)log(((double)batch->n * exp((double)log_p) + uniform) /
                                           ((double)batch->n + extra));
+    }
+}
+
+/* own_i = log( (1 - q_i) / n_i ), with n_i candidates that are not the item i. They are drawn with
+ * shares q_j / (1 - q_i), so the negatives' part of the softmax is an estimate of its sum over all
+ * other items. Without any negative the loss is 0 whatever own is. */
+static void fill_own(dip_engine *engine, size_t n, size_t m) {
+    dip_distinct *candidates = &engine->candidates;
+    dip_distinct_find(candidates, engine->candidate, m);
+    memset(engine->copies, 0, candidates->n * sizeof *engine->copies);
+    for (size_t j = 0; j < m; j++) {
+        engine->copies[candidates->place[j]]++;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const size_t negatives = m - engine->copies[candidates->place[i]];
+        const double others = fmax(-expm1((double)engine->batch_log[i]), DBL_MIN);
+        engine->batch_own[i] = negatives > 0 ? (dip_real)(log(others) - log((double)negatives)) : 0;
     }
 }
 
@@ -128,6 +125,9 @@ static double run_main(dip_engine *engine, const dip_batch *batch) {
     if (engine->log_p != NULL) {
         fill_logs(engine, batch, m, engine->candidate);
     }
+    if (engine->batch_own != NULL) {
+        fill_own(engine, batch->n, m);
+    }
     const dip_softmax_input input = {.n = batch->n,
                                      .m = m,
                                      .d = d,
@@ -135,49 +135,13 @@ static double run_main(dip_engine *engine, const dip_batch *batch) {
                                      .v = engine->v,
                                      .temperature = (dip_real)config->train.temperature,
                                      .log_p = engine->batch_log,
+                                     .own = engine->batch_own,
                                      .item = config->train.mask_hits ? engine->candidate : NULL,
                                      .weight = 1};
     const double loss =
         engine->arithmetic->softmax(engine->loss_main, &input, engine->du, engine->dv);
     scatter_gradients(engine, batch, n_extra);
     return loss;
-}
-
-/* ---- second loss ----------------------------------------------------------------------------- */
-
-/* Eq. 3. In the spread-out form both sides of the softmax are z, so its two gradients are added. */
-static double run_contrast(dip_engine *engine, size_t n) {
-    const dip_config *config = &engine->config;
-    dip_pass *h = engine->view_h;
-    const bool is_one = engine->view_g == NULL;
-    const double temperature =
-        config->ssl.temperature > 0 ? config->ssl.temperature : config->train.temperature;
-    const dip_softmax_input input = {.n = n,
-                                     .d = h->tower->output,
-                                     .u = h->u,
-                                     .v = is_one ? h->u : engine->view_g->u,
-                                     .temperature = (dip_real)temperature,
-                                     .weight = (dip_real)config->ssl.alpha};
-    const double loss = engine->arithmetic->softmax(engine->loss_self, &input, h->du,
-                                                    is_one ? engine->spare : engine->view_g->du);
-    if (is_one) {
-        dip_vec_axpy(n * h->tower->output, 1, engine->spare, h->du);
-    }
-    return loss;
-}
-
-static double run_self(dip_engine *engine, size_t n) {
-    dip_pass *h = engine->view_h;
-    const size_t d = h->tower->output;
-    const dip_real alpha = (dip_real)engine->config.ssl.alpha;
-    switch (engine->config.ssl.method) {
-    case DIP_METHOD_SPREAD_OUT_SQUARE:
-        return dip_spread_square(&engine->spread, h->u, n, d, alpha, h->du);
-    case DIP_METHOD_SPREAD_OUT_MOMENTS:
-        return dip_spread_moments(&engine->spread, h->u, n, d, alpha, h->du);
-    default:
-        return run_contrast(engine, n);
-    }
 }
 
 /* ---- the step -------------------------------------------------------------------------------- */
@@ -199,10 +163,10 @@ static void backward(dip_engine *engine, bool self, bool main) {
 /* The second loss, up to its backward pass when it has its own turn. */
 static dip_status turn_of_self(dip_engine *engine, const dip_batch *batch, double *loss,
                                dip_error *err) {
-    DIP_TRY(load_self(engine, batch, err));
+    DIP_TRY(dip_second_load(engine, batch, err));
     dip_engine_lap(engine, DIP_PHASE_LOAD);
     forward(engine, true, false);
-    *loss = run_self(engine, batch->n_self);
+    *loss = dip_second_loss(engine, batch);
     dip_engine_lap(engine, DIP_PHASE_LOSS);
     DIP_TRY(dip_check_loss("self-supervised", *loss, err));
     if (dip_engine_has_turns(&engine->config)) {

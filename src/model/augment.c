@@ -71,16 +71,14 @@ uint64_t dip_augmenter_seed_mask(const dip_augmenter *augmenter, size_t seed) {
     return mask;
 }
 
-static uint64_t correlated_mask(const dip_augmenter *augmenter, uint64_t draw_index,
-                                uint64_t step) {
-    const dip_draw draw = dip_rng_at(augmenter->rng, step, draw_index);
+static uint64_t correlated_mask(const dip_augmenter *augmenter, uint64_t step, uint64_t place) {
+    const dip_draw draw = dip_rng_at(augmenter->rng, step, place);
     const size_t seed = (size_t)dip_below(draw.word[0], draw.word[1], augmenter->k);
     return dip_augmenter_seed_mask(augmenter, seed);
 }
 
 /* floor(k/2) features at random: the first ones of a random permutation. */
-static uint64_t random_mask(const dip_augmenter *augmenter, uint64_t draw_index, uint64_t step) {
-    const uint64_t stream = ((uint64_t)(draw_index + 1) << 48) ^ step;
+static uint64_t random_mask(const dip_augmenter *augmenter, uint64_t stream) {
     const dip_permutation order = dip_permutation_make(augmenter->rng, stream, augmenter->k);
     uint64_t mask = 0;
     for (size_t i = 0; i < augmenter->k / 2; i++) {
@@ -89,29 +87,45 @@ static uint64_t random_mask(const dip_augmenter *augmenter, uint64_t draw_index,
     return mask;
 }
 
-dip_masks dip_augmenter_draw(const dip_augmenter *augmenter, uint64_t step) {
-    const uint64_t all = all_features(augmenter->k);
+/* Draw number `index` of a step for the batch, with example = 0, or for example - 1. */
+static uint64_t draw_mask(const dip_augmenter *augmenter, uint64_t step, uint64_t example,
+                          uint64_t index) {
+    const uint64_t place = (example << 8) | index;
+    if (is_cfm(augmenter->method)) {
+        return correlated_mask(augmenter, step, place);
+    }
+    if (example == 0) {
+        return random_mask(augmenter, ((index + 1) << 48) ^ step);
+    }
+    const dip_draw draw = dip_rng_at(augmenter->rng, step, place);
+    return random_mask(augmenter, ((uint64_t)draw.word[0] << 32) | draw.word[1]);
+}
+
+static dip_masks draw_masks(const dip_augmenter *augmenter, uint64_t step, uint64_t example) {
     dip_masks masks = {0, 0};
     switch (augmenter->method) {
     case DIP_METHOD_CFM:
     case DIP_METHOD_CFM_NO_DROPOUT:
-        masks.h = correlated_mask(augmenter, 0, step);
-        masks.g = all & ~masks.h;
+    case DIP_METHOD_RFM:
+        masks.h = draw_mask(augmenter, step, example, 0);
+        masks.g = all_features(augmenter->k) & ~masks.h;
         break;
     case DIP_METHOD_CFM_NO_COMPLEMENT:
-        masks.h = correlated_mask(augmenter, 0, step);
-        masks.g = correlated_mask(augmenter, 1, step);
-        break;
-    case DIP_METHOD_RFM:
-        masks.h = random_mask(augmenter, 0, step);
-        masks.g = all & ~masks.h;
-        break;
     case DIP_METHOD_RFM_NO_COMPLEMENT:
-        masks.h = random_mask(augmenter, 0, step);
-        masks.g = random_mask(augmenter, 1, step);
+        masks.h = draw_mask(augmenter, step, example, 0);
+        masks.g = draw_mask(augmenter, step, example, 1);
         break;
     default:
         break;
     }
     return masks;
+}
+
+dip_masks dip_augmenter_draw(const dip_augmenter *augmenter, uint64_t step) {
+    return draw_masks(augmenter, step, 0);
+}
+
+dip_masks dip_augmenter_draw_example(const dip_augmenter *augmenter, uint64_t step,
+                                     size_t example) {
+    return draw_masks(augmenter, step, example + 1);
 }

@@ -8,7 +8,7 @@
  *         information with it; h masks these n + 1, g masks the rest
  *
  * Without complement, g draws its own mask in the same way as h. A view keeps at least one feature:
- * for k <= 3, n is lowered to k - 2. One draw a step, for the whole batch.
+ * for k <= 3, n is lowered to k - 2. One draw a step, for the whole batch, or one for each example.
  */
 #ifndef DIP_MODEL_AUGMENT_H
 #define DIP_MODEL_AUGMENT_H
@@ -39,6 +39,9 @@ uint64_t dip_augmenter_seed_mask(const dip_augmenter *augmenter, size_t seed);
 
 /* The masks of a step. */
 dip_masks dip_augmenter_draw(const dip_augmenter *augmenter, uint64_t step);
+
+/* The masks of a single example of a step. */
+dip_masks dip_augmenter_draw_example(const dip_augmenter *augmenter, uint64_t step, size_t example);
 
 /* Whether the method trains two augmented views with Eq. 3, and whether it drops values in them. */
 bool dip_method_has_views(int method);

@@ -55,9 +55,15 @@ static dip_status alloc_batches(dip_trainer *trainer, dip_error *err) {
     trainer->query = dip_alloc(n, sizeof *trainer->query, "a batch", err);
     trainer->item = dip_alloc(n, sizeof *trainer->item, "a batch", err);
     trainer->self = dip_alloc(trainer->n_self, sizeof *trainer->self, "a batch", err);
-    return trainer->query != NULL && trainer->item != NULL && trainer->self != NULL
-               ? DIP_OK
-               : DIP_ERR_MEMORY;
+    if (trainer->query == NULL || trainer->item == NULL || trainer->self == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    if (trainer->config.ssl.masks == DIP_MASKS_BATCH) {
+        return DIP_OK;
+    }
+    trainer->each_h = dip_alloc(trainer->n_self, sizeof *trainer->each_h, "masks", err);
+    trainer->each_g = dip_alloc(trainer->n_self, sizeof *trainer->each_g, "masks", err);
+    return trainer->each_h != NULL && trainer->each_g != NULL ? DIP_OK : DIP_ERR_MEMORY;
 }
 
 static dip_status init(dip_trainer *trainer, dip_error *err) {
@@ -161,10 +167,23 @@ static void fill_self(dip_trainer *trainer) {
     }
 }
 
+static void fill_masks(dip_trainer *trainer) {
+#pragma omp parallel for schedule(static) num_threads(dip_engine_threads(&trainer->config))
+    for (size_t i = 0; i < trainer->n_self; i++) {
+        const dip_masks masks =
+            dip_augmenter_draw_example(&trainer->augmenter, (uint64_t)trainer->step, i);
+        trainer->each_h[i] = masks.h;
+        trainer->each_g[i] = masks.g;
+    }
+}
+
 void dip_trainer_fill(dip_trainer *trainer, dip_batch *batch) {
     const int64_t epoch = trainer->step / trainer->steps_per_epoch;
     const size_t n = fill_pairs(trainer, epoch, trainer->step % trainer->steps_per_epoch);
     fill_self(trainer);
+    if (trainer->each_h != NULL) {
+        fill_masks(trainer);
+    }
     *batch = (dip_batch){.n = n,
                          .query = trainer->query,
                          .item = trainer->item,
@@ -172,6 +191,8 @@ void dip_trainer_fill(dip_trainer *trainer, dip_batch *batch) {
                          .self = trainer->self,
                          .self_items = trainer->n_pool,
                          .masks = dip_augmenter_draw(&trainer->augmenter, (uint64_t)trainer->step),
+                         .each_h = trainer->each_h,
+                         .each_g = trainer->each_g,
                          .step = (uint64_t)trainer->step};
 }
 
@@ -280,6 +301,8 @@ void dip_trainer_release(dip_trainer *trainer) {
     dip_free(trainer->query);
     dip_free(trainer->item);
     dip_free(trainer->self);
+    dip_free(trainer->each_h);
+    dip_free(trainer->each_g);
     dip_free(trainer->pool);
     memset(trainer, 0, sizeof *trainer);
 }

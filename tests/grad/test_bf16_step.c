@@ -25,7 +25,13 @@ typedef struct setting {
     const char *name;
     const char *keys[6][2];
     dip_masks masks;
+    bool is_each; /* single items take masks.h and masks.g by turns */
 } setting;
+
+#define REFINED                                                                                    \
+    {"train.logq", "refined"}, {                                                                   \
+        "train.mask_hits", "yes"                                                                   \
+    }
 
 static void configure(dip_config *config, const setting *s, const char *precision) {
     tiny_config_make(config);
@@ -45,6 +51,7 @@ static dip_batch make_batch(const setting *s) {
     static int32_t query[PAIRS];
     static int32_t item[PAIRS];
     static int32_t self[SELF];
+    static uint64_t each[2][SELF];
     uint64_t random = 11;
     for (size_t i = 0; i < PAIRS; i++) {
         query[i] = plenty_below(&random, PLENTY_ITEMS);
@@ -52,6 +59,8 @@ static dip_batch make_batch(const setting *s) {
     }
     for (size_t i = 0; i < SELF; i++) {
         self[i] = (int32_t)i * 7;
+        each[0][i] = i % 3 == 0 ? s->masks.g : s->masks.h;
+        each[1][i] = i % 3 == 0 ? s->masks.h : s->masks.g;
     }
     return (dip_batch){.n = PAIRS,
                        .query = query,
@@ -60,6 +69,8 @@ static dip_batch make_batch(const setting *s) {
                        .self = self,
                        .self_items = PLENTY_ITEMS,
                        .masks = s->masks,
+                       .each_h = s->is_each ? each[0] : NULL,
+                       .each_g = s->is_each ? each[1] : NULL,
                        .step = 3};
 }
 
@@ -136,24 +147,59 @@ static void every_setting_agrees_with_float(void **state) {
     const setting settings[] = {
         {"supervised",
          {{"ssl.method", "none"}, {"train.logq", "exact"}, {"train.mask_hits", "yes"}},
-         {0, 0}},
-        {"items as queries, all shared", {{"ssl.method", "none"}, {"model.share", "all"}}, {0, 0}},
-        {"complementary masks", {{"ssl.method", "cfm"}}, {0x5, 0x2}},
-        {"overlapping masks", {{"ssl.method", "rfm-no-complement"}}, {0x3, 0x6}},
-        {"one feature left", {{"ssl.method", "rfm"}}, {0x6, 0x1}},
-        {"features of 64 columns", {{"ssl.method", "cfm"}, {"model.dim", "64"}}, {0x5, 0x2}},
-        {"one layer", {{"ssl.method", "cfm"}, {"model.hidden", "33"}}, {0x5, 0x2}},
+         {0, 0},
+         false},
+        {"items as queries, all shared",
+         {{"ssl.method", "none"}, {"model.share", "all"}},
+         {0, 0},
+         false},
+        {"complementary masks", {{"ssl.method", "cfm"}}, {0x5, 0x2}, false},
+        {"overlapping masks", {{"ssl.method", "rfm-no-complement"}}, {0x3, 0x6}, false},
+        {"one feature left", {{"ssl.method", "rfm"}}, {0x6, 0x1}, false},
+        {"features of 64 columns", {{"ssl.method", "cfm"}, {"model.dim", "64"}}, {0x5, 0x2}, false},
+        {"one layer", {{"ssl.method", "cfm"}, {"model.hidden", "33"}}, {0x5, 0x2}, false},
         {"three layers, wide output",
          {{"ssl.method", "cfm"}, {"model.hidden", "70,65,130"}},
-         {0x5, 0x2}},
-        {"values dropped", {{"ssl.method", "dropout"}}, {0, 0}},
-        {"features dropped", {{"ssl.method", "feature-dropout"}}, {0, 0}},
-        {"spread-out", {{"ssl.method", "spread-out"}}, {0, 0}},
-        {"spread-out, squares", {{"ssl.method", "spread-out-square"}}, {0, 0}},
-        {"hits and logQ off", {{"ssl.method", "none"}}, {0, 0}},
-        {"extra items", {{"ssl.method", "cfm"}, {"train.extra_negatives", "items"}}, {0x5, 0x2}},
-        {"extra views", {{"ssl.method", "cfm"}, {"train.extra_negatives", "views"}}, {0x5, 0x2}},
-        {"low temperature", {{"ssl.method", "none"}, {"train.temperature", "0.02"}}, {0, 0}},
+         {0x5, 0x2},
+         false},
+        {"values dropped", {{"ssl.method", "dropout"}}, {0, 0}, false},
+        {"features dropped", {{"ssl.method", "feature-dropout"}}, {0, 0}, false},
+        {"spread-out", {{"ssl.method", "spread-out"}}, {0, 0}, false},
+        {"spread-out, squares", {{"ssl.method", "spread-out-square"}}, {0, 0}, false},
+        {"hits and logQ off", {{"ssl.method", "none"}}, {0, 0}, false},
+        {"extra items",
+         {{"ssl.method", "cfm"}, {"train.extra_negatives", "items"}},
+         {0x5, 0x2},
+         false},
+        {"extra views",
+         {{"ssl.method", "cfm"}, {"train.extra_negatives", "views"}},
+         {0x5, 0x2},
+         false},
+        {"refined correction", {{"ssl.method", "none"}, REFINED}, {0, 0}, false},
+        {"refined, low temperature",
+         {{"ssl.method", "none"}, {"train.temperature", "0.02"}, REFINED},
+         {0, 0},
+         false},
+        {"refined, extra items",
+         {{"ssl.method", "cfm"}, {"train.extra_negatives", "items"}, REFINED},
+         {0x5, 0x2},
+         false},
+        {"same in a view left out",
+         {{"ssl.method", "cfm"}, {"ssl.mask_same", "yes"}},
+         {0x5, 0x2},
+         false},
+        {"same items left out",
+         {{"ssl.method", "spread-out"}, {"ssl.mask_same", "yes"}},
+         {0, 0},
+         false},
+        {"masks by example", {{"ssl.method", "cfm"}}, {0x5, 0x2}, true},
+        {"masks by example, one layer, same left out",
+         {{"ssl.method", "rfm"}, {"model.hidden", "33"}, {"ssl.mask_same", "yes"}},
+         {0x6, 0x1},
+         true},
+        {"noise", {{"ssl.method", "noise"}, {"ssl.noise", "0.3"}}, {0, 0}, false},
+        {"symmetric", {{"ssl.method", "rfm"}, {"ssl.symmetric", "yes"}}, {0x6, 0x1}, false},
+        {"low temperature", {{"ssl.method", "none"}, {"train.temperature", "0.02"}}, {0, 0}, false},
     };
     for (size_t s = 0; s < sizeof settings / sizeof settings[0]; s++) {
         compare(&settings[s]);

@@ -162,13 +162,18 @@ void tiny_config_make(dip_config *config) {
     }
 }
 
-dip_batch tiny_batch_make(const tiny_world *world, const dip_config *config, uint64_t step) {
+static dip_augmenter make_augmenter(const tiny_world *world, const dip_config *config) {
     dip_augmenter augmenter;
     dip_error err = {0};
     if (dip_augmenter_make(&augmenter, config->ssl.method, TINY_ITEM_FEATURES, world->information,
                            (uint64_t)config->seed, &err) != DIP_OK) {
         fail_msg("%s", err.message);
     }
+    return augmenter;
+}
+
+dip_batch tiny_batch_make(const tiny_world *world, const dip_config *config, uint64_t step) {
+    const dip_augmenter augmenter = make_augmenter(world, config);
     const bool is_same = world->dataset.schema.queries_are_items;
     return (dip_batch){.n = TINY_BATCH,
                        .query = is_same ? BATCH_QUERY_ITEMS : BATCH_QUERY_OWN,
@@ -180,6 +185,21 @@ dip_batch tiny_batch_make(const tiny_world *world, const dip_config *config, uin
                        .step = step};
 }
 
+void tiny_batch_mask_each(const tiny_world *world, const dip_config *config, dip_batch *batch,
+                          uint64_t h[TINY_BATCH], uint64_t g[TINY_BATCH]) {
+    const dip_augmenter augmenter = make_augmenter(world, config);
+    if (config->ssl.masks == DIP_MASKS_BATCH) {
+        return;
+    }
+    for (size_t i = 0; i < batch->n_self; i++) {
+        const dip_masks masks = dip_augmenter_draw_example(&augmenter, batch->step, i);
+        h[i] = masks.h;
+        g[i] = masks.g;
+    }
+    batch->each_h = h;
+    batch->each_g = g;
+}
+
 /* ---- the passes of a step -------------------------------------------------------------------- */
 
 static dip_view self_view(const dip_config *config, const dip_batch *batch, bool is_h) {
@@ -189,6 +209,7 @@ static dip_view self_view(const dip_config *config, const dip_batch *batch, bool
         return (dip_view){.mask = 0};
     }
     return (dip_view){.mask = is_h ? batch->masks.h : batch->masks.g,
+                      .each = is_h ? batch->each_h : batch->each_g,
                       .value_dropout = drops ? config->ssl.dropout : 0,
                       .rng = dip_rng_make((uint64_t)config->seed, purpose),
                       .step = batch->step};

@@ -57,6 +57,10 @@ void tiny_set(dip_config *config, const char *key, const char *text);
  * configured method draws at this step. */
 dip_batch tiny_batch_make(const tiny_world *world, const dip_config *config, uint64_t step);
 
+/* With ssl.masks = example: masks for each item of the second loss, kept in h and g. */
+void tiny_batch_mask_each(const tiny_world *world, const dip_config *config, dip_batch *batch,
+                          uint64_t h[TINY_BATCH], uint64_t g[TINY_BATCH]);
+
 /* The inputs of one pass of a step. */
 typedef struct tiny_pass {
     const dip_tower *tower;

@@ -177,6 +177,31 @@ static void items_of_the_second_loss_can_be_the_trained_ones(void **state) {
     dip_dataset_release(&d);
 }
 
+static void items_can_have_masks_of_their_own(void **state) {
+    dip_dataset d;
+    dip_trainer t;
+    dip_batch batch;
+    int64_t others = 0;
+    load(&d, *state, 60, 500);
+    dip_config config = d.config;
+    start(&t, &d, &config);
+    dip_trainer_fill(&t, &batch);
+    assert_null(batch.each_h);
+    dip_trainer_release(&t);
+    config.ssl.masks = DIP_MASKS_EXAMPLE;
+    start(&t, &d, &config);
+    t.step = 9;
+    dip_trainer_fill(&t, &batch);
+    for (size_t i = 0; i < batch.n_self; i++) {
+        const dip_masks masks = dip_augmenter_draw_example(&t.augmenter, 9, i);
+        assert_true(batch.each_h[i] == masks.h && batch.each_g[i] == masks.g);
+        others += batch.each_h[i] != batch.each_h[0];
+    }
+    assert_true(others > 0);
+    dip_trainer_release(&t);
+    dip_dataset_release(&d);
+}
+
 static void the_second_batch_is_as_large_as_asked_and_possible(void **state) {
     static const int64_t CASES[][3] = {{0, 16, 16},
                                        {5, 16, 5},
@@ -334,6 +359,7 @@ int main(void) {
         check_test_in_folder(epochs_and_seeds_have_orders_of_their_own),
         check_test_in_folder(items_of_the_second_loss_are_distinct_and_uniform),
         check_test_in_folder(items_of_the_second_loss_can_be_the_trained_ones),
+        check_test_in_folder(items_can_have_masks_of_their_own),
         check_test_in_folder(the_second_batch_is_as_large_as_asked_and_possible),
         check_test_in_folder(a_batch_is_a_function_of_its_step),
         check_test_in_folder(masks_are_those_of_the_augmenter),
