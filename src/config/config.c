@@ -123,6 +123,14 @@ static const dip_option ROWS[] = {
     CHOICE("ssl.items", ssl.items, "catalogue", "catalogue|training",
            "where the items of the self-supervised batch come from, uniformly: the whole "
            "catalogue, or those in training pairs"),
+    CHOICE("ssl.towers", ssl.towers, "item", "item|both",
+           "which towers the second loss trains: the item tower, or the query tower as well, with "
+           "queries drawn uniformly and the same weight"),
+    INTEGER("ssl.pretrain", ssl.pretrain, "0", 0, 100000,
+            "first epochs, of train.epochs, in which the second loss trains alone; they are "
+            "neither validated nor saved, and early stopping begins after them"),
+    CHOICE("ssl.after_pretrain", ssl.after_pretrain, "keep", "keep|stop",
+           "whether the second loss goes on beside the main one after those epochs"),
     CHOICE("ssl.masks", ssl.masks, "batch", "batch|example",
            "features masked in a view: the same in the whole batch, or drawn for every item by "
            "itself"),
