@@ -44,7 +44,7 @@ dip_spread dip_spread_of(const double *values, size_t n);
  * are 0 and otherwise 0, the limit. NaN with fewer than two pairs. */
 double dip_paired_t(const double *a, const double *b, size_t n);
 
-/* ---- by query (Efron and Tibshirani, "An introduction to the bootstrap", 1993, ch. 13, 16) ---- */
+/* ---- by query (Efron and Tibshirani, "An introduction to the bootstrap", 1993, ch. 13, 16) --- */
 
 /* a - b in one column.
  *

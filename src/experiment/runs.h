@@ -4,7 +4,7 @@
  * kept as a published folder runs/KEY:
  *
  *   manifest.json          options, epochs, seconds, metrics, training curve, or why it failed
- *   ranks-validation.npy   int32 [validation pairs] the place of each pair's item, 0 beyond the list
+ *   ranks-validation.npy   int32 [validation pairs] place of each pair's item, 0 beyond the list
  *   ranks-test.npy         int32 [test pairs]; only of a run that is to be tested
  *   vectors.npy            float32 [items x D]; only of a run that is to be mapped
  *

@@ -60,8 +60,8 @@ typedef struct dip_tsne_kernels {
     void (*attract)(const dip_tsne_graph *graph, size_t first, size_t end, const float *x,
                     const float *y, float *fx, float *fy);
 
-    /* fx, fy of points [first, end) = sum over all n of (y_i - y_j) / (1 + |y_i - y_j|^2)^2; returns
-     * the sum of 1 / (1 + |y_i - y_j|^2), with j = i. */
+    /* fx, fy of points [first, end) = sum over all n of (y_i - y_j) / (1 + |y_i - y_j|^2)^2;
+     * returns the sum of 1 / (1 + |y_i - y_j|^2), with j = i. */
     double (*repel)(size_t n, size_t first, size_t end, const float *x, const float *y, float *fx,
                     float *fy);
 
@@ -69,7 +69,7 @@ typedef struct dip_tsne_kernels {
     void (*spread)(const dip_tsne_places *places, const int32_t *order, size_t n, size_t first,
                    size_t end, float *grid);
 
-    /* fx, fy of n points from fields [size x size x DIP_TSNE_NODE]; returns the sum of the third. */
+    /* fx, fy of n points from fields [size x size x DIP_TSNE_NODE]; returns the third's sum. */
     double (*look_up)(const dip_tsne_places *places, const int32_t *order, size_t n,
                       const float *fields, float *fx, float *fy);
 } dip_tsne_kernels;

@@ -174,8 +174,8 @@ class Usual(Tables, report.Opened):
         """Under the pointer; it goes away again."""
         table = self.data["tables"][0]
         cell = table["rows"][4]["cells"][2]
-        place = self.page.run("""(() => { const td = document.querySelector('#table-%s tr:nth-child(5)'
-            + ' td:nth-child(4)'); td.scrollIntoView({block: 'center'});
+        place = self.page.run("""(() => { const td = document.querySelector(
+            '#table-%s tr:nth-child(5) td:nth-child(4)'); td.scrollIntoView({block: 'center'});
             const box = td.getBoundingClientRect(); return [box.x + 9, box.y + 9]; })()"""
                               % table["id"])
         self.page.move(*place)

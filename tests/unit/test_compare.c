@@ -171,7 +171,7 @@ static void runs_of_a_method_are_averaged(void **state) {
     }
 }
 
-/* 1000 comparisons of equals. Of 199 resamples p < 0.05 needs all but 3, a chance of 4%; the interval
+/* 1000 comparisons of equals. Of 199 resamples p < .05 needs all but 3, or 4%; the interval
  * is to hold 0 in 95%. Four standard deviations to either side are 2.5% and 2.8%. */
 static void the_test_by_query_errs_as_often_as_it_says(void **state) {
     (void)state;

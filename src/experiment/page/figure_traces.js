@@ -65,7 +65,7 @@ function withAlpha(hex, alpha) {
   return "rgba(" + [n >> 16, (n >> 8) & 255, n & 255, alpha].join(",") + ")";
 }
 
-/* The area between the ends of the intervals: along the lower ones, and back along the upper ones. */
+/* The area between the ends of the intervals: along the lower ones, back along the upper ones. */
 function band(series, axes, colourValue) {
   const known =
       series.y.map((_, i) => i).filter((i) => isNumber(series.low[i]) && isNumber(series.high[i]));

@@ -9,7 +9,7 @@ const BOLD_NOTE = ": the best of its column, and significantly different from th
     "tested.";
 const AGAIN_NOTE = "The same seeds, data and options give the same numbers. Runs that are " +
     "finished are kept in the report's folder; made there again, only what is missing is " +
-    "trained. The numbers of this page are in results.json and in the CSV files beside it, and in " +
+    "trained. The numbers of this page are in results.json, in the CSV files beside it, and in " +
     "the page itself:";
 
 function scoresLegend() {
