@@ -130,6 +130,8 @@ static int run(const cli_args *args) {
         fputs(dip_report_json(report), stdout);
     } else {
         print_report(report, cli_value(args, "output"));
+    }
+    if (!cli_has(args, "quiet")) {
         cli_print_warnings(report);
     }
     dip_report_free(report);

@@ -50,10 +50,43 @@ static void print_tried(const dip_report *report) {
            dip_report_text(report, "metric"));
     for (size_t i = 0; number(report, "settings/%zu/setting", i) >= 0; i++) {
         char path[64];
-        printf("  %3zu  rung %.0f  %.4f  ", i, number(report, "settings/%zu/rung", i),
-               number(report, "settings/%zu/score", i));
+        const double score = number(report, "settings/%zu/score", i);
+        printf("  %3zu  rung %.0f  ", i, number(report, "settings/%zu/rung", i));
+        if (score < 0) {
+            printf("diverged  ");
+        } else {
+            printf("%.4f  ", score);
+        }
         snprintf(path, sizeof path, "settings/%zu/options", i);
         print_options(report, path);
+    }
+}
+
+/* " NAME 0.0123" where the report has the number. */
+static void print_number(const dip_report *report, const char *format, size_t i, const char *name) {
+    const double value = number(report, format, i);
+    if (value >= 0) {
+        printf(" %s %.4f", name, value);
+    }
+}
+
+static void print_behind(const dip_report *report, size_t i) {
+    char path[64];
+    double behind = 0;
+    double low = 0;
+    double high = 0;
+    snprintf(path, sizeof path, "finalists/%zu/behind", i);
+    if (dip_report_number(report, path, &behind, NULL) != DIP_OK) {
+        return;
+    }
+    printf("  behind by %.4f", behind);
+    snprintf(path, sizeof path, "finalists/%zu/behind_low", i);
+    if (dip_report_number(report, path, &low, NULL) != DIP_OK) {
+        return;
+    }
+    snprintf(path, sizeof path, "finalists/%zu/behind_high", i);
+    if (dip_report_number(report, path, &high, NULL) == DIP_OK) {
+        printf(" (%.4f to %.4f)", low, high);
     }
 }
 
@@ -61,16 +94,15 @@ static void print_finalists(const dip_report *report) {
     printf("\nfinalists, over their seeds:\n");
     for (size_t i = 0; number(report, "finalists/%zu/setting", i) >= 0; i++) {
         char path[64];
-        printf("  %3.0f  %.4f +- %.4f", number(report, "finalists/%zu/setting", i),
-               number(report, "finalists/%zu/mean", i), number(report, "finalists/%zu/sd", i));
-        if (i > 0) {
-            printf("  behind by %.4f (%.4f to %.4f), p %.3f by seed, %.3f by query",
-                   number(report, "finalists/%zu/behind", i),
-                   number(report, "finalists/%zu/behind_low", i),
-                   number(report, "finalists/%zu/behind_high", i),
-                   number(report, "finalists/%zu/p_seed", i),
-                   number(report, "finalists/%zu/p_query", i));
+        printf("  %3.0f ", number(report, "finalists/%zu/setting", i));
+        if (number(report, "finalists/%zu/mean", i) < 0) {
+            printf(" diverged with some seed");
         }
+        print_number(report, "finalists/%zu/mean", i, "");
+        print_number(report, "finalists/%zu/sd", i, "+-");
+        print_behind(report, i);
+        print_number(report, "finalists/%zu/p_seed", i, " p by seed");
+        print_number(report, "finalists/%zu/p_query", i, " p by query");
         printf("\n       ");
         snprintf(path, sizeof path, "finalists/%zu/options", i);
         print_options(report, path);

@@ -8,11 +8,13 @@
 #include "engine/engine.h"
 #include "experiment/page.h"
 #include "experiment/results.h"
+#include "experiment/values.h"
 #include "experiment/workplace.h"
 #include "prepare/prepare.h"
 #include "prepare/thin.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -59,30 +61,6 @@ static dip_status check_columns(const experiment *e, const dip_plan_columns *col
     return DIP_OK;
 }
 
-static dip_status check_plan(const experiment *e, dip_error *err) {
-    const dip_dataset *dataset = e->request->dataset;
-    int category = -1;
-    for (size_t i = 0; i < e->plan->n_tables; i++) {
-        DIP_TRY(check_columns(e, &e->plan->table[i].columns, err));
-    }
-    for (size_t i = 0; i < e->plan->n_figures; i++) {
-        DIP_TRY(check_columns(e, &e->plan->figure[i].columns, err));
-    }
-    DIP_TRY(dip_map_category(dataset, e->settings.category, &category, err));
-    for (size_t split = 1; split < DIP_N_SPLITS; split++) {
-        if (dataset->n_pairs[split] == 0) {
-            return dip_fail(err, DIP_ERR_FAILED,
-                            "the %s split has no pairs, and a study %s it; set split.%s above 0 "
-                            "and prepare again",
-                            dip_split_names[split], split == 1 ? "chooses on" : "is judged on",
-                            dip_split_names[split]);
-        }
-    }
-    return DIP_OK;
-}
-
-/* ---- data ------------------------------------------------------------------------------------ */
-
 /* The share of the training pairs that a condition asks for, of those that the dataset has. */
 static dip_status fraction_of(const experiment *e, size_t condition, double *fraction,
                               dip_error *err) {
@@ -115,6 +93,31 @@ static dip_status sort_fractions(experiment *e, dip_error *err) {
     }
     return DIP_OK;
 }
+
+static dip_status check_plan(experiment *e, dip_error *err) {
+    const dip_dataset *dataset = e->request->dataset;
+    int category = -1;
+    for (size_t i = 0; i < e->plan->n_tables; i++) {
+        DIP_TRY(check_columns(e, &e->plan->table[i].columns, err));
+    }
+    for (size_t i = 0; i < e->plan->n_figures; i++) {
+        DIP_TRY(check_columns(e, &e->plan->figure[i].columns, err));
+    }
+    DIP_TRY(dip_map_category(dataset, e->settings.category, &category, err));
+    for (size_t split = 1; split < DIP_N_SPLITS; split++) {
+        if (dataset->n_pairs[split] == 0) {
+            return dip_fail(err, DIP_ERR_FAILED,
+                            "the %s split has no pairs, and a study %s it; set split.%s above 0 "
+                            "and prepare again",
+                            dip_split_names[split], split == 1 ? "chooses on" : "is judged on",
+                            dip_split_names[split]);
+        }
+    }
+    DIP_TRY(sort_fractions(e, err));
+    return dip_study_check(e->plan, &e->base, dataset, err);
+}
+
+/* ---- data ------------------------------------------------------------------------------------ */
 
 /* Opens the thinned dataset that an earlier process made, or makes it. Its name has the identity
  * of the whole one, so that it is never another one's. */
@@ -166,7 +169,6 @@ static dip_dataset *borrowed(const dip_dataset *dataset) {
 static dip_status open_data(experiment *e, dip_error *err) {
     dip_config masked = e->base;
     masked.ssl.method = DIP_METHOD_CFM;
-    DIP_TRY(sort_fractions(e, err));
     for (size_t d = 0; d < e->study.n_data; d++) {
         if (e->fraction[d] < 1 - 1e-9) {
             DIP_TRY(open_thinned(e, d, err));
@@ -209,58 +211,65 @@ static dip_status run_study(experiment *e, dip_error *err) {
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-typedef dip_status (*csv_fn)(const json_t *results, dip_text *text, dip_error *err);
+enum { RESULTS, TABLES, RUNS, PAGE, FILES };
 
-static dip_status write_csv(const experiment *e, const json_t *results, const char *name,
-                            csv_fn make, dip_error *err) {
-    dip_text text = {0};
-    char *path = dip_path_join(e->request->output, name, err);
-    dip_status status = path != NULL ? make(results, &text, err) : DIP_ERR_MEMORY;
-    if (status == DIP_OK) {
-        status = dip_output_put(path, text.data, text.length, err);
-    }
-    dip_text_free(&text);
+static dip_status begin_file(const experiment *e, int file, dip_output *out, dip_error *err) {
+    static const char *const NAMES[] = {"results.json", "tables.csv", "runs.csv", "index.html"};
+    char *path = dip_path_join(e->request->output, NAMES[file], err);
+    const dip_status status = path != NULL ? dip_output_open(out, path, true, err) : DIP_ERR_MEMORY;
     dip_free(path);
     return status;
 }
 
-static dip_status write_page(const experiment *e, const char *text, dip_error *err) {
-    dip_output out = {.writer = {.fd = -1}};
-    char *path = dip_path_join(e->request->output, "index.html", err);
-    dip_status status = path != NULL ? dip_output_open(&out, path, true, err) : DIP_ERR_MEMORY;
-    if (status == DIP_OK) {
-        status = dip_page_write(&out.writer, text, strlen(text), e->plotly, err);
+static dip_status put_file(const experiment *e, int file, const json_t *results, const char *json,
+                           dip_output *out, dip_error *err) {
+    dip_text csv = {0};
+    dip_status status = DIP_OK;
+    switch (file) {
+    case RESULTS:
+        return dip_writer_put(&out->writer, json, strlen(json), err);
+    case PAGE:
+        return dip_page_write(&out->writer, json, strlen(json), e->plotly, err);
+    default:
+        status = file == TABLES ? dip_results_tables_csv(results, &csv, err)
+                                : dip_results_runs_csv(results, &csv, err);
+        if (status == DIP_OK) {
+            status = dip_writer_put(&out->writer, csv.data, csv.length, err);
+        }
+        dip_text_free(&csv);
+        return status;
     }
-    if (status == DIP_OK) {
-        status = dip_output_close(&out, err);
-    }
-    if (status == DIP_OK) {
-        status = dip_output_publish(&out, err);
-    }
-    dip_output_free(&out);
-    dip_free(path);
-    return status;
 }
 
-/* The page comes last: where it is, the rest is too. */
+/* All files are written before one of them takes its name, so that a full disk leaves the older
+ * report as it was. The page comes last: where it is, the rest is too. */
+static dip_status write_files(const experiment *e, const json_t *results, const char *json,
+                              dip_output out[FILES], dip_error *err) {
+    for (int i = 0; i < FILES; i++) {
+        DIP_TRY(begin_file(e, i, &out[i], err));
+        DIP_TRY(put_file(e, i, results, json, &out[i], err));
+        DIP_TRY(dip_output_close(&out[i], err));
+    }
+    for (int i = 0; i < FILES; i++) {
+        DIP_TRY(dip_output_publish(&out[i], err));
+    }
+    return DIP_OK;
+}
+
 static dip_status write_report(const experiment *e, const json_t *results, dip_error *err) {
-    char *text = NULL;
-    char *path = dip_path_join(e->request->output, "results.json", err);
-    dip_status status = path != NULL ? dip_json_dump(results, &text, err) : DIP_ERR_MEMORY;
+    char *json = NULL;
+    dip_output out[FILES] = {{.writer = {.fd = -1}},
+                             {.writer = {.fd = -1}},
+                             {.writer = {.fd = -1}},
+                             {.writer = {.fd = -1}}};
+    dip_status status = dip_json_dump(results, &json, err);
     if (status == DIP_OK) {
-        status = dip_output_put(path, text, strlen(text), err);
+        status = write_files(e, results, json, out, err);
     }
-    if (status == DIP_OK) {
-        status = write_csv(e, results, "tables.csv", dip_results_tables_csv, err);
+    for (int i = 0; i < FILES; i++) {
+        dip_output_free(&out[i]);
     }
-    if (status == DIP_OK) {
-        status = write_csv(e, results, "runs.csv", dip_results_runs_csv, err);
-    }
-    if (status == DIP_OK) {
-        status = write_page(e, text, err);
-    }
-    dip_free(text);
-    dip_free(path);
+    dip_free(json);
     return status;
 }
 
@@ -271,11 +280,16 @@ static dip_status warn_plotly(const experiment *e, json_t *results, dip_error *e
     if (e->plotly != NULL) {
         return DIP_OK;
     }
-    dip_say(e->request->watch, TEXT);
     return dip_json_append(json_object_get(results, "warnings"), json_string(TEXT), err);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
+
+/* Of what a plan says; not of where it was read from. */
+static uint64_t hash_of(const dip_plan *plan) {
+    const size_t start = offsetof(dip_plan, preset);
+    return XXH3_64bits((const char *)plan + start, sizeof *plan - start);
+}
 
 static dip_status run(experiment *e, json_t **report, dip_error *err) {
     const double start = now_seconds();
@@ -288,8 +302,8 @@ static dip_status run(experiment *e, json_t **report, dip_error *err) {
     const dip_claim claim = {.output = request->output,
                              .dataset = request->dataset,
                              .base = &e->base,
-                             .study = e->plan->name,
-                             .hash = XXH3_64bits(e->plan, sizeof *e->plan),
+                             .study = dip_last_name(e->plan->name),
+                             .hash = hash_of(e->plan),
                              .replaces = request->replaces};
     DIP_TRY(dip_workplace_open(&e->place, &claim, err));
     DIP_TRY(open_data(e, err));
@@ -339,7 +353,10 @@ dip_status dip_experiment_run(const dip_experiment_request *request, json_t **re
     }
     e->request = request;
     e->place.lock = -1;
-    const dip_status status = run(e, report, err);
+    dip_status status = run(e, report, err);
+    if (status == DIP_ERR_INTERRUPTED) {
+        status = dip_workplace_interrupted(err);
+    }
     release(e);
     return status;
 }

@@ -8,7 +8,28 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What the files of figures have in common. */
+static bool is_taken(const json_t *figures, const char *id) {
+    for (size_t i = 0; i < json_array_size(figures); i++) {
+        const char *other = json_string_value(json_object_get(json_array_get(figures, i), "id"));
+        if (other != NULL && strcmp(other, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Two figures of a kind have different names: the second one ends in -2. */
+static dip_status put_id(const json_t *figures, json_t *figure, const char *wanted,
+                         dip_error *err) {
+    char id[2 * DIP_PLAN_TEXT_MAX + 16];
+    snprintf(id, sizeof id, "%s", wanted);
+    for (int n = 2; is_taken(figures, id); n++) {
+        snprintf(id, sizeof id, "%.1000s-%d", wanted, n);
+    }
+    return dip_json_set(figure, "id", json_string(id), err);
+}
+
+/* What the figures have in common. */
 static dip_status begin(const dip_plan_figure *plan, const dip_plan_condition *condition,
                         const char *name, const char *kind, json_t *figures, json_t **figure,
                         dip_error *err) {
@@ -19,7 +40,7 @@ static dip_status begin(const dip_plan_figure *plan, const dip_plan_condition *c
     } else {
         snprintf(text, sizeof text, "%s", name);
     }
-    DIP_TRY(dip_json_set(*figure, "id", json_string(text), err));
+    DIP_TRY(put_id(figures, *figure, text, err));
     DIP_TRY(dip_json_set(*figure, "kind", json_string(kind), err));
     if (condition != NULL) {
         snprintf(text, sizeof text, "%s (%s)", plan->title, condition->label);
@@ -198,7 +219,7 @@ static dip_status add_curve(const dip_study *study, size_t condition, size_t met
     DIP_TRY(dip_run_open(&result, study->folder, run->key, err));
     const json_t *curve = json_object_get(result.folder.manifest, "curve");
     dip_status status = DIP_OK;
-    for (size_t p = 0; p < 2 && status == DIP_OK; p++) {
+    for (size_t p = 0; p < 2 && status == DIP_OK && !result.failed; p++) {
         json_t *object = json_pack(
             "{s:s, s:O?, s:O?, s:n, s:n}", "name", study->plan->method[method].label, "x",
             json_object_get(curve, "epoch"), "y", json_object_get(curve, KEYS[p]), "low", "high");

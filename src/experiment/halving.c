@@ -84,15 +84,10 @@ static bool is_same(const dip_settings *a, const dip_settings *b) {
 /* Masks need two features, and a view cannot be a negative where there is none: what cannot be
  * trained is drawn again. */
 static bool is_trainable(const dip_halving *halving, const dip_settings *setting) {
-    const dip_dataset *dataset = halving->data->dataset;
     const dip_candidate candidate = {.setting = *setting};
-    dip_augmenter augmenter;
     dip_config config;
     return dip_halving_config(halving, &candidate, 1, 1, &config, NULL) == DIP_OK &&
-           dip_augmenter_make(&augmenter, config.ssl.method, dataset->schema.items.n_features,
-                              dataset->mutual_information, 1, NULL) == DIP_OK &&
-           (config.train.extra_negatives != DIP_EXTRA_VIEWS ||
-            dip_method_has_views(config.ssl.method));
+           dip_run_check(&config, halving->data->dataset, NULL) == DIP_OK;
 }
 
 /* Different settings as far as the space has them; the first is the base. */

@@ -18,7 +18,8 @@ enum { COLOURS = 10, PERPLEXITY = 30, ITERATIONS = 750 };
 
 static bool has_values(const dip_dataset *dataset, const dip_feature *feature) {
     return feature->type != DIP_FEATURE_ID && feature->table >= 0 &&
-           dataset->schema.tables[feature->table].is_vocabulary;
+           dataset->schema.tables[feature->table].is_vocabulary &&
+           dataset->schema.tables[feature->table].rows > 0;
 }
 
 static dip_status no_category(const dip_dataset *dataset, const char *wanted, bool is_there,

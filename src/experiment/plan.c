@@ -51,6 +51,45 @@ dip_status dip_plan_preset(dip_plan **plan, const char *name, dip_error *err) {
     return dip_plan_parse(plan, text, bytes, name, err);
 }
 
+/* ---- which options may be set where ---------------------------------------------------------- */
+
+static bool begins(const char *key, const char *section) {
+    return strncmp(key, section, strlen(section)) == 0;
+}
+
+static bool is_of_runs(const char *key) {
+    return begins(key, "model.") || begins(key, "train.") || begins(key, "ssl.");
+}
+
+static bool may_set(dip_scope scope, const char *key) {
+    switch (scope) {
+    case DIP_SCOPE_EVERY_RUN:
+        return is_of_runs(key) || strcmp(key, "threads") == 0 ||
+               (begins(key, "evaluate.") && strcmp(key, "evaluate.split") != 0);
+    case DIP_SCOPE_CONDITION:
+        return is_of_runs(key) || strcmp(key, "split.train_fraction") == 0;
+    case DIP_SCOPE_METHOD:
+        return is_of_runs(key);
+    case DIP_SCOPE_CHOICE:
+        return is_of_runs(key) && !begins(key, "train.metric");
+    }
+    return false;
+}
+
+dip_status dip_scope_check(dip_scope scope, const char *key, dip_error *err) {
+    static const char *const MAY[] = {
+        [DIP_SCOPE_EVERY_RUN] = "options of every run are those of model, train, ssl, evaluate "
+                                "(without evaluate.split), and threads",
+        [DIP_SCOPE_CONDITION] = "a condition sets options of model, train, ssl, and "
+                                "split.train_fraction",
+        [DIP_SCOPE_METHOD] = "a method sets options of model, train, ssl",
+        [DIP_SCOPE_CHOICE] = "what is chosen are options of model, train, ssl, but not "
+                             "train.metric"};
+    return may_set(scope, key)
+               ? DIP_OK
+               : dip_fail(err, DIP_ERR_USAGE, "%s cannot be set here: %s", key, MAY[scope]);
+}
+
 /* ---- settings -------------------------------------------------------------------------------- */
 
 dip_status dip_settings_apply(const dip_settings *settings, dip_config *config, dip_error *err) {

@@ -137,6 +137,18 @@ void dip_plan_column_text(const dip_plan_column *column, char text[DIP_PLAN_NAME
 /* For people, without the slice: "Recall@10". */
 void dip_plan_column_label(const dip_plan_column *column, char text[DIP_PLAN_NAME_MAX]);
 
+/* Where in a study an option is set. */
+typedef enum dip_scope {
+    DIP_SCOPE_EVERY_RUN, /* model, train, ssl, evaluate, threads */
+    DIP_SCOPE_CONDITION, /* model, train, ssl, and split.train_fraction */
+    DIP_SCOPE_METHOD,    /* model, train, ssl */
+    DIP_SCOPE_CHOICE     /* the same without the metric that decides */
+} dip_scope;
+
+/* DIP_ERR_USAGE for an option that is settled elsewhere: by the dataset (split, prepare), or by the
+ * study, whose runs have the seeds 1, 2, ... and are judged on the test split. */
+dip_status dip_scope_check(dip_scope scope, const char *key, dip_error *err);
+
 /* Sets options one after the other; `value` NULL-terminated texts as in the table of options. */
 dip_status dip_settings_apply(const dip_settings *settings, dip_config *config, dip_error *err);
 

@@ -4,8 +4,17 @@
  */
 #include "experiment/plan_reader.h"
 
+#include <stdio.h>
+
 static const char *const FIGURE_KINDS[] = {"choice",     "curves",      "deciles",
                                            "popularity", "information", "map"};
+
+static const char *const FIGURE_TITLES[] = {"Quality by the values tried",
+                                            "Training curves",
+                                            "Recall by popularity of the item",
+                                            "Popularity of the items",
+                                            "Mutual information of the item features",
+                                            "Map of the items"};
 
 static void all_of(size_t n, dip_subset *subset) {
     subset->n = n;
@@ -125,6 +134,9 @@ static dip_status check_figure(dip_plan_reader *r, const dip_yaml_node *node,
     if (figure->kind < 0) {
         return dip_yaml_fail(&r->yaml, node, err, "the figure has no kind");
     }
+    if (figure->title[0] == '\0') {
+        snprintf(figure->title, sizeof figure->title, "%s", FIGURE_TITLES[figure->kind]);
+    }
     if (figure->columns.n == 0 &&
         (figure->kind == DIP_FIGURE_CHOICE || figure->kind == DIP_FIGURE_DECILES)) {
         return dip_yaml_fail(&r->yaml, node, err, "the figure needs columns");
@@ -140,6 +152,26 @@ static dip_status check_figure(dip_plan_reader *r, const dip_yaml_node *node,
                                  "the method \"%s\" does not choose \"%s\", so there is nothing "
                                  "to draw for it",
                                  method->name, figure->option);
+        }
+    }
+    return DIP_OK;
+}
+
+/* A table without a number takes its place in the list; the number is a part of its name. */
+static dip_status check_table(dip_plan_reader *r, const dip_yaml_node *node, dip_error *err) {
+    const size_t last = r->plan->n_tables - 1;
+    dip_plan_table *table = &r->plan->table[last];
+    if (table->columns.n == 0) {
+        return dip_yaml_fail(&r->yaml, node, err, "the table has no columns");
+    }
+    if (table->title[0] == '\0') {
+        snprintf(table->title, sizeof table->title, "Metrics");
+    }
+    table->number = table->number > 0 ? table->number : (int64_t)last + 1;
+    for (size_t i = 0; i < last; i++) {
+        if (r->plan->table[i].number == table->number) {
+            return dip_yaml_fail(&r->yaml, node, err, "there are two tables of number %lld",
+                                 (long long)table->number);
         }
     }
     return DIP_OK;
@@ -161,9 +193,7 @@ dip_status dip_plan_read_views(dip_plan_reader *r, const dip_yaml_node *list, bo
             all_of(plan->n_conditions, &table->conditions);
             all_of(plan->n_methods, &table->methods);
             DIP_TRY(dip_plan_each(r, node, read_table_key, table, err));
-            if (table->columns.n == 0) {
-                return dip_yaml_fail(&r->yaml, node, err, "the table has no columns");
-            }
+            DIP_TRY(check_table(r, node, err));
             continue;
         }
         dip_plan_figure *figure = &plan->figure[plan->n_figures++];

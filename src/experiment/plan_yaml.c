@@ -61,17 +61,21 @@ dip_status dip_plan_count(dip_plan_reader *r, const dip_yaml_node *node, int64_t
 
 typedef struct option_place {
     dip_settings *settings;
+    dip_scope scope;
     char section[DIP_PLAN_NAME_MAX]; /* "train."; "" at the top */
 } option_place;
 
-static dip_status put_option(dip_plan_reader *r, dip_settings *settings, const char *key,
+static dip_status put_option(dip_plan_reader *r, const option_place *place, const char *key,
                              const dip_yaml_node *where, const dip_yaml_node *value,
                              dip_error *err) {
     char text[DIP_VALUE_MAX];
     DIP_TRY(dip_yaml_scalar(&r->yaml, value, text, sizeof text, err));
     dip_status status = dip_options_set(&dip_config_table, &r->scratch, key, text, err);
     if (status == DIP_OK) {
-        status = dip_settings_put(settings, key, text, err);
+        status = dip_scope_check(place->scope, key, err);
+    }
+    if (status == DIP_OK) {
+        status = dip_settings_put(place->settings, key, text, err);
     }
     return status == DIP_OK ? DIP_OK : dip_yaml_locate(&r->yaml, where, status, err);
 }
@@ -84,19 +88,19 @@ static dip_status read_option(dip_plan_reader *r, void *object, const dip_yaml_n
     snprintf(full, sizeof full, "%s%.*s", place->section, DIP_PLAN_NAME_MAX - 2,
              dip_yaml_text(key));
     if (!dip_yaml_is_map(value)) {
-        return put_option(r, place->settings, full, key, value, err);
+        return put_option(r, place, full, key, value, err);
     }
     if (place->section[0] != '\0') {
         return dip_yaml_fail(&r->yaml, key, err, "\"%s\" is no option", full);
     }
-    option_place inner = {.settings = place->settings};
+    option_place inner = {.settings = place->settings, .scope = place->scope};
     snprintf(inner.section, sizeof inner.section, "%.*s.", DIP_PLAN_NAME_MAX - 2, full);
     return dip_plan_each(r, value, read_option, &inner, err);
 }
 
-static dip_status read_options(dip_plan_reader *r, const dip_yaml_node *node,
+static dip_status read_options(dip_plan_reader *r, const dip_yaml_node *node, dip_scope scope,
                                dip_settings *settings, dip_error *err) {
-    option_place place = {.settings = settings};
+    option_place place = {.settings = settings, .scope = scope};
     return dip_plan_each(r, node, read_option, &place, err);
 }
 
@@ -112,7 +116,7 @@ static dip_status read_base_option(dip_plan_reader *r, void *object, const dip_y
 }
 
 static dip_status read_base(dip_plan_reader *r, const dip_yaml_node *node, dip_error *err) {
-    option_place place = {.settings = &r->plan->options};
+    option_place place = {.settings = &r->plan->options, .scope = DIP_SCOPE_EVERY_RUN};
     return dip_plan_each(r, node, read_base_option, &place, err);
 }
 
@@ -139,7 +143,7 @@ static dip_status read_condition_key(dip_plan_reader *r, void *object, const dip
         return dip_plan_text(r, value, condition->label, sizeof condition->label, err);
     }
     if (dip_plan_is_named(key, "options")) {
-        return read_options(r, value, &condition->options, err);
+        return read_options(r, value, DIP_SCOPE_CONDITION, &condition->options, err);
     }
     return dip_plan_unknown_key(r, key, "label, options", err);
 }
@@ -175,7 +179,8 @@ dip_status dip_plan_choice(dip_plan_reader *r, dip_choice *choice, const dip_yam
         }
         choice->n++;
     }
-    return DIP_OK;
+    const dip_status status = dip_scope_check(DIP_SCOPE_CHOICE, choice->key, err);
+    return status == DIP_OK ? DIP_OK : dip_yaml_locate(&r->yaml, key, status, err);
 }
 
 static dip_status read_choice(dip_plan_reader *r, void *object, const dip_yaml_node *key,
@@ -211,7 +216,7 @@ static dip_status read_method_key(dip_plan_reader *r, void *object, const dip_ya
         return dip_plan_text(r, value, method->label, sizeof method->label, err);
     }
     if (dip_plan_is_named(key, "options")) {
-        return read_options(r, value, &method->options, err);
+        return read_options(r, value, DIP_SCOPE_METHOD, &method->options, err);
     }
     if (dip_plan_is_named(key, "choose")) {
         return dip_plan_each(r, value, read_choice, method, err);

@@ -9,33 +9,58 @@
 #include <string.h>
 #include <time.h>
 
-enum { COMMAND_BYTES = 4000 };
-
 /* ---- what was compared ----------------------------------------------------------------------- */
 
-static const char *last_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+/* A word as a shell reads it. */
+static dip_status put_word(dip_text *text, const char *word, dip_error *err) {
+    static const char PLAIN[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-+=.,:/@%";
+    if (word[0] != '\0' && strspn(word, PLAIN) == strlen(word)) {
+        return dip_text_printf(text, err, " %s", word);
+    }
+    DIP_TRY(dip_text_put(text, " '", 2, err));
+    for (const char *c = word; *c != '\0'; c++) {
+        DIP_TRY(*c == '\'' ? dip_text_put(text, "'\\''", 4, err) : dip_text_put(text, c, 1, err));
+    }
+    return dip_text_put(text, "'", 1, err);
+}
+
+static dip_status put_flag(dip_text *text, const char *flag, const char *value, dip_error *err) {
+    if (value[0] == '\0') {
+        return DIP_OK;
+    }
+    DIP_TRY(dip_text_printf(text, err, " --%s", flag));
+    return put_word(text, value, err);
+}
+
+static dip_status write_command(const dip_results_sources *s, dip_text *text, dip_error *err) {
+    char seeds[32] = "";
+    const bool has_study = s->settings->study[0] != '\0';
+    DIP_TRY(dip_text_printf(text, err, "diptych experiment"));
+    DIP_TRY(put_word(text, s->dataset->folder.path, err));
+    DIP_TRY(put_flag(text, has_study ? "study" : "preset",
+                     has_study ? s->settings->study : s->settings->preset, err));
+    if (s->settings->seeds > 0) {
+        snprintf(seeds, sizeof seeds, "%lld", (long long)s->settings->seeds);
+    }
+    DIP_TRY(put_flag(text, "seeds", seeds, err));
+    DIP_TRY(put_flag(text, "category", s->settings->category, err));
+    DIP_TRY(put_flag(text, "title", s->settings->title, err));
+    for (size_t i = 0; i < s->overrides->n; i++) {
+        DIP_TRY(put_flag(text, s->overrides->at[i].key, s->overrides->at[i].value, err));
+    }
+    return dip_text_printf(text, err, " -o DIR");
 }
 
 /* The command that makes the report again. */
-static json_t *command_of(const dip_results_sources *s) {
-    char text[COMMAND_BYTES];
-    int used = snprintf(text, sizeof text, "diptych experiment %s", s->dataset->folder.path);
-    used += s->settings->study[0] != '\0' ? snprintf(text + used, sizeof text - (size_t)used,
-                                                     " --study %s", s->settings->study)
-                                          : snprintf(text + used, sizeof text - (size_t)used,
-                                                     " --preset %s", s->settings->preset);
-    if (s->settings->seeds > 0) {
-        used += snprintf(text + used, sizeof text - (size_t)used, " --seeds %lld",
-                         (long long)s->settings->seeds);
+static dip_status put_command(const dip_results_sources *s, json_t *results, dip_error *err) {
+    dip_text text = {0};
+    dip_status status = write_command(s, &text, err);
+    if (status == DIP_OK) {
+        status = dip_json_set(results, "command", json_string(text.data), err);
     }
-    for (size_t i = 0; i < s->overrides->n && used < COMMAND_BYTES - 700; i++) {
-        used += snprintf(text + used, sizeof text - (size_t)used, " --%s %s",
-                         s->overrides->at[i].key, s->overrides->at[i].value);
-    }
-    snprintf(text + used, sizeof text - (size_t)used, " -o DIR");
-    return json_string(text);
+    dip_text_free(&text);
+    return status;
 }
 
 static dip_status put_now(json_t *object, const char *key, dip_error *err) {
@@ -55,7 +80,7 @@ static dip_status put_dataset(const dip_results_sources *s, json_t *results, dip
     json_t *features = NULL;
     char by[DIP_VALUE_MAX];
     DIP_TRY(dip_put_new_object(results, "dataset", &object, err));
-    DIP_TRY(dip_json_set(object, "name", json_string(last_name(dataset->folder.path)), err));
+    DIP_TRY(dip_json_set(object, "name", json_string(dip_last_name(dataset->folder.path)), err));
     DIP_TRY(dip_json_set(object, "path", json_string(dataset->folder.path), err));
     DIP_TRY(
         dip_json_set(object, "identity", json_string(dip_folder_identity(&dataset->folder)), err));
@@ -288,7 +313,7 @@ static dip_status put_warnings(const dip_study *study, const dip_outcome *outcom
 static dip_status fill(const dip_results_sources *s, dip_outcome *outcomes, json_t *results,
                        dip_error *err) {
     const char *title =
-        s->settings->title[0] != '\0' ? s->settings->title : last_name(s->dataset->folder.path);
+        s->settings->title[0] != '\0' ? s->settings->title : dip_last_name(s->dataset->folder.path);
     for (size_t c = 0; c < s->study->plan->n_conditions; c++) {
         DIP_TRY(dip_outcome_create(&outcomes[c], s->study, c, s->watch, err));
     }
@@ -297,7 +322,7 @@ static dip_status fill(const dip_results_sources *s, dip_outcome *outcomes, json
     DIP_TRY(dip_json_set(results, "title", json_string(title), err));
     DIP_TRY(dip_json_set(results, "created_by", json_pack("s+", "diptych ", dip_version()), err));
     DIP_TRY(put_now(results, "made", err));
-    DIP_TRY(dip_json_set(results, "command", command_of(s), err));
+    DIP_TRY(put_command(s, results, err));
     DIP_TRY(dip_json_set(results, "seconds", json_real(s->seconds), err));
     DIP_TRY(put_dataset(s, results, err));
     DIP_TRY(put_study(s, results, err));
@@ -344,6 +369,7 @@ dip_status dip_results_tables_csv(const json_t *results, dip_text *text, dip_err
 }
 
 static dip_status put_run_line(const json_t *run, dip_text *text, dip_error *err) {
+    static const char *const NUMBERS[] = {"epochs", "best_epoch", "best_validation", "seconds"};
     const json_t *setting = json_object_get(run, "setting");
     const char *key = NULL;
     json_t *value = NULL;
@@ -359,11 +385,11 @@ static dip_status put_run_line(const json_t *run, dip_text *text, dip_error *err
                                 json_string_value(value)));
         is_first = false;
     }
-    return dip_text_printf(text, err, "\",%lld,%lld,%.6g,%.6g\n",
-                           (long long)json_integer_value(json_object_get(run, "epochs")),
-                           (long long)json_integer_value(json_object_get(run, "best_epoch")),
-                           json_number_value(json_object_get(run, "best_validation")),
-                           json_number_value(json_object_get(run, "seconds")));
+    DIP_TRY(dip_text_put(text, "\"", 1, err));
+    for (size_t i = 0; i < sizeof NUMBERS / sizeof NUMBERS[0]; i++) {
+        DIP_TRY(dip_csv_number(text, run, NUMBERS[i], err));
+    }
+    return dip_text_put(text, "\n", 1, err);
 }
 
 dip_status dip_results_runs_csv(const json_t *results, dip_text *text, dip_error *err) {

@@ -36,6 +36,9 @@ static dip_status read_request(const dip_experiment_request *request,
     for (size_t i = 0; i < request->n; i++) {
         const char *name = request->names[i];
         if (dip_options_find(&dip_config_table, name) != NULL || strchr(name, '.') != NULL) {
+            DIP_TRY(dip_options_find(&dip_config_table, name) != NULL
+                        ? dip_scope_check(DIP_SCOPE_EVERY_RUN, name, err)
+                        : DIP_OK);
             DIP_TRY(dip_settings_put(overrides, name, request->values[i], err));
         } else {
             DIP_TRY(

@@ -19,6 +19,10 @@ static dip_status read_axis(dip_plan_reader *r, void *object, const dip_yaml_nod
         return dip_yaml_fail(&r->yaml, key, err, "more than %d options", DIP_PLAN_SETTINGS);
     }
     DIP_TRY(dip_plan_choice(r, &space->axis[space->n], key, value, err));
+    if (strcmp(space->axis[space->n].key, "train.epochs") == 0) {
+        return dip_yaml_fail(&r->yaml, key, err,
+                             "train.epochs is what the rungs differ in; give it as an option");
+    }
     space->n++;
     return DIP_OK;
 }

@@ -2,7 +2,6 @@
 #include "experiment/study.h"
 
 #include "base/mem.h"
-#include "model/augment.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,22 +40,42 @@ const dip_study_run *dip_study_next(const dip_study *study, size_t *at, size_t c
 
 /* ---- what is asked for ----------------------------------------------------------------------- */
 
-static dip_status check_masks(const dip_study *study, const dip_cell *cell, dip_error *err) {
-    const dip_dataset *dataset = dip_study_data_of(study, cell->condition)->dataset;
-    const dip_plan_method *method = &study->plan->method[cell->method];
-    const size_t k = dataset->schema.items.n_features;
-    dip_augmenter augmenter;
+static dip_status check_setting(const dip_study *study, size_t condition, size_t method,
+                                const dip_settings *setting, const dip_dataset *dataset,
+                                dip_error *err) {
     dip_config config;
-    DIP_TRY(dip_study_config(study, cell->condition, cell->method, &cell->chosen, 1, &config, err));
-    const dip_status status =
-        dip_augmenter_make(&augmenter, config.ssl.method, k, dataset->mutual_information, 1, err);
-    if (status == DIP_OK) {
-        return DIP_OK;
+    DIP_TRY(dip_study_config(study, condition, method, setting, 1, &config, err));
+    const dip_status status = dip_run_check(&config, dataset, err);
+    return status == DIP_OK ? DIP_OK
+                            : dip_fail_context(err, status, "the method \"%s\"",
+                                               study->plan->method[method].name);
+}
+
+/* Every value of every choice, with the first values of the choices before it. */
+static dip_status check_method(const dip_study *study, size_t condition, size_t m,
+                               const dip_dataset *dataset, dip_error *err) {
+    const dip_plan_method *method = &study->plan->method[m];
+    dip_settings setting = {0};
+    if (method->n_choices == 0) {
+        return check_setting(study, condition, m, NULL, dataset, err);
     }
-    return dip_fail_context(err, status,
-                            "the method \"%s\" cannot be trained on this dataset (ssl.method: "
-                            "dropout masks nothing and needs no second feature)",
-                            method->name);
+    for (size_t c = 0; c < method->n_choices; c++) {
+        const dip_choice *choice = &method->choice[c];
+        for (size_t v = choice->n; v-- > 0;) {
+            DIP_TRY(dip_settings_put(&setting, choice->key, choice->value[v], err));
+            DIP_TRY(check_setting(study, condition, m, &setting, dataset, err));
+        }
+    }
+    return DIP_OK;
+}
+
+dip_status dip_study_check(const dip_plan *plan, const dip_config *base, const dip_dataset *dataset,
+                           dip_error *err) {
+    const dip_study study = {.plan = plan, .base = *base};
+    for (size_t i = 0; i < plan->n_conditions * plan->n_methods; i++) {
+        DIP_TRY(check_method(&study, i / plan->n_methods, i % plan->n_methods, dataset, err));
+    }
+    return DIP_OK;
 }
 
 dip_status dip_study_begin(dip_study *study, dip_error *err) {
@@ -69,7 +88,6 @@ dip_status dip_study_begin(dip_study *study, dip_error *err) {
         dip_cell *cell = &study->cells[i];
         cell->condition = i / plan->n_methods;
         cell->method = i % plan->n_methods;
-        DIP_TRY(check_masks(study, cell, err));
     }
     for (size_t f = 0; f < plan->n_figures; f++) {
         const dip_plan_figure *figure = &plan->figure[f];
@@ -274,7 +292,8 @@ static dip_status score_run(const dip_study *study, dip_cell *cell, const dip_st
     return DIP_OK;
 }
 
-/* Takes the best value; of equal ones the first. */
+/* Takes the best value; of equal ones the first. Where every run diverged that is the first value,
+ * whose final runs will then tell the same. */
 static dip_status choose(dip_study *study, dip_cell *cell, size_t first, dip_error *err) {
     const dip_choice *choice = &study->plan->method[cell->method].choice[cell->stage];
     const int stage = (int)cell->stage;
@@ -287,13 +306,6 @@ static dip_status choose(dip_study *study, dip_cell *cell, size_t first, dip_err
     size_t best = 0;
     for (size_t v = 1; v < choice->n; v++) {
         best = score[v] > score[best] ? v : best;
-    }
-    if (score[best] < 0) {
-        return dip_fail(err, DIP_ERR_NONFINITE,
-                        "the method \"%s\" diverged with every value of %s under \"%s\"; a lower "
-                        "train.rate may help",
-                        study->plan->method[cell->method].name, choice->key,
-                        study->plan->condition[cell->condition].name);
     }
     cell->picked[cell->stage] = best;
     cell->stage++;

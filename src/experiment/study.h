@@ -46,8 +46,12 @@ typedef struct dip_study {
     bool is_mapped[DIP_PLAN_LIST]; /* methods whose first final run keeps its vectors */
 } dip_study;
 
-/* plan, base, folder, workers and data are given. Every option is tried before anything takes time.
+/* Tries every option of a plan before anything takes time.
  * DIP_ERR_USAGE   a method that masks on a dataset with fewer than two features */
+dip_status dip_study_check(const dip_plan *plan, const dip_config *base, const dip_dataset *dataset,
+                           dip_error *err);
+
+/* plan, base, folder, workers and data are given. */
 dip_status dip_study_begin(dip_study *study, dip_error *err);
 
 /* Makes all runs, but those that an earlier study has left in the folder. */

@@ -129,7 +129,8 @@ static dip_status put_comparison(const making *t, size_t row, const table_column
                          dip_real_or_null(has_change ? c->mean[row] / base - 1 : NAN), err));
     DIP_TRY(dip_json_set(cell, "p_seed", dip_real_or_null(c->p_seed[row]), err));
     DIP_TRY(dip_json_set(cell, "p_query", dip_real_or_null(c->p_query[row]), err));
-    DIP_TRY(dip_json_set(cell, "is_best", json_boolean(row == c->best && !is_empty(t, c)), err));
+    DIP_TRY(
+        dip_json_set(cell, "is_best", json_boolean(row == c->best && isfinite(c->mean[row])), err));
     DIP_TRY(dip_json_set(cell, "is_significant",
                          json_boolean(row == c->best ? c->is_significant : differs(c, row)), err));
     if (method->difference == NULL || is_empty(t, c)) {
@@ -271,8 +272,7 @@ dip_status dip_table_make(const dip_study *study, const dip_outcome *outcome,
 
 /* ---- comma separated values ------------------------------------------------------------------ */
 
-static dip_status put_number(dip_text *text, const json_t *object, const char *key,
-                             dip_error *err) {
+dip_status dip_csv_number(dip_text *text, const json_t *object, const char *key, dip_error *err) {
     const json_t *value = json_object_get(object, key);
     return json_is_number(value) ? dip_text_printf(text, err, ",%.6g", json_number_value(value))
                                  : dip_text_put(text, ",", 1, err);
@@ -301,7 +301,7 @@ static dip_status put_line(dip_text *text, const json_t *table, const json_t *ro
     DIP_TRY(dip_text_put(text, ",", 1, err));
     DIP_TRY(put_quoted(text, json_string_value(json_object_get(column, "key")), err));
     for (size_t n = 0; n < sizeof NUMBERS / sizeof NUMBERS[0]; n++) {
-        DIP_TRY(put_number(text, cell, NUMBERS[n], err));
+        DIP_TRY(dip_csv_number(text, cell, NUMBERS[n], err));
     }
     return dip_text_put(text, "\n", 1, err);
 }

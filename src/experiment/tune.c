@@ -76,12 +76,13 @@ static dip_status read_request(tuning *t, dip_error *err) {
         DIP_TRY(dip_config_apply_preset(&t->base, t->settings.preset, err));
     }
     DIP_TRY(dip_settings_apply(&t->overrides, &t->base, err));
+    t->base.evaluate.k = (dip_list){.n = 1, .value = {t->base.train.metric_k}};
     return t->settings.space[0] != '\0' ? dip_space_read(&t->space, t->settings.space, err)
                                         : dip_space_default(&t->space, err);
 }
 
 /* An option that is given is not varied. */
-static void fix_given(tuning *t) {
+static dip_status fix_given(tuning *t, dip_error *err) {
     size_t kept = 0;
     for (size_t a = 0; a < t->space.n; a++) {
         bool is_given = false;
@@ -93,6 +94,9 @@ static void fix_given(tuning *t) {
         }
     }
     t->space.n = kept;
+    return kept > 0 ? DIP_OK
+                    : dip_fail(err, DIP_ERR_USAGE,
+                               "every option of the space is given, so there is nothing to vary");
 }
 
 static dip_status open_data(tuning *t, dip_error *err) {
@@ -190,10 +194,9 @@ static dip_status group_final(const tuning *t, size_t final, dip_groups *groups,
     return status;
 }
 
-/* The column that comes nearest to the metric of the choice: recall or what it is, over all pairs,
- * with the longest list. */
+/* The metric that decides: evaluate.k is its list length alone (see read_request). */
 static size_t column_of(const tuning *t) {
-    return (t->base.evaluate.k.n - 1) * DIP_N_METRICS + (size_t)t->base.train.metric;
+    return (size_t)t->base.train.metric;
 }
 
 static dip_status compare(const tuning *t, size_t other, dip_difference *difference,
@@ -247,11 +250,23 @@ static dip_status put_rungs(const tuning *t, json_t *report, dip_error *err) {
     return DIP_OK;
 }
 
+static bool has_failed(const double *values, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (values[i] < 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A finalist of which a seed diverged has no mean, and nothing is tested. */
 static dip_status put_final(const tuning *t, size_t i, json_t *list, dip_error *err) {
     const dip_halving *halving = &t->halving;
-    const double *values = halving->values + i * (size_t)halving->seeds;
+    const size_t n = (size_t)halving->seeds;
+    const double *values = halving->values + i * n;
     const double *best = halving->values;
-    const dip_spread spread = dip_spread_of(values, (size_t)halving->seeds);
+    const bool is_whole = !has_failed(values, n);
+    const dip_spread spread = dip_spread_of(values, is_whole ? n : 0);
     json_t *object = NULL;
     json_t *seeds = NULL;
     dip_difference difference = {NAN, NAN, NAN, NAN};
@@ -265,12 +280,12 @@ static dip_status put_final(const tuning *t, size_t i, json_t *list, dip_error *
     for (int64_t s = 0; s < halving->seeds; s++) {
         DIP_TRY(dip_json_append(seeds, dip_real_or_null(values[s] < 0 ? NAN : values[s]), err));
     }
-    if (i > 0) {
+    if (i > 0 && is_whole) {
         DIP_TRY(compare(t, i, &difference, err));
     }
-    DIP_TRY(dip_json_set(
-        object, "p_seed",
-        dip_real_or_null(i > 0 ? dip_paired_t(best, values, (size_t)halving->seeds) : NAN), err));
+    DIP_TRY(dip_json_set(object, "p_seed",
+                         dip_real_or_null(i > 0 && is_whole ? dip_paired_t(best, values, n) : NAN),
+                         err));
     DIP_TRY(dip_json_set(object, "p_query", dip_real_or_null(difference.p), err));
     DIP_TRY(dip_json_set(object, "behind", dip_real_or_null(difference.mean), err));
     DIP_TRY(dip_json_set(object, "behind_low", dip_real_or_null(difference.low), err));
@@ -291,26 +306,43 @@ static dip_status fill_report(const tuning *t, json_t *report, dip_error *err) {
     for (size_t i = 0; i < t->halving.n_finals; i++) {
         DIP_TRY(put_final(t, i, list, err));
     }
+    if (t->halving.candidates[t->halving.finals[0]].score < 0) {
+        return dip_fail(err, DIP_ERR_NONFINITE,
+                        "every setting diverged with one seed at least; a lower train.rate may "
+                        "help");
+    }
     return dip_put_settings(report, "best", &t->halving.candidates[t->halving.finals[0]].setting,
                             err);
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
+/* The value stands in quotes, so that YAML takes no part of it for its own. */
+static dip_status put_option(dip_text *text, const char *key, const char *value, dip_error *err) {
+    DIP_TRY(dip_text_printf(text, err, "%s: '", key));
+    for (const char *c = value; *c != '\0'; c++) {
+        DIP_TRY(dip_text_put(text, *c == '\'' ? "''" : c, *c == '\'' ? 2 : 1, err));
+    }
+    return dip_text_put(text, "'\n", 2, err);
+}
+
+static dip_status put_options(dip_text *text, const dip_settings *settings, dip_error *err) {
+    for (size_t i = 0; i < settings->n; i++) {
+        DIP_TRY(put_option(text, settings->at[i].key, settings->at[i].value, err));
+    }
+    return DIP_OK;
+}
+
 static dip_status make_yaml(const tuning *t, dip_text *text, dip_error *err) {
     const dip_settings *best = &t->halving.candidates[t->halving.finals[0]].setting;
     DIP_TRY(dip_text_printf(text, err, "# Made by diptych tune: for train --options FILE.\n"));
     if (t->settings.preset[0] != '\0') {
-        DIP_TRY(dip_text_printf(text, err, "preset: %s\n", t->settings.preset));
+        DIP_TRY(put_option(text, "preset", t->settings.preset, err));
     }
-    for (size_t i = 0; i < t->overrides.n; i++) {
-        DIP_TRY(dip_text_printf(text, err, "%s: %s\n", t->overrides.at[i].key,
-                                t->overrides.at[i].value));
-    }
-    for (size_t i = 0; i < best->n; i++) {
-        DIP_TRY(dip_text_printf(text, err, "%s: %s\n", best->at[i].key, best->at[i].value));
-    }
-    return DIP_OK;
+    DIP_TRY(put_options(text, &t->overrides, err));
+    DIP_TRY(put_options(text, best, err));
+    const bool is_empty = t->settings.preset[0] == '\0' && t->overrides.n + best->n == 0;
+    return is_empty ? dip_text_printf(text, err, "{}\n") : DIP_OK;
 }
 
 static dip_status put_file(const tuning *t, const char *name, const char *text, size_t bytes,
@@ -345,7 +377,8 @@ static dip_status write_files(const tuning *t, const json_t *report, dip_error *
 static dip_status run(tuning *t, json_t **report, dip_error *err) {
     json_t *made = NULL;
     DIP_TRY(read_request(t, err));
-    fix_given(t);
+    DIP_TRY(fix_given(t, err));
+    DIP_TRY(dip_run_check(&t->base, t->request->dataset, err));
     tune_settings hashed = t->settings;
     hashed.jobs = 0;
     const dip_claim claim = {.output = t->request->output,
@@ -378,7 +411,10 @@ dip_status dip_tune_run(const dip_experiment_request *request, json_t **report, 
     }
     t->request = request;
     t->place.lock = -1;
-    const dip_status status = run(t, report, err);
+    dip_status status = run(t, report, err);
+    if (status == DIP_ERR_INTERRUPTED) {
+        status = dip_workplace_interrupted(err);
+    }
     dip_halving_free(&t->halving);
     dip_questions_free(&t->data.questions[0]);
     dip_workplace_close(&t->place);

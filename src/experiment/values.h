@@ -9,6 +9,13 @@
 #include "experiment/plan.h"
 
 #include <math.h>
+#include <string.h>
+
+/* The last part of a path. */
+static inline const char *dip_last_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
 
 /* What cannot be known is null. */
 static inline json_t *dip_real_or_null(double number) {

@@ -223,8 +223,8 @@ static dip_status run_all(workers_state *s, dip_error *err) {
     DIP_TRY(started);
     if (s->was_interrupted) {
         return dip_fail(err, DIP_ERR_INTERRUPTED,
-                        "interrupted; %zu of %zu runs are finished and kept, and those under way "
-                        "left checkpoints: the same command goes on with them",
+                        "interrupted; %zu of %zu runs are finished, those under way left "
+                        "checkpoints",
                         s->plan->runs_done, s->plan->runs_total);
     }
     if (s->status != DIP_OK) {

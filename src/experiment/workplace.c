@@ -13,6 +13,7 @@
 
 #define FORMAT "diptych-study"
 #define STUDY_FILE "study.json"
+#define LOCK_FILE "lock"
 
 enum { PATH_BYTES = 4096, STUDY_MAX_BYTES = 1 << 20, ATTEMPTS = 100 };
 
@@ -23,13 +24,23 @@ static dip_status make_folder(const char *path, dip_error *err) {
     return DIP_OK;
 }
 
+/* What a study that was killed before it wrote its name may have left is nothing. */
+static bool is_nothing(const char *name) {
+    static const char *const NOTHING[] = {".", "..", LOCK_FILE, "." STUDY_FILE ".partial"};
+    for (size_t i = 0; i < sizeof NOTHING / sizeof NOTHING[0]; i++) {
+        if (strcmp(name, NOTHING[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_empty(const char *path) {
     DIR *folder = opendir(path);
     bool empty = folder != NULL;
     for (struct dirent *entry = folder != NULL ? readdir(folder) : NULL; entry != NULL;
          entry = readdir(folder)) {
-        empty =
-            empty && entry->d_name[0] == '.' && strspn(entry->d_name, ".") == strlen(entry->d_name);
+        empty = empty && is_nothing(entry->d_name);
     }
     if (folder != NULL) {
         closedir(folder);
@@ -92,18 +103,31 @@ static dip_status compare_options(const char *output, const json_t *old, const j
     return DIP_OK;
 }
 
+static bool is_same_text(const json_t *old, const json_t *now, const char *key) {
+    const char *before = json_string_value(json_object_get(old, key));
+    return before != NULL && strcmp(before, json_string_value(json_object_get(now, key))) == 0;
+}
+
 static dip_status compare(const char *output, const json_t *old, const json_t *now,
                           dip_error *err) {
-    static const char *const KEYS[] = {"format", "dataset", "study", "plan"};
+    static const char *const KEYS[] = {"format", "dataset", "study"};
     for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++) {
-        const char *before = json_string_value(json_object_get(old, KEYS[i]));
-        const char *after = json_string_value(json_object_get(now, KEYS[i]));
-        if (before == NULL || strcmp(before, after) != 0) {
-            return differs(output, KEYS[i], before != NULL ? before : "none", after, err);
+        if (!is_same_text(old, now, KEYS[i])) {
+            const char *before = json_string_value(json_object_get(old, KEYS[i]));
+            return differs(output, KEYS[i], before != NULL ? before : "none",
+                           json_string_value(json_object_get(now, KEYS[i])), err);
         }
     }
-    return compare_options(output, json_object_get(old, "options"), json_object_get(now, "options"),
-                           err);
+    DIP_TRY(compare_options(output, json_object_get(old, "options"),
+                            json_object_get(now, "options"), err));
+    if (!is_same_text(old, now, "plan")) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "%s holds \"%.60s\" with other contents or another number of seeds; give "
+                        "another folder, or --force to put this one in its place: finished runs "
+                        "are kept",
+                        output, json_string_value(json_object_get(now, "study")));
+    }
+    return DIP_OK;
 }
 
 /* Writes study.json where there is none, and compares with it where there is. */
@@ -157,7 +181,7 @@ static dip_status check_output(const char *output, dip_error *err) {
 static dip_status lock(dip_workplace *place, const char *output, dip_error *err) {
     char path[PATH_BYTES];
     char doing[PATH_BYTES];
-    snprintf(path, sizeof path, "%s/lock", output);
+    snprintf(path, sizeof path, "%s/" LOCK_FILE, output);
     snprintf(doing, sizeof doing, "runs a study in %s", output);
     dip_status status = DIP_OK;
     bool again = true;
@@ -190,6 +214,13 @@ dip_status dip_workplace_open(dip_workplace *place, const dip_claim *claim, dip_
     DIP_TRY(status);
     DIP_TRY(make_inner(claim->output, "runs", &place->runs, err));
     return make_inner(claim->output, "data", &place->data, err);
+}
+
+dip_status dip_workplace_interrupted(dip_error *err) {
+    const dip_error why = err != NULL ? *err : (dip_error){DIP_ERR_INTERRUPTED, ""};
+    return dip_fail(err, DIP_ERR_INTERRUPTED,
+                    "%s; finished runs are kept, and the same command goes on with the others",
+                    why.message);
 }
 
 void dip_workplace_close(dip_workplace *place) {

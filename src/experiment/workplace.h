@@ -31,6 +31,9 @@ typedef struct dip_claim {
  * DIP_ERR_FAILED   another process works on it */
 dip_status dip_workplace_open(dip_workplace *place, const dip_claim *claim, dip_error *err);
 
+/* Says behind what interrupted a study that it can go on; DIP_ERR_INTERRUPTED. */
+dip_status dip_workplace_interrupted(dip_error *err);
+
 void dip_workplace_close(dip_workplace *place);
 
 #endif
