@@ -35,6 +35,7 @@ static second_loss second_of(const dip_config *config) {
     case DIP_METHOD_SPREAD_OUT:
     case DIP_METHOD_SPREAD_OUT_SQUARE:
     case DIP_METHOD_SPREAD_OUT_MOMENTS:
+    case DIP_METHOD_NOISE:
         return (second_loss){1, false, 0};
     case DIP_METHOD_CFM_NO_COMPLEMENT:
     case DIP_METHOD_RFM_NO_COMPLEMENT:

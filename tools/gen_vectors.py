@@ -29,7 +29,7 @@ NAN = float("nan")
 # ---- random numbers ------------------------------------------------------------------------------
 
 WORD = 0xFFFFFFFF
-INIT, VIEW_H, VIEW_G, FEATURE = 1, 5, 6, 7  # purposes, rng.h
+INIT, VIEW_H, VIEW_G, FEATURE, QUERY_H, QUERY_G = 1, 5, 6, 7, 22, 23  # purposes, rng.h
 EVERY_GROUP = WORD                          # the draw that decides over a whole feature
 
 
@@ -157,14 +157,16 @@ def initial_values(towers, seed):
 # ---- a view of a batch ---------------------------------------------------------------------------
 
 class View:
-    """What augmentation does: a mask for all examples, and draws for single values or features."""
+    """What augmentation does: a mask for all examples or one for each, and draws for single values
+    or features."""
 
     def __init__(self, mask=0, key=None, value_rate=0.0, feature_rate=0.0, step=0):
         self.mask, self.key, self.step = mask, key, step
         self.value_rate, self.feature_rate = value_rate, feature_rate
 
     def masked(self, example, n_features):
-        lost = {f for f in range(n_features) if self.mask >> f & 1}
+        mask = self.mask if isinstance(self.mask, int) else self.mask[example]
+        lost = {f for f in range(n_features) if mask >> f & 1}
         if self.feature_rate > 0:
             draws = [unit(draw(self.key, self.step, place(example, f, EVERY_GROUP))[0])
                      for f in range(n_features)]
@@ -253,12 +255,14 @@ class Pass:
 
 # ---- losses --------------------------------------------------------------------------------------
 
-def softmax_loss(u, v, tau, log_p=None, item=None):
-    """L, dL/du, dL/dv of loss_softmax.h."""
+def softmax_loss(u, v, tau, log_p=None, item=None, same=None):
+    """L, dL/du, dL/dv of loss_softmax.h; same [n x n]: no negatives of each other."""
     n = len(u)
     logits = u @ v.T / tau
     if log_p is not None:
         logits = logits - log_p[None, :]
+    if same is not None:
+        logits = np.where(same & ~np.eye(n, dtype=bool), -np.inf, logits)
     if item is not None:
         same = (np.asarray(item)[:, None] == np.asarray(item)[None, :]) & ~np.eye(n, dtype=bool)
         logits = np.where(same, -np.inf, logits)
@@ -267,6 +271,53 @@ def softmax_loss(u, v, tau, log_p=None, item=None):
     p /= p.sum(1, keepdims=True)
     g = (p - np.eye(n)) / (n * tau)
     return -np.log(np.diag(p)).mean(), g @ v, g.T @ u
+
+
+def refined_loss(u, v, tau, p, item):
+    """train.logq: refined, as its authors write it: the positive is left out of the sum, negatives
+    come with shares p_j / (1 - p_i), and the loss of i is weighted by a constant 1 - P_i. The loss
+    that is returned is the mean of -log P_i."""
+    n = len(u)
+    scores = u @ v.T / tau
+    gradient = np.zeros((n, n))
+    losses = []
+    for i in range(n):
+        others = [j for j in range(n) if item[j] != item[i]]
+        weights = np.exp(scores[i, others]) * (1 - p[i]) / p[others]
+        positive = np.exp(scores[i, i])
+        chance = positive / (positive + weights.mean())
+        gradient[i, i] = -(1 - chance)
+        gradient[i, others] = (1 - chance) * weights / weights.sum()
+        losses.append(-math.log(chance))
+    g = gradient / (n * tau)
+    return np.mean(losses), g @ v, g.T @ u
+
+
+def shown(entity, row, mask):
+    """What a view shows of a row before values are dropped."""
+    cells = []
+    for f, feature in enumerate(entity.values()):
+        cell = None
+        if mask >> f & 1:
+            pass
+        elif "numbers" in feature:
+            cell = None if math.isnan(feature["numbers"][row]) else feature["numbers"][row]
+        elif "codes" in feature:
+            cell = feature["codes"][row] if feature["codes"][row] >= 0 else None
+        else:
+            cell = tuple(sorted(feature["bags"][row])) or None
+        cells.append(cell)
+    return tuple(cells)
+
+
+def same_in_a_view(entity, rows, masks):
+    """ssl.mask_same: [n x n]. A view's mask is one number, or one for each row."""
+    result = np.zeros((len(rows), len(rows)), bool)
+    for mask in masks:
+        each = [mask] * len(rows) if isinstance(mask, int) else mask
+        cells = [shown(entity, row, m) for row, m in zip(rows, each)]
+        result |= np.array([[a == b for b in cells] for a in cells])
+    return result
 
 
 def spread_square(z):
@@ -286,6 +337,17 @@ def spread_moments(z):
     if m2 > 1 / d:
         ds = ds + 2 * s * off / pairs
     return m1 * m1 + max(0.0, m2 - 1 / d), (ds + ds.T) @ z
+
+
+def noise_view(u, length, key, step):
+    """y of noise.h, and what turns a gradient by y into one by u."""
+    n, d = u.shape
+    w = np.array([[unit(draw(key, step, (i << 32) | c // 4)[c % 4]) for c in range(d)]
+                  for i in range(n)])
+    a = u + length * np.sign(u) * w / np.sqrt((w * w).sum(1, keepdims=True))
+    norm = np.maximum(np.sqrt((a * a).sum(1, keepdims=True)), 1e-12)
+    y = a / norm
+    return y, lambda dy: (dy - (dy * y).sum(1, keepdims=True) * y) / norm
 
 
 # ---- a step --------------------------------------------------------------------------------------
@@ -319,7 +381,12 @@ class Model:
             for name, purpose, mask in zip("hg", (VIEW_H, VIEW_G), batch["masks"]):
                 view = View(mask, make_key(seed, purpose), value_rate=rate, step=step)
                 result[name] = Pass(self.item, self.values, batch["self"], view)
-        elif method.startswith("spread"):
+            if "queries" in batch:
+                for name, purpose, mask in zip(("qh", "qg"), (QUERY_H, QUERY_G),
+                                               batch["query_masks"]):
+                    view = View(mask, make_key(seed, purpose), value_rate=rate, step=step)
+                    result[name] = Pass(self.query, self.values, batch["queries"], view)
+        elif method.startswith("spread") or method == "noise":
             result["h"] = Pass(self.item, self.values, batch["self"])
         return result
 
@@ -328,16 +395,28 @@ class Model:
         o = self.case["options"]
         alpha = o["ssl.alpha"]
         du = {}
-        log_p = None
-        if o["train.logq"] == "exact":
-            log_p = np.log(COUNTS[batch["item"]] / COUNTS.sum())
+        u, v, tau = passes["query"].u, passes["item"].u, o["train.temperature"]
+        p = COUNTS[batch["item"]] / COUNTS.sum()
         item = batch["item"] if o["train.mask_hits"] == "yes" else None
-        main, du["query"], du["item"] = softmax_loss(
-            passes["query"].u, passes["item"].u, o["train.temperature"], log_p, item)
+        if o["train.logq"] == "refined":
+            main, du["query"], du["item"] = refined_loss(u, v, tau, p, item)
+        else:
+            log_p = np.log(p) if o["train.logq"] == "exact" else None
+            main, du["query"], du["item"] = softmax_loss(u, v, tau, log_p, item)
         second = 0.0
         if "g" in passes:
-            second, dh, dg = softmax_loss(passes["h"].u, passes["g"].u, o["ssl.temperature"])
+            second, dh, dg = self.contrast(batch, passes["h"].u, passes["g"].u)
             du["h"], du["g"] = alpha * dh, alpha * dg
+            if "qh" in passes:
+                third, dh, dg = self.contrast(batch, passes["qh"].u, passes["qg"].u)
+                du["qh"], du["qg"] = alpha * dh, alpha * dg
+                second += third
+        elif o["ssl.method"] == "noise":
+            z = passes["h"].u
+            (y, back_h), (w, back_g) = (noise_view(z, o["ssl.noise"], make_key(o["seed"], purpose),
+                                                   batch["step"]) for purpose in (VIEW_H, VIEW_G))
+            second, dy, dw = self.contrast(batch, y, w)
+            du["h"] = alpha * (back_h(dy) + back_g(dw))
         elif "h" in passes:
             z = passes["h"].u
             if o["ssl.method"] == "spread-out":
@@ -347,7 +426,28 @@ class Model:
                 loss = {"spread-out-square": spread_square, "spread-out-moments": spread_moments}
                 second, dz = loss[o["ssl.method"]](z)
             du["h"] = alpha * dz
+        skips_main, skips_self = batch.get("skips", (0, 0))
+        if skips_main:
+            main = 0.0
+            del du["query"], du["item"]
+        if skips_self:
+            second = 0.0
+            du = {name: d for name, d in du.items() if name in ("query", "item")}
         return (main + alpha * second, main, second), du
+
+    def contrast(self, batch, u, v):
+        """Eq. 3 with its options; the gradients by u and v."""
+        o = self.case["options"]
+        tau = o["ssl.temperature"]
+        same = None
+        if o.get("ssl.mask_same") == "yes":
+            masks = (0,) if o["ssl.method"] == "noise" else batch["masks"]
+            same = same_in_a_view(ITEMS, batch["self"], masks)
+        loss, du, dv = softmax_loss(u, v, tau, same=same)
+        if o.get("ssl.symmetric") == "yes":
+            back, back_dv, back_du = softmax_loss(v, u, tau, same=same)
+            loss, du, dv = (loss + back) / 2, (du + back_du) / 2, (dv + back_dv) / 2
+        return loss, du, dv
 
     def gradients(self, batch):
         passes = self.passes(batch)
@@ -355,7 +455,8 @@ class Model:
         gradients = {k: np.zeros_like(v) for k, v in self.values.items()}
         touched = {k: np.full(len(v), "embedding." not in k) for k, v in self.values.items()}
         for name, one in passes.items():
-            one.backward(du[name], gradients, touched)
+            if name in du:
+                one.backward(du[name], gradients, touched)
         return losses, gradients, touched, passes
 
     def update(self, gradients, touched, rate):
@@ -406,7 +507,17 @@ SUPERVISED = {"train.logq": "exact", "train.mask_hits": "yes", "model.share": "n
 CFM = {"ssl.method": "cfm", "train.accumulator": 0.1}
 CASES = {
     "supervised": ("items", 10, SUPERVISED),
+    "refined": ("items", 10, {**SUPERVISED, "train.logq": "refined"}),
     "cfm": ("own", 10, CFM),
+    "mask-same": ("own", 4, {**CFM, "ssl.mask_same": "yes"}),
+    "symmetric": ("items", 4, {**CFM, "ssl.mask_same": "yes", "ssl.symmetric": "yes",
+                               "model.share": "all"}),
+    "masks-example": ("own", 4, {**CFM, "ssl.masks": "example", "ssl.mask_same": "yes"}),
+    "noise": ("items", 4, {"ssl.method": "noise", "ssl.noise": 0.3, "ssl.mask_same": "yes",
+                           "ssl.symmetric": "yes"}),
+    "towers": ("own", 4, {**CFM, "ssl.towers": "both", "ssl.symmetric": "yes"}),
+    "alone": ("items", 6, {**CFM, "train.optimizer": "adam", "train.rate": 0.02, "train.decay": 0.1,
+                           "model.share": "none"}),
     "spread-out": ("items", 10, {"ssl.method": "spread-out", "model.share": "all"}),
     "spread-out-square": ("own", 10, {"ssl.method": "spread-out-square", "model.share": "none"}),
     "spread-out-moments": ("items", 10, {"ssl.method": "spread-out-moments", "model.share": "all",
@@ -431,6 +542,30 @@ def make_batch(rng, kind, step):
             "self": rng.sample(range(rows_of(ITEMS)), rng.randint(4, 6)), "masks": (h, 63 & ~h)}
 
 
+def show_twins(batch):
+    """Items that look the same in one view: 2 and 7 have no kind, tags and price."""
+    others = [row for row in batch["self"] if row not in (2, 7)]
+    batch["self"] = [2, *others[:4], 7]
+    batch["masks"] = (0b011001, 0b100110) if batch["step"] % 2 else (0b100110, 0b011001)
+    assert same_in_a_view(ITEMS, batch["self"], batch["masks"]).sum() > len(batch["self"])
+
+
+def mask_each(batch, rng):
+    """Masks for single items; those that look the same keep theirs."""
+    h, g = batch["masks"]
+    swaps = [0 < i < len(batch["self"]) - 1 and rng.random() < 0.5
+             for i in range(len(batch["self"]))]
+    batch["masks"] = ([g if s else h for s in swaps], [h if s else g for s in swaps])
+    assert same_in_a_view(ITEMS, batch["self"], batch["masks"]).sum() > len(batch["self"])
+
+
+def is_near_corner(case, passes):
+    """Of ReLU, of the direction of an output, or of the sign that noise follows."""
+    return (min(p.corner for p in passes.values()) < 1e-3
+            or min(p.norm.min() for p in passes.values()) < 0.1
+            or (case["options"]["ssl.method"] == "noise" and abs(passes["h"].u).min() < 1e-3))
+
+
 def is_smooth(case):
     """Whether all steps keep clear of where the rounding of float would decide what happens.
 
@@ -440,9 +575,7 @@ def is_smooth(case):
     model = Model(case)
     for s, batch in enumerate(case["batches"]):
         _, gradients, touched, passes = model.gradients(batch)
-        if min(p.corner for p in passes.values()) < 1e-3:
-            return False
-        if min(p.norm.min() for p in passes.values()) < 0.1:
+        if is_near_corner(case, passes):
             return False
         sizes = np.concatenate([abs(gradients[k][touched[k]]).ravel() for k in gradients])
         if ((sizes > 0) & (sizes < 1e-6)).any():
@@ -457,6 +590,21 @@ def make_case(name):
     rng = random.Random(name)
     case = {"name": name, "kind": kind, "options": {**BASE, **changes},
             "batches": [make_batch(rng, kind, 3 + s) for s in range(steps)]}
+    if changes.get("ssl.mask_same") == "yes":
+        for batch in case["batches"]:
+            show_twins(batch)
+    if changes.get("ssl.towers") == "both":
+        for batch in case["batches"]:
+            k, rows = (6, rows_of(ITEMS)) if kind == "items" else (3, rows_of(QUERIES))
+            h = rng.randrange(1, 2**k - 1)
+            batch["queries"] = rng.sample(range(rows), 4)
+            batch["query_masks"] = (h, 2**k - 1 & ~h)
+    if name == "alone":
+        for s, batch in enumerate(case["batches"]):
+            batch["skips"] = (int(s in (1, 2)), int(s == 4))
+    if changes.get("ssl.masks") == "example":
+        for batch in case["batches"]:
+            mask_each(batch, rng)
     while not is_smooth(case):
         case["options"]["seed"] += 1
     return case
@@ -499,7 +647,15 @@ def case_text(case):
     text += array_text("step", [[b["step"]] for b in batches])
     for key in ("query", "item", "self"):
         text += array_text(key, padded([b[key] for b in batches]))
-    text += array_text("masks", [b["masks"] for b in batches])
+    for key, width in (("queries", 6), ("query_masks", 2), ("skips", 2)):
+        if key in batches[0]:
+            text += array_text(key, padded([list(b[key]) for b in batches], width))
+    if o.get("ssl.masks") == "example":
+        text += array_text("masks", [[0, 0] for b in batches])
+        text += array_text("each_h", padded([b["masks"][0] for b in batches]))
+        text += array_text("each_g", padded([b["masks"][1] for b in batches]))
+    else:
+        text += array_text("masks", [b["masks"] for b in batches])
     if case["name"] in ("supervised", "cfm"):
         text += "".join(array_text("initial." + k, v, 9) for k, v in model.values.items())
     losses, rates = [], []
@@ -552,7 +708,8 @@ def main():
     for name in CASES:
         case = make_case(name)
         if arguments.check:
-            worst = max(check_gradients(Model(case), b) for b in case["batches"][:3])
+            worst = max(check_gradients(Model(case), b) for b in case["batches"][:3]
+                        if not is_near_corner(case, Model(case).passes(b)))
             print(f"{name}: gradients within {worst:.1e} of central differences")
         (FOLDER / f"{name}.txt").write_text(case_text(case))
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define AT(member) offsetof(struct dip_config, member)
@@ -59,14 +60,16 @@ static const dip_option ROWS[] = {
     INTEGER("train.epochs", train.epochs, "10", 1, 100000, "passes over the training pairs"),
     NUMBER("train.temperature", train.temperature, "0.07", 0.001, 100,
            "tau of the batch softmax (Eq. 6)"),
-    CHOICE("train.logq", train.logq, "exact", "none|exact",
-           "sampling-bias correction: -log p_j with p_j from the training counts"),
+    CHOICE("train.logq", train.logq, "exact", "none|exact|refined",
+           "sampling-bias correction: -log p_j with p_j from the training counts; refined leaves "
+           "the positive out of it, which is in every batch by construction, and estimates the "
+           "loss over the whole catalogue"),
     SWITCH("train.mask_hits", train.mask_hits, "yes",
            "leave out negatives of the batch that are the positive's own item"),
     CHOICE("train.extra_negatives", train.extra_negatives, "none", "none|items|views",
            "further negatives for every query, beside the batch's own: the uniform items of the "
            "self-supervised batch, encoded whole, or their first views, which are there anyway; "
-           "with logq = exact, p_j is then the share in the mixture"),
+           "with a correction, p_j is then the share in the mixture"),
     CHOICE("train.optimizer", train.optimizer, "adagrad", "adagrad|sgd|adam|rowwise-adagrad",
            "update rule; rows of embedding tables are updated only when touched; rowwise-adagrad "
            "keeps one sum of squares a row of a table, and adagrad's for the layers"),
@@ -107,7 +110,7 @@ static const dip_option ROWS[] = {
 
     CHOICE("ssl.method", ssl.method, "cfm",
            "none|cfm|cfm-no-complement|cfm-no-dropout|rfm|rfm-no-complement|dropout|"
-           "feature-dropout|spread-out|spread-out-square|spread-out-moments",
+           "feature-dropout|spread-out|spread-out-square|spread-out-moments|noise",
            "what is trained beside the main loss: nothing, a self-supervised task, or a baseline"),
     NUMBER("ssl.alpha", ssl.alpha, "0.3", 0, 1000, "weight of the second loss (Eq. 5)"),
     NUMBER("ssl.dropout", ssl.dropout, "0.3", 0, 0.99,
@@ -120,6 +123,26 @@ static const dip_option ROWS[] = {
     CHOICE("ssl.items", ssl.items, "catalogue", "catalogue|training",
            "where the items of the self-supervised batch come from, uniformly: the whole "
            "catalogue, or those in training pairs"),
+    CHOICE("ssl.towers", ssl.towers, "item", "item|both",
+           "which towers the second loss trains: the item tower, or the query tower as well, with "
+           "queries drawn uniformly and the same weight"),
+    INTEGER("ssl.pretrain", ssl.pretrain, "0", 0, 100000,
+            "first epochs, of train.epochs, in which the second loss trains alone; they are "
+            "neither validated nor saved, and early stopping begins after them"),
+    CHOICE("ssl.after_pretrain", ssl.after_pretrain, "keep", "keep|stop",
+           "whether the second loss goes on beside the main one after those epochs"),
+    CHOICE("ssl.masks", ssl.masks, "batch", "batch|example",
+           "features masked in a view: the same in the whole batch, or drawn for every item by "
+           "itself"),
+    NUMBER("ssl.noise", ssl.noise, "0.1", 0, 100,
+           "with method noise: length of the random vector that each view adds to the unit vector "
+           "of an item"),
+    SWITCH("ssl.symmetric", ssl.symmetric, "no",
+           "the self-supervised softmax (Eq. 3) both ways, from view h to view g and back, and the "
+           "mean of the two"),
+    SWITCH("ssl.mask_same", ssl.mask_same, "no",
+           "leave out negatives of which a view shows the same as of the item: equal values of all "
+           "features that are not masked"),
 
     CHOICE("evaluate.protocol", evaluate.protocol, "standard", "standard|paper",
            "standard: all held-out items of a query are right and its training items are taken "
@@ -150,6 +173,17 @@ static const preset_row PRESETS[] = {
     {"paper", "ssl.dropout", "0.3"},         {"paper", "evaluate.protocol", "paper"},
 };
 
+/* The names of all presets, each once, in quotes. */
+static void list_presets(char text[DIP_VALUE_MAX]) {
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof PRESETS / sizeof PRESETS[0]; i++) {
+        if (i == 0 || strcmp(PRESETS[i].preset, PRESETS[i - 1].preset) != 0) {
+            used += (size_t)snprintf(text + used, DIP_VALUE_MAX - used, "%s\"%s\"",
+                                     used > 0 ? ", " : "", PRESETS[i].preset);
+        }
+    }
+}
+
 dip_status dip_config_apply_preset(dip_config *config, const char *name, dip_error *err) {
     bool is_known = false;
     for (size_t i = 0; i < sizeof PRESETS / sizeof PRESETS[0]; i++) {
@@ -160,7 +194,9 @@ dip_status dip_config_apply_preset(dip_config *config, const char *name, dip_err
         }
     }
     if (!is_known) {
-        return dip_fail(err, DIP_ERR_USAGE, "unknown preset \"%s\"; there is \"paper\"", name);
+        char names[DIP_VALUE_MAX];
+        list_presets(names);
+        return dip_fail(err, DIP_ERR_USAGE, "unknown preset \"%s\"; there are %s", name, names);
     }
     return DIP_OK;
 }

@@ -20,7 +20,7 @@ typedef enum dip_split_by {
 
 typedef enum dip_share { DIP_SHARE_NONE, DIP_SHARE_TABLES, DIP_SHARE_ALL } dip_share;
 
-typedef enum dip_logq { DIP_LOGQ_NONE, DIP_LOGQ_EXACT } dip_logq;
+typedef enum dip_logq { DIP_LOGQ_NONE, DIP_LOGQ_EXACT, DIP_LOGQ_REFINED } dip_logq;
 
 typedef enum dip_extra { DIP_EXTRA_NONE, DIP_EXTRA_ITEMS, DIP_EXTRA_VIEWS } dip_extra;
 
@@ -54,10 +54,17 @@ typedef enum dip_method {
     DIP_METHOD_FEATURE_DROPOUT,
     DIP_METHOD_SPREAD_OUT,
     DIP_METHOD_SPREAD_OUT_SQUARE,
-    DIP_METHOD_SPREAD_OUT_MOMENTS
+    DIP_METHOD_SPREAD_OUT_MOMENTS,
+    DIP_METHOD_NOISE
 } dip_method;
 
 typedef enum dip_ssl_items { DIP_SSL_CATALOGUE, DIP_SSL_TRAINING } dip_ssl_items;
+
+typedef enum dip_towers_kind { DIP_TOWERS_ITEM, DIP_TOWERS_BOTH } dip_towers_kind;
+
+typedef enum dip_after_pretrain { DIP_AFTER_KEEP, DIP_AFTER_STOP } dip_after_pretrain;
+
+typedef enum dip_ssl_masks { DIP_MASKS_BATCH, DIP_MASKS_EXAMPLE } dip_ssl_masks;
 
 typedef enum dip_protocol { DIP_PROTOCOL_STANDARD, DIP_PROTOCOL_PAPER } dip_protocol;
 
@@ -125,7 +132,14 @@ struct dip_config {
         double dropout;
         int64_t batch;
         double temperature;
-        int items; /* dip_ssl_items */
+        int items;  /* dip_ssl_items */
+        int towers; /* dip_towers_kind */
+        int64_t pretrain;
+        int after_pretrain; /* dip_after_pretrain */
+        int masks;          /* dip_ssl_masks */
+        double noise;
+        bool mask_same;
+        bool symmetric;
     } ssl;
     struct {
         int protocol; /* dip_protocol */

@@ -3,7 +3,7 @@
  * The engine for CPUs: what it allocates, and the update. engine_step.c computes the gradients.
  */
 #include "base/mem.h"
-#include "engine/engine_state.h"
+#include "engine/second.h"
 #include "math/isa.h"
 
 #include <math.h>
@@ -39,6 +39,23 @@ const char *dip_engine_precision(const dip_config *config) {
 
 /* ---- creation -------------------------------------------------------------------------------- */
 
+static dip_status create_refined(dip_engine *engine, size_t columns, dip_error *err) {
+    static const char PURPOSE[] = "the refined correction";
+    if (!engine->config.train.mask_hits) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "train.logq: refined counts on negatives that are not the positive's own "
+                        "item; set train.mask_hits: yes, or train.logq: exact");
+    }
+    DIP_TRY(dip_distinct_create(&engine->candidates, columns, engine->threads, err));
+    engine->batch_own =
+        dip_alloc((size_t)engine->config.train.batch, sizeof *engine->batch_own, PURPOSE, err);
+    if (engine->batch_own == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    engine->copies = dip_alloc(columns, sizeof *engine->copies, PURPOSE, err);
+    return engine->copies != NULL ? DIP_OK : DIP_ERR_MEMORY;
+}
+
 static dip_status fill_log_p(dip_engine *engine, size_t columns, dip_error *err) {
     if (engine->config.train.logq == DIP_LOGQ_NONE) {
         return DIP_OK;
@@ -49,6 +66,9 @@ static dip_status fill_log_p(dip_engine *engine, size_t columns, dip_error *err)
     engine->batch_log = dip_alloc(columns, sizeof *engine->batch_log, "item frequencies", err);
     if (engine->log_p == NULL || engine->batch_log == NULL) {
         return DIP_ERR_MEMORY;
+    }
+    if (engine->config.train.logq == DIP_LOGQ_REFINED) {
+        DIP_TRY(create_refined(engine, columns, err));
     }
     const double total = (double)dataset->n_pairs[0];
     for (size_t i = 0; i < n; i++) {
@@ -61,30 +81,6 @@ static dip_status fill_log_p(dip_engine *engine, size_t columns, dip_error *err)
 static dip_status create_pass(dip_engine *engine, dip_pass **pass, const dip_tower *tower,
                               size_t batch, const dip_pass *lender, dip_error *err) {
     return engine->arithmetic->pass_create(pass, tower, batch, engine->threads, lender, err);
-}
-
-static dip_status create_self(dip_engine *engine, dip_error *err) {
-    const dip_config *config = &engine->config;
-    const size_t batch = dip_engine_self_batch(config);
-    const dip_tower *tower = &engine->towers.item;
-    if (!dip_engine_has_second_loss(config)) {
-        return DIP_OK;
-    }
-    const bool has_lenders = dip_engine_has_turns(config);
-    DIP_TRY(
-        create_pass(engine, &engine->view_h, tower, batch, has_lenders ? engine->item : NULL, err));
-    if (dip_engine_has_views(config)) {
-        DIP_TRY(create_pass(engine, &engine->view_g, tower, batch,
-                            has_lenders ? engine->query : NULL, err));
-    }
-    if (!dip_engine_has_self_softmax(config)) {
-        return dip_softmax_create(&engine->spread, batch, batch, engine->threads, err);
-    }
-    engine->spare = dip_alloc(batch, tower->output * sizeof *engine->spare, "gradients", err);
-    return engine->spare != NULL
-               ? engine->arithmetic->loss_create(&engine->loss_self, batch, batch, tower->output,
-                                                 engine->threads, err)
-               : DIP_ERR_MEMORY;
 }
 
 static dip_status create_batch(dip_engine *engine, size_t batch, size_t columns, dip_error *err) {
@@ -112,6 +108,12 @@ static dip_status create_extra(dip_engine *engine, dip_error *err) {
                         "train.extra_negatives: views needs an ssl.method with views, such as cfm, "
                         "and ssl.alpha above 0; use items or none");
     }
+    if (config->train.extra_negatives == DIP_EXTRA_VIEWS && config->ssl.pretrain > 0 &&
+        config->ssl.after_pretrain == DIP_AFTER_STOP) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "train.extra_negatives: views are not made any more with "
+                        "ssl.after_pretrain: stop; use items or none");
+    }
     if (config->train.extra_negatives == DIP_EXTRA_ITEMS) {
         DIP_TRY(create_pass(engine, &engine->extra, &engine->towers.item,
                             dip_engine_self_batch(config), NULL, err));
@@ -125,8 +127,9 @@ static dip_status create_losses(dip_engine *engine, dip_error *err) {
     const size_t columns = batch + dip_engine_n_extra(config);
     const size_t room =
         batch > dip_engine_self_batch(config) ? batch : dip_engine_self_batch(config);
-    const size_t lent =
-        dip_engine_has_second_loss(config) && dip_engine_has_turns(config) ? room : batch;
+    const bool lends = dip_engine_has_queries(config) ||
+                       (dip_engine_has_second_loss(config) && dip_engine_has_turns(config));
+    const size_t lent = lends ? room : batch;
     DIP_TRY(create_pass(engine, &engine->query, &engine->towers.query, lent, NULL, err));
     DIP_TRY(create_pass(engine, &engine->item, &engine->towers.item, lent, NULL, err));
     DIP_TRY(engine->arithmetic->loss_create(&engine->loss_main, batch, columns,
@@ -134,7 +137,7 @@ static dip_status create_losses(dip_engine *engine, dip_error *err) {
     DIP_TRY(fill_log_p(engine, columns, err));
     DIP_TRY(create_extra(engine, err));
     DIP_TRY(create_batch(engine, batch, columns, err));
-    return create_self(engine, err);
+    return dip_second_create(engine, err);
 }
 
 static dip_status create_parts(dip_engine *engine, dip_error *err) {
@@ -149,8 +152,6 @@ static dip_status create_parts(dip_engine *engine, dip_error *err) {
     DIP_TRY(dip_optimizer_create(&engine->optimizer, params, config, err));
     DIP_TRY(dip_sparse_create(&engine->sparse, params, engine->threads, err));
     DIP_TRY(engine->arithmetic->create(&engine->space, &engine->towers, engine->threads, err));
-    engine->rng_h = dip_rng_make(seed, DIP_DRAW_VIEW_H);
-    engine->rng_g = dip_rng_make(seed, DIP_DRAW_VIEW_G);
     engine->rng_feature = dip_rng_make(seed, DIP_DRAW_FEATURE);
     return create_losses(engine, err);
 }
@@ -216,19 +217,21 @@ void dip_engine_free(dip_engine *engine) {
         return;
     }
     dip_pass *passes[DIP_ENGINE_PASSES];
-    const size_t n = dip_engine_passes(engine, true, true, passes);
+    const size_t n = dip_engine_passes(engine, DIP_TURNS_ALL, passes);
     for (size_t p = 0; p < n; p++) {
         engine->arithmetic->pass_free(passes[p]);
     }
     engine->arithmetic->loss_free(engine->loss_main);
-    engine->arithmetic->loss_free(engine->loss_self);
     engine->arithmetic->free(engine->space);
-    dip_softmax_free(&engine->spread);
+    dip_second_free(engine);
     dip_sparse_free(&engine->sparse);
     dip_optimizer_free(&engine->optimizer);
     dip_towers_free(&engine->towers);
     dip_free(engine->log_p);
     dip_free(engine->batch_log);
+    dip_free(engine->batch_own);
+    dip_free(engine->copies);
+    dip_distinct_free(&engine->candidates);
     dip_free(engine->candidate);
     dip_distinct_free(&engine->queries);
     dip_distinct_free(&engine->items);
@@ -236,6 +239,5 @@ void dip_engine_free(dip_engine *engine) {
     dip_free(engine->du);
     dip_free(engine->v);
     dip_free(engine->dv);
-    dip_free(engine->spare);
     dip_free(engine);
 }

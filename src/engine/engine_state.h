@@ -9,10 +9,34 @@
 #include "engine/distinct.h"
 #include "engine/engine.h"
 #include "engine/sparse.h"
+#include "engine/visible.h"
 
 #include <omp.h>
 
-enum { DIP_ENGINE_PASSES = 5 };
+enum { DIP_ENGINE_PASSES = 7, DIP_ENGINE_SIDES = 2 };
+
+/* The losses of a step, each with passes of its own. */
+typedef enum dip_turn {
+    DIP_TURN_ITEMS = 1,   /* second loss on items */
+    DIP_TURN_QUERIES = 2, /* second loss on queries */
+    DIP_TURN_MAIN = 4,
+    DIP_TURNS_ALL = 7
+} dip_turn;
+
+/* The passes of the second loss on one tower. */
+typedef struct dip_second {
+    dip_pass *h; /* also the unaugmented rows of spread-out and noise */
+    dip_pass *g; /* NULL without a second view */
+    dip_rng rng_h;
+    dip_rng rng_g;
+} dip_second;
+
+/* A noise view of the vectors of a pass. */
+typedef struct dip_noisy {
+    dip_real *y;    /* [B x D] */
+    dip_real *dy;   /* [B x D] */
+    dip_real *norm; /* [B] */
+} dip_noisy;
 
 struct dip_engine {
     const dip_dataset *dataset;
@@ -25,43 +49,40 @@ struct dip_engine {
     dip_workspace *space;
     dip_pass *query;
     dip_pass *item;
-    dip_pass *view_h; /* also the unaugmented items of the spread-out baselines */
-    dip_pass *view_g;
-    dip_pass *extra; /* unaugmented items that are further negatives */
+    dip_second second[DIP_ENGINE_SIDES]; /* by dip_side */
+    dip_pass *extra;                     /* unaugmented items that are further negatives */
     dip_loss_space *loss_main;
     dip_loss_space *loss_self;
-    dip_softmax spread;   /* of the spread-out forms that are not a softmax */
-    dip_real *log_p;      /* [items] log of the share of training pairs; NULL without correction */
-    dip_real *batch_log;  /* [columns] log p of the candidates of a batch */
-    dip_distinct queries; /* of the batch: the passes have the distinct rows only */
+    dip_softmax spread;  /* of the spread-out forms that are not a softmax */
+    dip_real *log_p;     /* [items] log of the share of training pairs; NULL without correction */
+    dip_real *batch_log; /* [columns] log p of the candidates of a batch */
+    dip_real *batch_own; /* [batch] of the refined correction; NULL without it */
+    dip_distinct candidates; /* the items among the candidates, */
+    uint32_t *copies;        /* [columns] and how often each is there; for batch_own */
+    dip_distinct queries;    /* of the batch: the passes have the distinct rows only */
     dip_distinct items;
     dip_real *u;        /* [B x D] vectors of all queries, */
     dip_real *du;       /* [B x D] and their gradients */
     dip_real *v;        /* [columns x D] vectors of all candidates */
     dip_real *dv;       /* [columns x D] */
     int32_t *candidate; /* [columns] the items of all candidates */
-    dip_real *spare;    /* [B x D] second gradient of a loss whose sides are one */
-    dip_rng rng_h;
-    dip_rng rng_g;
+    dip_real *spare[2]; /* [B x D] further gradients by the views */
+    dip_noisy noisy[2]; /* the two views of method noise */
+    dip_visible visible;
     dip_rng rng_feature;
     double seconds[DIP_PHASES];
     double lap; /* when the current phase began */
 };
 
-static inline bool dip_engine_has_second_loss(const dip_config *config) {
-    const int method = config->ssl.method;
-    return config->ssl.alpha > 0 && method != DIP_METHOD_NONE &&
-           method != DIP_METHOD_FEATURE_DROPOUT;
-}
-
 static inline bool dip_engine_has_views(const dip_config *config) {
     return dip_engine_has_second_loss(config) && dip_method_has_views(config->ssl.method);
 }
 
-/* Eq. 3 on views, or its spread-out form on the items themselves. */
+/* Eq. 3 on views, or on the items themselves with or without noise. */
 static inline bool dip_engine_has_self_softmax(const dip_config *config) {
-    return dip_engine_has_views(config) ||
-           (dip_engine_has_second_loss(config) && config->ssl.method == DIP_METHOD_SPREAD_OUT);
+    const bool is_whole =
+        config->ssl.method == DIP_METHOD_SPREAD_OUT || config->ssl.method == DIP_METHOD_NOISE;
+    return dip_engine_has_views(config) || (dip_engine_has_second_loss(config) && is_whole);
 }
 
 static inline size_t dip_engine_self_batch(const dip_config *config) {
@@ -86,8 +107,8 @@ static inline void dip_engine_lap(dip_engine *engine, dip_phase phase) {
     engine->lap = now;
 }
 
-/* The passes of the second loss, of the main loss, or of both, in this order. */
-size_t dip_engine_passes(const dip_engine *engine, bool self, bool main,
+/* The passes of a sum of turns, in their order. */
+size_t dip_engine_passes(const dip_engine *engine, unsigned turns,
                          dip_pass *passes[DIP_ENGINE_PASSES]);
 
 #endif

@@ -4,30 +4,21 @@
  *
  *   second loss   the views h and g of the self-supervised items: features looked up, through the
  *                 tower, the loss, which fills du, and backward: gradients of layers and defaults;
- *                 dx stays in the passes
+ *                 dx stays in the passes; then perhaps the same with queries
  *   main loss     the same with queries and items
  *   check         a loss or gradient that is not finite stops here, before anything is changed
  *
  * The update is in engine_cpu.c: dense tensors, then the touched rows of the tables.
  */
 #include "engine/check.h"
-#include "engine/engine_state.h"
+#include "engine/second.h"
 #include "math/vec.h"
-#include "model/loss_spread.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
 /* ---- passes ---------------------------------------------------------------------------------- */
-
-static dip_view view_of(const dip_engine *engine, const dip_batch *batch, bool is_h) {
-    const dip_config *config = &engine->config;
-    const bool drops = dip_method_drops_values(config->ssl.method);
-    return (dip_view){.mask = is_h ? batch->masks.h : batch->masks.g,
-                      .value_dropout = drops ? config->ssl.dropout : 0,
-                      .rng = is_h ? engine->rng_h : engine->rng_g,
-                      .step = batch->step};
-}
 
 /* With feature dropout two examples of one item differ. */
 static dip_status load_main(dip_engine *engine, const dip_batch *batch, dip_error *err) {
@@ -52,30 +43,23 @@ static dip_status load_main(dip_engine *engine, const dip_batch *batch, dip_erro
                : dip_pass_load(engine->extra, items, batch->self, batch->n_self, NULL, err);
 }
 
-static dip_status load_self(dip_engine *engine, const dip_batch *batch, dip_error *err) {
-    const dip_rows *items = &engine->dataset->items;
-    const dip_view h = view_of(engine, batch, true);
-    const dip_view g = view_of(engine, batch, false);
-    if (engine->view_g == NULL) {
-        return dip_pass_load(engine->view_h, items, batch->self, batch->n_self, NULL, err);
-    }
-    DIP_TRY(dip_pass_load(engine->view_h, items, batch->self, batch->n_self, &h, err));
-    return dip_pass_load(engine->view_g, items, batch->self, batch->n_self, &g, err);
-}
-
 static size_t add_pass(dip_pass *passes[DIP_ENGINE_PASSES], size_t n, dip_pass *pass) {
     passes[n] = pass;
     return n + (pass != NULL);
 }
 
-size_t dip_engine_passes(const dip_engine *engine, bool self, bool main,
+size_t dip_engine_passes(const dip_engine *engine, unsigned turns,
                          dip_pass *passes[DIP_ENGINE_PASSES]) {
     size_t n = 0;
-    n = add_pass(passes, n, self ? engine->view_h : NULL);
-    n = add_pass(passes, n, self ? engine->view_g : NULL);
-    n = add_pass(passes, n, main ? engine->query : NULL);
-    n = add_pass(passes, n, main ? engine->item : NULL);
-    return n < DIP_ENGINE_PASSES ? add_pass(passes, n, main ? engine->extra : NULL) : n;
+    for (size_t side = 0; side < DIP_ENGINE_SIDES; side++) {
+        const dip_turn turn = side == DIP_SIDE_ITEM ? DIP_TURN_ITEMS : DIP_TURN_QUERIES;
+        n = add_pass(passes, n, (turns & turn) != 0 ? engine->second[side].h : NULL);
+        n = add_pass(passes, n, (turns & turn) != 0 ? engine->second[side].g : NULL);
+    }
+    const bool has_main = (turns & DIP_TURN_MAIN) != 0;
+    n = add_pass(passes, n, has_main ? engine->query : NULL);
+    n = add_pass(passes, n, has_main ? engine->item : NULL);
+    return n < DIP_ENGINE_PASSES ? add_pass(passes, n, has_main ? engine->extra : NULL) : n;
 }
 
 /* ---- main loss ------------------------------------------------------------------------------- */
@@ -94,9 +78,26 @@ static void fill_logs(dip_engine *engine, const dip_batch *batch, size_t m, cons
     }
 }
 
+/* own_i = log( (1 - q_i) / n_i ), with n_i candidates that are not the item i. They are drawn with
+ * shares q_j / (1 - q_i), so the negatives' part of the softmax is an estimate of its sum over all
+ * other items. Without any negative the loss is 0 whatever own is. */
+static void fill_own(dip_engine *engine, size_t n, size_t m) {
+    dip_distinct *candidates = &engine->candidates;
+    dip_distinct_find(candidates, engine->candidate, m);
+    memset(engine->copies, 0, candidates->n * sizeof *engine->copies);
+    for (size_t j = 0; j < m; j++) {
+        engine->copies[candidates->place[j]]++;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const size_t negatives = m - engine->copies[candidates->place[i]];
+        const double others = fmax(-expm1((double)engine->batch_log[i]), DBL_MIN);
+        engine->batch_own[i] = negatives > 0 ? (dip_real)(log(others) - log((double)negatives)) : 0;
+    }
+}
+
 /* The vectors of the batch's items, and behind them those of the uniform items. */
 static void gather_candidates(dip_engine *engine, const dip_batch *batch, size_t n_extra) {
-    const dip_pass *extra = engine->extra != NULL ? engine->extra : engine->view_h;
+    const dip_pass *extra = engine->extra != NULL ? engine->extra : engine->second[DIP_SIDE_ITEM].h;
     const size_t d = engine->item->tower->output;
     dip_distinct_spread(&engine->items, batch->n, d, engine->item->u, engine->v);
     memcpy(engine->candidate, batch->item, batch->n * sizeof *engine->candidate);
@@ -114,7 +115,7 @@ static void scatter_gradients(dip_engine *engine, const dip_batch *batch, size_t
     if (n_extra > 0 && engine->extra != NULL) {
         memcpy(engine->extra->du, rest, n_extra * d * sizeof *rest);
     } else if (n_extra > 0) {
-        dip_vec_axpy(n_extra * d, 1, rest, engine->view_h->du);
+        dip_vec_axpy(n_extra * d, 1, rest, engine->second[DIP_SIDE_ITEM].h->du);
     }
 }
 
@@ -128,6 +129,9 @@ static double run_main(dip_engine *engine, const dip_batch *batch) {
     if (engine->log_p != NULL) {
         fill_logs(engine, batch, m, engine->candidate);
     }
+    if (engine->batch_own != NULL) {
+        fill_own(engine, batch->n, m);
+    }
     const dip_softmax_input input = {.n = batch->n,
                                      .m = m,
                                      .d = d,
@@ -135,6 +139,7 @@ static double run_main(dip_engine *engine, const dip_batch *batch) {
                                      .v = engine->v,
                                      .temperature = (dip_real)config->train.temperature,
                                      .log_p = engine->batch_log,
+                                     .own = engine->batch_own,
                                      .item = config->train.mask_hits ? engine->candidate : NULL,
                                      .weight = 1};
     const double loss =
@@ -143,85 +148,71 @@ static double run_main(dip_engine *engine, const dip_batch *batch) {
     return loss;
 }
 
-/* ---- second loss ----------------------------------------------------------------------------- */
-
-/* Eq. 3. In the spread-out form both sides of the softmax are z, so its two gradients are added. */
-static double run_contrast(dip_engine *engine, size_t n) {
-    const dip_config *config = &engine->config;
-    dip_pass *h = engine->view_h;
-    const bool is_one = engine->view_g == NULL;
-    const double temperature =
-        config->ssl.temperature > 0 ? config->ssl.temperature : config->train.temperature;
-    const dip_softmax_input input = {.n = n,
-                                     .d = h->tower->output,
-                                     .u = h->u,
-                                     .v = is_one ? h->u : engine->view_g->u,
-                                     .temperature = (dip_real)temperature,
-                                     .weight = (dip_real)config->ssl.alpha};
-    const double loss = engine->arithmetic->softmax(engine->loss_self, &input, h->du,
-                                                    is_one ? engine->spare : engine->view_g->du);
-    if (is_one) {
-        dip_vec_axpy(n * h->tower->output, 1, engine->spare, h->du);
-    }
-    return loss;
-}
-
-static double run_self(dip_engine *engine, size_t n) {
-    dip_pass *h = engine->view_h;
-    const size_t d = h->tower->output;
-    const dip_real alpha = (dip_real)engine->config.ssl.alpha;
-    switch (engine->config.ssl.method) {
-    case DIP_METHOD_SPREAD_OUT_SQUARE:
-        return dip_spread_square(&engine->spread, h->u, n, d, alpha, h->du);
-    case DIP_METHOD_SPREAD_OUT_MOMENTS:
-        return dip_spread_moments(&engine->spread, h->u, n, d, alpha, h->du);
-    default:
-        return run_contrast(engine, n);
-    }
-}
-
 /* ---- the step -------------------------------------------------------------------------------- */
 
-static void forward(dip_engine *engine, bool self, bool main) {
+static void forward(dip_engine *engine, unsigned turns) {
     dip_pass *passes[DIP_ENGINE_PASSES];
-    const size_t n = dip_engine_passes(engine, self, main, passes);
+    const size_t n = dip_engine_passes(engine, turns, passes);
     engine->arithmetic->forward(engine->space, passes, n, &engine->towers.params);
     dip_engine_lap(engine, DIP_PHASE_FORWARD);
 }
 
-static void backward(dip_engine *engine, bool self, bool main) {
+static void backward(dip_engine *engine, unsigned turns) {
     dip_pass *passes[DIP_ENGINE_PASSES];
-    const size_t n = dip_engine_passes(engine, self, main, passes);
+    const size_t n = dip_engine_passes(engine, turns, passes);
     engine->arithmetic->backward(engine->space, passes, n, &engine->towers.params);
     dip_engine_lap(engine, DIP_PHASE_BACKWARD);
 }
 
-/* The second loss, up to its backward pass when it has its own turn. */
-static dip_status turn_of_self(dip_engine *engine, const dip_batch *batch, double *loss,
-                               dip_error *err) {
-    DIP_TRY(load_self(engine, batch, err));
+/* The second loss on one tower, with its backward pass unless that waits for the main loss. */
+static dip_status turn_of_self(dip_engine *engine, const dip_batch *batch, dip_side side,
+                               bool waits, double *sum, dip_error *err) {
+    const dip_turn turn = side == DIP_SIDE_ITEM ? DIP_TURN_ITEMS : DIP_TURN_QUERIES;
+    DIP_TRY(dip_second_load(engine, batch, side, err));
     dip_engine_lap(engine, DIP_PHASE_LOAD);
-    forward(engine, true, false);
-    *loss = run_self(engine, batch->n_self);
+    forward(engine, turn);
+    const double loss = dip_second_loss(engine, batch, side);
     dip_engine_lap(engine, DIP_PHASE_LOSS);
-    DIP_TRY(dip_check_loss("self-supervised", *loss, err));
-    if (dip_engine_has_turns(&engine->config)) {
-        backward(engine, true, false);
+    DIP_TRY(dip_check_loss("self-supervised", loss, err));
+    *sum += loss;
+    if (!waits) {
+        backward(engine, turn);
     }
     return DIP_OK;
 }
 
-static dip_status turn_of_main(dip_engine *engine, const dip_batch *batch, double *loss,
-                               dip_error *err) {
-    const bool waited = engine->view_h != NULL && !dip_engine_has_turns(&engine->config);
+static dip_status turn_of_main(dip_engine *engine, const dip_batch *batch, bool views_wait,
+                               double *loss, dip_error *err) {
     DIP_TRY(load_main(engine, batch, err));
     dip_engine_lap(engine, DIP_PHASE_LOAD);
-    forward(engine, false, true);
+    forward(engine, DIP_TURN_MAIN);
     *loss = run_main(engine, batch);
     dip_engine_lap(engine, DIP_PHASE_LOSS);
     DIP_TRY(dip_check_loss("main", *loss, err));
-    backward(engine, waited, true);
+    backward(engine, DIP_TURN_MAIN | (views_wait ? DIP_TURN_ITEMS : 0u));
     return DIP_OK;
+}
+
+static unsigned turns_of(const dip_engine *engine, const dip_batch *batch) {
+    const dip_config *config = &engine->config;
+    const bool has_self = dip_engine_has_second_loss(config) && !batch->skips_self;
+    unsigned turns = batch->skips_main ? 0 : DIP_TURN_MAIN;
+    turns |= has_self ? DIP_TURN_ITEMS : 0u;
+    return turns | (has_self && dip_engine_has_queries(config) ? DIP_TURN_QUERIES : 0u);
+}
+
+static dip_status take_turns(dip_engine *engine, const dip_batch *batch, unsigned turns,
+                             dip_losses *losses, dip_error *err) {
+    const bool has_main = (turns & DIP_TURN_MAIN) != 0;
+    const bool views_wait =
+        (turns & DIP_TURN_ITEMS) != 0 && has_main && !dip_engine_has_turns(&engine->config);
+    if ((turns & DIP_TURN_ITEMS) != 0) {
+        DIP_TRY(turn_of_self(engine, batch, DIP_SIDE_ITEM, views_wait, &losses->self, err));
+    }
+    if ((turns & DIP_TURN_QUERIES) != 0) {
+        DIP_TRY(turn_of_self(engine, batch, DIP_SIDE_QUERY, false, &losses->self, err));
+    }
+    return has_main ? turn_of_main(engine, batch, views_wait, &losses->main, err) : DIP_OK;
 }
 
 dip_status dip_engine_compute(dip_engine *engine, const dip_batch *batch, dip_losses *out,
@@ -229,15 +220,14 @@ dip_status dip_engine_compute(dip_engine *engine, const dip_batch *batch, dip_lo
     dip_losses losses = {0};
     dip_pass *passes[DIP_ENGINE_PASSES];
     dip_params *params = &engine->towers.params;
-    const bool has_self = dip_engine_has_second_loss(&engine->config);
-    const size_t n = dip_engine_passes(engine, true, true, passes);
+    const unsigned turns = turns_of(engine, batch);
+    const size_t n = dip_engine_passes(engine, turns, passes);
     engine->lap = omp_get_wtime();
     engine->arithmetic->begin(engine->space, params);
     dip_engine_lap(engine, DIP_PHASE_FORWARD);
-    if (has_self) {
-        DIP_TRY(turn_of_self(engine, batch, &losses.self, err));
-    }
-    DIP_TRY(turn_of_main(engine, batch, &losses.main, err));
+    DIP_TRY(take_turns(engine, batch, turns, &losses, err));
+    engine->arithmetic->end(engine->space, params);
+    const bool has_self = (turns & DIP_TURN_ITEMS) != 0;
     losses.total = losses.main + (has_self ? engine->config.ssl.alpha * losses.self : 0);
     for (size_t p = 0; p < n; p++) {
         DIP_TRY(dip_check_pass(passes[p], params, err));

@@ -84,8 +84,9 @@ static void relu_backward(size_t m, const float *c, const dip_bf16 *h, dip_bf16 
 }
 
 static bool is_left_out(const dip_exp_tile *t, size_t i, size_t j) {
-    return t->row_item != NULL && t->row_item[i] == t->column_item[j] &&
-           (ptrdiff_t)j != t->positive + (ptrdiff_t)i;
+    const bool is_same = (t->row_item != NULL && t->row_item[i] == t->column_item[j]) ||
+                         (t->row_also != NULL && t->row_also[i] == t->column_also[j]);
+    return is_same && (ptrdiff_t)j != t->positive + (ptrdiff_t)i;
 }
 
 static void exp_tile(const dip_exp_tile *t) {

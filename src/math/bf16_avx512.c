@@ -268,13 +268,18 @@ static inline __m512 exp16(__m512 x) {
     return _mm512_scalef_ps(p, m);
 }
 
-/* Columns of the 16 from `first` on that count: not the row's own item, unless the positive. */
+/* Columns of the 16 from `first` on that count: not the row's own item by either list, unless the
+ * positive. */
 static inline __mmask16 kept_columns(const dip_exp_tile *t, size_t i, size_t first) {
     if (t->row_item == NULL) {
         return 0xffff;
     }
     const __m512i items = _mm512_loadu_si512(t->column_item + first);
     unsigned out = _mm512_cmpeq_epi32_mask(items, _mm512_set1_epi32(t->row_item[i]));
+    if (t->row_also != NULL) {
+        const __m512i also = _mm512_loadu_si512(t->column_also + first);
+        out |= _mm512_cmpeq_epi32_mask(also, _mm512_set1_epi32(t->row_also[i]));
+    }
     const ptrdiff_t own = t->positive + (ptrdiff_t)i - (ptrdiff_t)first;
     if (own >= 0 && own < DIP_BF16_LANES) {
         out &= ~(1u << own);

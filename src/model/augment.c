@@ -12,8 +12,16 @@ static bool is_rfm(int method) {
     return method == DIP_METHOD_RFM || method == DIP_METHOD_RFM_NO_COMPLEMENT;
 }
 
+bool dip_method_has_masks(int method) {
+    return is_cfm(method) || is_rfm(method);
+}
+
+bool dip_method_needs_information(int method) {
+    return is_cfm(method);
+}
+
 bool dip_method_has_views(int method) {
-    return is_cfm(method) || is_rfm(method) || method == DIP_METHOD_DROPOUT;
+    return dip_method_has_masks(method) || method == DIP_METHOD_DROPOUT;
 }
 
 bool dip_method_drops_values(int method) {
@@ -44,7 +52,7 @@ dip_status dip_augmenter_make(dip_augmenter *augmenter, int method, size_t k,
     augmenter->method = method;
     augmenter->k = k;
     augmenter->rng = dip_rng_make(seed, DIP_DRAW_MASK);
-    if ((is_cfm(method) || is_rfm(method)) && k < 2) {
+    if (dip_method_has_masks(method) && k < 2) {
         return dip_fail(err, DIP_ERR_USAGE,
                         "ssl.method: masking needs at least two item features and there is %zu; "
                         "use dropout (for a bag) or none",
@@ -53,6 +61,19 @@ dip_status dip_augmenter_make(dip_augmenter *augmenter, int method, size_t k,
     for (size_t f = 0; is_cfm(method) && f < k; f++) {
         rank_related(augmenter, f, information);
     }
+    return DIP_OK;
+}
+
+dip_status dip_augmenter_make_queries(dip_augmenter *augmenter, int method, size_t k,
+                                      const double *information, uint64_t seed, dip_error *err) {
+    if (dip_method_has_masks(method) && k < 2) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "ssl.towers: both: masking needs at least two query features and there is "
+                        "%zu; use item, or ssl.method: dropout (for a bag) or noise",
+                        k);
+    }
+    DIP_TRY(dip_augmenter_make(augmenter, method, k, information, seed, err));
+    augmenter->rng = dip_rng_make(seed, DIP_DRAW_QUERY_MASK);
     return DIP_OK;
 }
 
@@ -71,16 +92,14 @@ uint64_t dip_augmenter_seed_mask(const dip_augmenter *augmenter, size_t seed) {
     return mask;
 }
 
-static uint64_t correlated_mask(const dip_augmenter *augmenter, uint64_t draw_index,
-                                uint64_t step) {
-    const dip_draw draw = dip_rng_at(augmenter->rng, step, draw_index);
+static uint64_t correlated_mask(const dip_augmenter *augmenter, uint64_t step, uint64_t place) {
+    const dip_draw draw = dip_rng_at(augmenter->rng, step, place);
     const size_t seed = (size_t)dip_below(draw.word[0], draw.word[1], augmenter->k);
     return dip_augmenter_seed_mask(augmenter, seed);
 }
 
 /* floor(k/2) features at random: the first ones of a random permutation. */
-static uint64_t random_mask(const dip_augmenter *augmenter, uint64_t draw_index, uint64_t step) {
-    const uint64_t stream = ((uint64_t)(draw_index + 1) << 48) ^ step;
+static uint64_t random_mask(const dip_augmenter *augmenter, uint64_t stream) {
     const dip_permutation order = dip_permutation_make(augmenter->rng, stream, augmenter->k);
     uint64_t mask = 0;
     for (size_t i = 0; i < augmenter->k / 2; i++) {
@@ -89,29 +108,45 @@ static uint64_t random_mask(const dip_augmenter *augmenter, uint64_t draw_index,
     return mask;
 }
 
-dip_masks dip_augmenter_draw(const dip_augmenter *augmenter, uint64_t step) {
-    const uint64_t all = all_features(augmenter->k);
+/* Draw number `index` of a step for the batch, with example = 0, or for example - 1. */
+static uint64_t draw_mask(const dip_augmenter *augmenter, uint64_t step, uint64_t example,
+                          uint64_t index) {
+    const uint64_t place = (example << 8) | index;
+    if (is_cfm(augmenter->method)) {
+        return correlated_mask(augmenter, step, place);
+    }
+    if (example == 0) {
+        return random_mask(augmenter, ((index + 1) << 48) ^ step);
+    }
+    const dip_draw draw = dip_rng_at(augmenter->rng, step, place);
+    return random_mask(augmenter, ((uint64_t)draw.word[0] << 32) | draw.word[1]);
+}
+
+static dip_masks draw_masks(const dip_augmenter *augmenter, uint64_t step, uint64_t example) {
     dip_masks masks = {0, 0};
     switch (augmenter->method) {
     case DIP_METHOD_CFM:
     case DIP_METHOD_CFM_NO_DROPOUT:
-        masks.h = correlated_mask(augmenter, 0, step);
-        masks.g = all & ~masks.h;
+    case DIP_METHOD_RFM:
+        masks.h = draw_mask(augmenter, step, example, 0);
+        masks.g = all_features(augmenter->k) & ~masks.h;
         break;
     case DIP_METHOD_CFM_NO_COMPLEMENT:
-        masks.h = correlated_mask(augmenter, 0, step);
-        masks.g = correlated_mask(augmenter, 1, step);
-        break;
-    case DIP_METHOD_RFM:
-        masks.h = random_mask(augmenter, 0, step);
-        masks.g = all & ~masks.h;
-        break;
     case DIP_METHOD_RFM_NO_COMPLEMENT:
-        masks.h = random_mask(augmenter, 0, step);
-        masks.g = random_mask(augmenter, 1, step);
+        masks.h = draw_mask(augmenter, step, example, 0);
+        masks.g = draw_mask(augmenter, step, example, 1);
         break;
     default:
         break;
     }
     return masks;
+}
+
+dip_masks dip_augmenter_draw(const dip_augmenter *augmenter, uint64_t step) {
+    return draw_masks(augmenter, step, 0);
+}
+
+dip_masks dip_augmenter_draw_example(const dip_augmenter *augmenter, uint64_t step,
+                                     size_t example) {
+    return draw_masks(augmenter, step, example + 1);
 }

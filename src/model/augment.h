@@ -8,7 +8,7 @@
  *         information with it; h masks these n + 1, g masks the rest
  *
  * Without complement, g draws its own mask in the same way as h. A view keeps at least one feature:
- * for k <= 3, n is lowered to k - 2. One draw a step, for the whole batch.
+ * for k <= 3, n is lowered to k - 2. One draw a step, for the whole batch, or one for each example.
  */
 #ifndef DIP_MODEL_AUGMENT_H
 #define DIP_MODEL_AUGMENT_H
@@ -34,11 +34,24 @@ typedef struct dip_augmenter {
 dip_status dip_augmenter_make(dip_augmenter *augmenter, int method, size_t k,
                               const double *information, uint64_t seed, dip_error *err);
 
+/* The same for queries: its masks are other draws, and the message speaks of them. */
+dip_status dip_augmenter_make_queries(dip_augmenter *augmenter, int method, size_t k,
+                                      const double *information, uint64_t seed, dip_error *err);
+
 /* What view h masks when a CFM draws this seed, seed < k: the seed and its correlates. */
 uint64_t dip_augmenter_seed_mask(const dip_augmenter *augmenter, size_t seed);
 
 /* The masks of a step. */
 dip_masks dip_augmenter_draw(const dip_augmenter *augmenter, uint64_t step);
+
+/* The masks of a single example of a step. */
+dip_masks dip_augmenter_draw_example(const dip_augmenter *augmenter, uint64_t step, size_t example);
+
+/* Whether the method masks features. */
+bool dip_method_has_masks(int method);
+
+/* Whether its masks follow the mutual information. */
+bool dip_method_needs_information(int method);
 
 /* Whether the method trains two augmented views with Eq. 3, and whether it drops values in them. */
 bool dip_method_has_views(int method);

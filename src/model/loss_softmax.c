@@ -30,12 +30,22 @@ dip_status dip_softmax_create(dip_softmax *softmax, size_t rows, size_t columns,
     return DIP_OK;
 }
 
+/* The columns with the key of row i, but for its own. */
+static void leave_out(dip_real *row, size_t i, size_t m, const int32_t *key) {
+    for (size_t j = 0; key != NULL && j < m; j++) {
+        row[j] = key[j] == key[i] && j != i ? -(dip_real)INFINITY : row[j];
+    }
+}
+
 static void adjust_row(dip_real *row, size_t i, size_t m, const dip_softmax_input *in) {
+    const dip_real positive = row[i];
     for (size_t j = 0; in->log_p != NULL && j < m; j++) {
         row[j] -= in->log_p[j];
     }
-    for (size_t j = 0; in->item != NULL && j < m; j++) {
-        row[j] = in->item[j] == in->item[i] && j != i ? -(dip_real)INFINITY : row[j];
+    leave_out(row, i, m, in->item);
+    leave_out(row, i, m, in->also);
+    if (in->own != NULL) {
+        row[i] = positive - in->own[i];
     }
 }
 

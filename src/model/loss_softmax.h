@@ -3,11 +3,13 @@
  * Softmax losses over a batch, whose other rows are the negatives.
  *
  *   logit_ij = u_i . v_j / tau - log p_j        (log p absent: no correction)
+ *   logit_ii = u_i . v_i / tau - own_i          (own absent: log p_i)
  *   L        = mean over i of -log( exp(logit_ii) / sum_j exp(logit_ij) )
  *
  * With u the queries and v the items this is the batch softmax (Eq. 6) with the sampling-bias
- * correction of Yi et al. (RecSys 2019); with u, v two views of the same items it is Eq. 3; with u
- * = v it is the contrastive spread-out loss.
+ * correction of Yi et al. (RecSys 2019), or with `own` that of Khrylchenko et al. (RecSys 2025,
+ * docs/math.md); with u, v two views of the same items it is Eq. 3; with u = v it is the
+ * contrastive spread-out loss.
  */
 #ifndef DIP_MODEL_LOSS_SOFTMAX_H
 #define DIP_MODEL_LOSS_SOFTMAX_H
@@ -38,7 +40,9 @@ typedef struct dip_softmax_input {
     const dip_real *v; /* [m x d] */
     dip_real temperature;
     const dip_real *log_p; /* [m], or NULL */
+    const dip_real *own;   /* [n], or NULL: in the place of log_p_i in logit_ii; with item only */
     const int32_t *item;   /* [m], or NULL: j is no negative of i when item[j] == item[i], j != i */
+    const int32_t *also;   /* [m], or NULL: a second such list; with item only */
     dip_real weight;       /* of this loss in the total */
 } dip_softmax_input;
 

@@ -150,7 +150,7 @@ static void load_span(dip_pass *pass, const dip_column *column, int32_t row, siz
  * largest draw stays, so that an example never loses everything. */
 static uint64_t example_mask(const dip_view *view, size_t example, size_t n_blocks) {
     if (view == NULL || view->feature_dropout <= 0) {
-        return view != NULL ? view->mask : 0;
+        return view == NULL ? 0 : (view->each != NULL ? view->each[example] : view->mask);
     }
     uint64_t mask = 0;
     size_t survivor = 0;
@@ -184,7 +184,7 @@ static void load_example(dip_pass *pass, const dip_rows *rows, int32_t row, size
 dip_status dip_pass_load(dip_pass *pass, const dip_rows *rows, const int32_t *row, size_t n,
                          const dip_view *view, dip_error *err) {
     pass->n = n;
-    pass->mask = view != NULL ? view->mask : 0;
+    pass->mask = view != NULL && view->each == NULL ? view->mask : 0;
     if (place_spans(pass, rows, row, pass->mask) > pass->kept_capacity) {
         /* Room for batches with other masks too. */
         const size_t values = place_spans(pass, rows, row, 0);

@@ -23,6 +23,7 @@
  * bag takes word j mod 4 of group j / 4; the feature itself takes word 0 of group 2^32 - 1. */
 typedef struct dip_view {
     uint64_t mask;          /* bit f: feature f takes its default, in every example */
+    const uint64_t *each;   /* [n] masks of single examples in the place of mask; or NULL */
     double value_dropout;   /* each value of a bag is dropped with this probability */
     double feature_dropout; /* each feature of an example is masked with this probability */
     dip_rng rng;

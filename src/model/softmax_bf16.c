@@ -2,6 +2,7 @@
 #include "model/softmax_bf16.h"
 
 #include "base/mem.h"
+#include "math/exp.h"
 
 #include <math.h>
 #include <omp.h>
@@ -72,7 +73,9 @@ dip_status dip_softmax_bf16_create(dip_softmax_bf16 *s, size_t rows, size_t colu
     s->u_scaled = take(dip_packed_size(strip, s->d), sizeof *s->u_scaled, &is_whole, err);
     s->offset = take(dip_wide(columns), sizeof *s->offset, &is_whole, err);
     s->item = take(dip_wide(columns), sizeof *s->item, &is_whole, err);
+    s->also = take(dip_wide(columns), sizeof *s->also, &is_whole, err);
     s->shift = take(rows, sizeof *s->shift, &is_whole, err);
+    s->pull = take(rows, sizeof *s->pull, &is_whole, err);
     s->row_loss = take(rows, sizeof *s->row_loss, &is_whole, err);
     if (!is_whole || !take_scratch(s, columns, err)) {
         dip_softmax_bf16_free(s);
@@ -97,7 +100,9 @@ void dip_softmax_bf16_free(dip_softmax_bf16 *s) {
     dip_free(s->u_scaled);
     dip_free(s->offset);
     dip_free(s->item);
+    dip_free(s->also);
     dip_free(s->shift);
+    dip_free(s->pull);
     dip_free(s->row_loss);
     memset(s, 0, sizeof *s);
 }
@@ -140,6 +145,7 @@ static void fill_columns(const job *j) {
         const float offset = j->in->log_p != NULL && i < j->m ? j->in->log_p[i] : 0;
         s->offset[i] = i < j->m ? offset : INFINITY;
         s->item[i] = j->in->item != NULL && i < j->m ? j->in->item[i] : -1;
+        s->also[i] = j->in->also != NULL && i < j->m ? j->in->also[i] : -1;
     }
 }
 
@@ -152,6 +158,10 @@ static bool fill_shifts(const job *j) {
     for (size_t i = 0; i < j->m; i++) {
         least = fminf(least, j->softmax->offset[i]);
         most = fmaxf(most, j->softmax->offset[i]);
+    }
+    for (size_t i = 0; j->in->own != NULL && i < j->in->n; i++) {
+        least = fminf(least, j->in->own[i]);
+        most = fmaxf(most, j->in->own[i]);
     }
     for (size_t i = 0; i < j->in->n; i++) {
         j->softmax->shift[i] = bound - least;
@@ -177,6 +187,11 @@ static void product_tile(const job *j, size_t first, size_t rows, size_t block, 
                                  .target = target});
 }
 
+/* What is taken from the logit of row i's positive. */
+static float own_offset(const job *j, size_t i) {
+    return j->in->own != NULL ? j->in->own[i] : j->softmax->offset[i];
+}
+
 /* The largest logit of each row. */
 static void find_shifts(const job *j, dip_softmax_bf16_unit *unit, size_t first, size_t rows) {
     dip_softmax_bf16 *s = j->softmax;
@@ -187,15 +202,22 @@ static void find_shifts(const job *j, dip_softmax_bf16_unit *unit, size_t first,
         product_tile(j, first, rows, block, unit->c, NULL);
         for (size_t e = 0; e < rows * DIP_BLOCK; e++) {
             float *shift = &s->shift[first + e / DIP_BLOCK];
-            const float offset = s->offset[block * DIP_BLOCK + e % DIP_BLOCK];
+            const size_t column = block * DIP_BLOCK + e % DIP_BLOCK;
+            const bool is_own = column == first + e / DIP_BLOCK;
+            const float offset = is_own ? own_offset(j, column) : s->offset[column];
             *shift = fmaxf(*shift, fmaf(unit->c[e], 1 / j->in->temperature, -offset));
         }
     }
 }
 
+/* No column: a row's positive is left out with its item. */
+static const ptrdiff_t NOWHERE = -DIP_SOFTMAX_UNIT;
+
 static void exponentials(const job *j, dip_softmax_bf16_unit *unit, size_t first, size_t rows) {
     const dip_softmax_bf16 *s = j->softmax;
     const bool masks_hits = j->in->item != NULL;
+    const bool masks_also = j->in->also != NULL;
+    const bool has_own = j->in->own != NULL;
     memset(unit->sum, 0, sizeof unit->sum);
     for (size_t block = 0; block < j->m_wide / DIP_BLOCK; block++) {
         const size_t column = block * DIP_BLOCK;
@@ -214,7 +236,9 @@ static void exponentials(const job *j, dip_softmax_bf16_unit *unit, size_t first
                                    .shift = s->shift + first,
                                    .row_item = masks_hits ? s->item + first : NULL,
                                    .column_item = masks_hits ? s->item + column : NULL,
-                                   .positive = (ptrdiff_t)first - (ptrdiff_t)column,
+                                   .row_also = masks_also ? s->also + first : NULL,
+                                   .column_also = masks_also ? s->also + column : NULL,
+                                   .positive = has_own ? NOWHERE : (ptrdiff_t)(first - column),
                                    .e = unit->e + column,
                                    .lde = dip_row_stride(j->m),
                                    .packed = packed,
@@ -238,14 +262,17 @@ static float fold(const float lanes[DIP_BF16_LANES]) {
 static void finish_rows(const job *j, dip_softmax_bf16_unit *unit, size_t first, size_t rows) {
     const dip_softmax_bf16 *s = j->softmax;
     for (size_t i = 0; i < rows; i++) {
-        const float z = fold(unit->sum + i * DIP_BF16_LANES);
-        const float logit = fmaf(unit->positive[i], 1 / j->in->temperature, -s->offset[first + i]);
+        const float offset = own_offset(j, first + i);
+        const float logit = fmaf(unit->positive[i], 1 / j->in->temperature, -offset);
+        const float own = j->in->own != NULL ? dip_exp(logit - s->shift[first + i]) : 0;
+        const float z = fold(unit->sum + i * DIP_BF16_LANES) + own;
         unit->factor[i] = j->scale / z;
+        s->pull[first + i] = j->scale - unit->factor[i] * own;
         s->row_loss[first + i] = log((double)z) + (double)s->shift[first + i] - (double)logit;
     }
 }
 
-/* du_i = factor_i sum_j e_ij v_j - scale v_i */
+/* du_i = factor_i sum_j e_ij v_j - pull_i v_i */
 static void query_gradients(const job *j, dip_softmax_bf16_unit *unit, size_t first, size_t rows) {
     const dip_softmax_bf16 *s = j->softmax;
     const size_t d = j->in->d;
@@ -263,10 +290,11 @@ static void query_gradients(const job *j, dip_softmax_bf16_unit *unit, size_t fi
                                      .ldc = DIP_BLOCK,
                                      .next = is_last ? NULL : v + dip_packed_block(j->m)});
         for (size_t i = 0; i < rows; i++) {
+            const float pull = s->pull[first + i];
             const float *positive = j->in->v + (first + i) * d + column;
             float *du = j->du + (first + i) * d + column;
             for (size_t c = 0; c < width; c++) {
-                du[c] = unit->factor[i] * unit->c[i * DIP_BLOCK + c] - j->scale * positive[c];
+                du[c] = unit->factor[i] * unit->c[i * DIP_BLOCK + c] - pull * positive[c];
             }
         }
     }
@@ -305,7 +333,26 @@ static void row_unit(const job *j, bool has_bound, size_t at) {
 
 /* ---- a block of candidates ------------------------------------------------------------------- */
 
-/* Adds the strip's part of dv_j = sum_i e_ij (factor_i u_i) - scale u_j, for 64 candidates. */
+/* -pull_j u_j to columns of dv_j: with the first strip, or, since only then it is known, with that
+ * of row j when positives have logits of their own. */
+static void begin_column(const job *j, size_t row, size_t column, size_t width) {
+    float *dv = j->dv + row * j->in->d + column;
+    const bool has_own = j->in->own != NULL;
+    const bool is_in_strip = row >= j->first && row < j->first + j->rows;
+    const bool is_due = has_own ? is_in_strip : j->first == 0 && row < j->in->n;
+    if (j->first == 0) {
+        memset(dv, 0, width * sizeof *dv);
+    }
+    if (is_due) {
+        const float pull = has_own ? j->softmax->pull[row] : j->scale;
+        const float *u = j->in->u + row * j->in->d + column;
+        for (size_t k = 0; k < width; k++) {
+            dv[k] -= pull * u[k];
+        }
+    }
+}
+
+/* Adds the strip's part of dv_j = sum_i e_ij (factor_i u_i) - pull_j u_j, for 64 candidates. */
 static void column_unit(const job *j, size_t block) {
     const dip_softmax_bf16 *s = j->softmax;
     float *c = s->scratch[omp_get_thread_num()]->c;
@@ -323,12 +370,10 @@ static void column_unit(const job *j, size_t block) {
                                      .c = c,
                                      .ldc = DIP_BLOCK});
         for (size_t i = 0; i < n; i++) {
-            const bool has_query = j->first == 0 && first + i < j->in->n;
-            const float *u = has_query ? j->in->u + (first + i) * d + column : NULL;
+            begin_column(j, first + i, column, width);
             float *dv = j->dv + (first + i) * d + column;
             for (size_t k = 0; k < width; k++) {
-                const float before = j->first > 0 ? dv[k] : (has_query ? -j->scale * u[k] : 0);
-                dv[k] = before + c[i * DIP_BLOCK + k];
+                dv[k] += c[i * DIP_BLOCK + k];
             }
         }
     }

@@ -8,6 +8,9 @@
  *   du_i = w/(n tau) ( sum_j e_ij v_j / Z_i - v_i )
  *   dv_j = w/(n tau) ( sum_i e_ij u_i / Z_i - u_j )
  *
+ * With `own`, the positive has a logit of its own: it is left out of e, and e_ii is added to Z_i
+ * and to the pull w/(n tau) (1 - e_ii / Z_i) of v_i and u_i in float.
+ *
  * e is rounded before Z_i is known, because the division by Z_i can wait: it scales the finished
  * du_i, and the rows u_i of the product for dv. So each logit is made once and passed over once.
  */
@@ -29,7 +32,9 @@ typedef struct dip_softmax_bf16 {
     dip_bf16 *u_scaled; /* P(w/(n tau) u / Z) of a strip */
     float *offset;      /* [columns] */
     int32_t *item;      /* [columns] */
+    int32_t *also;      /* [columns] */
     float *shift;       /* [rows] */
+    float *pull;        /* [rows] what v_i weighs in -du_i beside e, and u_i in -dv_i */
     double *row_loss;   /* [rows] */
     dip_softmax_bf16_unit **scratch; /* [threads] */
 } dip_softmax_bf16;

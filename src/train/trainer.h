@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "model/model.h"
 #include "train/order.h"
+#include "train/query_batch.h"
 
 struct dip_trainer {
     const dip_dataset *dataset;
@@ -24,11 +25,14 @@ struct dip_trainer {
     int64_t step;    /* steps made */
     int64_t steps_per_epoch;
     int64_t total_steps;
-    int32_t *query; /* [batch] */
-    int32_t *item;  /* [batch] */
-    int32_t *self;  /* [ssl batch] */
+    int32_t *query;   /* [batch] */
+    int32_t *item;    /* [batch] */
+    int32_t *self;    /* [ssl batch] */
+    uint64_t *each_h; /* [ssl batch] masks of single items; NULL when they are the batch's */
+    uint64_t *each_g;
     size_t n_self;
-    int32_t *pool; /* items of the second loss; NULL means the whole catalogue */
+    dip_query_batch queries; /* of the second loss */
+    int32_t *pool;           /* items of the second loss; NULL means the whole catalogue */
     size_t n_pool;
 };
 

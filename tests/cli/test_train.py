@@ -10,7 +10,8 @@ import harness
 from harness import FAILED, MEMORY, NONFINITE, USAGE, run, snapshot
 
 METHODS = ["none", "cfm", "cfm-no-complement", "cfm-no-dropout", "rfm", "rfm-no-complement",
-           "dropout", "feature-dropout", "spread-out", "spread-out-square", "spread-out-moments"]
+           "dropout", "feature-dropout", "spread-out", "spread-out-square", "spread-out-moments",
+           "noise"]
 
 # Decay of 3 a step turns weights into twice their negatives: finite for some epochs, then not.
 GROWS = ["--train.rate", "3", "--train.decay", "1", "--train.optimizer", "sgd", "--train.epochs",
@@ -156,7 +157,7 @@ class Runs(harness.Shared):
         return report
 
     def test_every_method(self):
-        """The eleven choices of ssl.method."""
+        """The twelve choices of ssl.method."""
         losses = {}
         for method in METHODS:
             report = self.check("--ssl.method", method)
@@ -175,7 +176,11 @@ class Runs(harness.Shared):
         for key, values in {"train.optimizer": ["adagrad", "sgd", "adam"],
                             "train.schedule": ["constant", "linear", "cosine"],
                             "model.share": ["none", "tables", "all"],
-                            "train.logq": ["none", "exact"], "train.mask_hits": ["yes", "no"],
+                            "train.logq": ["none", "exact", "refined"],
+                            "train.mask_hits": ["yes", "no"], "ssl.mask_same": ["yes", "no"],
+                            "ssl.masks": ["batch", "example"], "ssl.towers": ["item", "both"],
+                            "ssl.pretrain": ["0", "1"], "ssl.after_pretrain": ["keep", "stop"],
+                            "ssl.symmetric": ["yes", "no"],
                             "ssl.items": ["catalogue", "training"],
                             "train.metric": ["recall", "map", "ndcg", "mrr", "hit_rate"]}.items():
             for value in values:

@@ -27,6 +27,9 @@ typedef struct run {
     size_t pairs;
     size_t steps;
     const char *threads;
+    bool is_each;           /* masks for single items */
+    bool skips;             /* one loss alone in two steps of three */
+    const char *more[4][2]; /* further options by key */
 } run;
 
 static void configure(dip_config *config, const run *r) {
@@ -45,12 +48,17 @@ static void configure(dip_config *config, const run *r) {
     tiny_set(config, "train.mask_hits", "yes");
     tiny_set(config, "train.decay", "0.01");
     tiny_set(config, "ssl.method", r->method);
+    for (size_t i = 0; i < 4 && r->more[i][0] != NULL; i++) {
+        tiny_set(config, r->more[i][0], r->more[i][1]);
+    }
 }
 
 static void make_step(dip_engine *engine, const run *r, size_t step) {
     static int32_t query[BIG_PAIRS];
     static int32_t item[BIG_PAIRS];
     static int32_t self[SELF];
+    static int32_t query_self[SELF];
+    static uint64_t each[2][SELF];
     uint64_t state = 5000 * (step + 1);
     dip_losses losses;
     dip_error err = {0};
@@ -60,6 +68,9 @@ static void make_step(dip_engine *engine, const run *r, size_t step) {
     }
     for (size_t i = 0; i < SELF; i++) {
         self[i] = (int32_t)((i * 7 + step) % ITEMS);
+        query_self[i] = (int32_t)((i * 11 + 3 * step) % ITEMS);
+        each[0][i] = 1 + (i + step) % 6;
+        each[1][i] = 7 & ~each[0][i];
     }
     const dip_batch batch = {.n = r->pairs,
                              .query = query,
@@ -67,6 +78,15 @@ static void make_step(dip_engine *engine, const run *r, size_t step) {
                              .n_self = SELF,
                              .self = self,
                              .masks = {step % 2 == 0 ? 1 : 6, step % 2 == 0 ? 6 : 1},
+                             .each_h = r->is_each ? each[0] : NULL,
+                             .each_g = r->is_each ? each[1] : NULL,
+                             .queries = {.n = SELF - 9,
+                                         .row = query_self,
+                                         .masks = {5, 2},
+                                         .each_h = r->is_each ? each[1] : NULL,
+                                         .each_g = r->is_each ? each[0] : NULL},
+                             .skips_main = r->skips && step % 3 == 0,
+                             .skips_self = r->skips && step % 3 == 1,
                              .step = step};
     if (dip_engine_compute(engine, &batch, &losses, &err) != DIP_OK) {
         fail_msg("%s", err.message);
@@ -143,7 +163,9 @@ static void twenty_steps_have_the_same_bits_for_1_2_and_3_threads(void **state) 
                                       {"dropout", "rowwise-adagrad", "bf16"},
                                       {"feature-dropout", "sgd", "bf16"},
                                       {"spread-out", "adam", "bf16"},
-                                      {"spread-out-square", "adagrad", "bf16"}};
+                                      {"spread-out-square", "adagrad", "bf16"},
+                                      {"noise", "adagrad", "fp32"},
+                                      {"noise", "adagrad", "bf16"}};
     plenty *w = plenty_make();
     for (size_t m = 0; m < sizeof methods / sizeof methods[0]; m++) {
         const run r = {.method = methods[m][0],
@@ -153,6 +175,30 @@ static void twenty_steps_have_the_same_bits_for_1_2_and_3_threads(void **state) 
                        .dim = "8",
                        .pairs = PAIRS,
                        .steps = STEPS};
+        compare_threads(w, r);
+    }
+    free(w);
+}
+
+/* Each in both arithmetics. */
+static void options_have_the_same_bits_for_1_2_and_3_threads(void **state) {
+    (void)state;
+    static const char *const OPTIONS[][4][2] = {
+        {{"train.logq", "refined"}},
+        {{"ssl.mask_same", "yes"}, {"ssl.symmetric", "yes"}},
+        {{"ssl.towers", "both"}, {"ssl.mask_same", "yes"}, {"model.share", "none"}}};
+    plenty *w = plenty_make();
+    for (size_t o = 0; o < 2 * sizeof OPTIONS / sizeof OPTIONS[0]; o++) {
+        run r = {.method = "cfm",
+                 .optimizer = "adagrad",
+                 .precision = o % 2 == 0 ? "fp32" : "bf16",
+                 .is_each = o % 4 >= 2,
+                 .skips = o >= 4,
+                 .hidden = "70,20",
+                 .dim = "8",
+                 .pairs = PAIRS,
+                 .steps = STEPS};
+        memcpy(r.more, OPTIONS[o / 2], sizeof r.more);
         compare_threads(w, r);
     }
     free(w);
@@ -227,6 +273,7 @@ static void the_openmp_default_does_not_change_the_bits(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(twenty_steps_have_the_same_bits_for_1_2_and_3_threads),
+        cmocka_unit_test(options_have_the_same_bits_for_1_2_and_3_threads),
         cmocka_unit_test(large_products_have_the_same_bits_for_1_2_and_3_threads),
         check_test_in_folder(tables_in_files_have_the_bits_of_tables_in_memory),
         cmocka_unit_test(the_openmp_default_does_not_change_the_bits),

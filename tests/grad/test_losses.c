@@ -58,7 +58,9 @@ typedef struct softmax_case {
     dip_real dv[MANY];
     dip_real spare[2][MANY]; /* gradients that a difference does not need */
     dip_real log_p[LARGE + EXTRA];
+    dip_real own[LARGE];
     int32_t item[LARGE + EXTRA];
+    int32_t also[LARGE + EXTRA];
 } softmax_case;
 
 static double weighted_softmax(void *context) {
@@ -66,9 +68,16 @@ static double weighted_softmax(void *context) {
     return c->input.weight * dip_softmax_loss(&c->softmax, &c->input, c->spare[0], c->spare[1]);
 }
 
+/* What is combined: own and also need item. */
+enum { HAS_LOG_P = 1, HAS_ITEM = 2, HAS_OWN = 4, HAS_ALSO = 8, OPTIONS = 16 };
+
+static bool is_possible(int options) {
+    return (options & (HAS_OWN | HAS_ALSO)) == 0 || (options & HAS_ITEM) != 0;
+}
+
 /* The weight is not 1: a gradient that forgets it fails. Every third row is an item that is there
  * twice or more. */
-static softmax_case *make_softmax(size_t n, size_t extra, bool has_log_p, bool has_item) {
+static softmax_case *make_softmax(size_t n, size_t extra, int options) {
     softmax_case *c = calloc(1, sizeof *c);
     assert_non_null(c);
     uint64_t state = 77;
@@ -78,6 +87,10 @@ static softmax_case *make_softmax(size_t n, size_t extra, bool has_log_p, bool h
     for (size_t i = 0; i < n + extra; i++) {
         c->log_p[i] = log(0.02 + 0.4 * fabs(tiny_noise(&state)));
         c->item[i] = i % 3 == 0 ? 7 : (int32_t)(100 + i);
+        c->also[i] = i % 4 == 1 ? 3 : (int32_t)(9000 + i);
+    }
+    for (size_t i = 0; i < n; i++) {
+        c->own[i] = -1.5 + tiny_noise(&state);
     }
     c->input = (dip_softmax_input){.n = n,
                                    .m = n + extra,
@@ -85,8 +98,10 @@ static softmax_case *make_softmax(size_t n, size_t extra, bool has_log_p, bool h
                                    .u = c->u,
                                    .v = c->v,
                                    .temperature = 0.3,
-                                   .log_p = has_log_p ? c->log_p : NULL,
-                                   .item = has_item ? c->item : NULL,
+                                   .log_p = (options & HAS_LOG_P) != 0 ? c->log_p : NULL,
+                                   .own = (options & HAS_OWN) != 0 ? c->own : NULL,
+                                   .item = (options & HAS_ITEM) != 0 ? c->item : NULL,
+                                   .also = (options & HAS_ALSO) != 0 ? c->also : NULL,
                                    .weight = 0.65};
     return c;
 }
@@ -98,8 +113,11 @@ static void free_softmax(softmax_case *c) {
 
 static void check_softmax(size_t n, size_t extra, size_t stride, const char *what) {
     difference_worst worst = {0};
-    for (int options = 0; options < 4; options++) {
-        softmax_case *c = make_softmax(n, extra, (options & 1) != 0, (options & 2) != 0);
+    for (int options = 0; options < OPTIONS; options++) {
+        if (!is_possible(options)) {
+            continue;
+        }
+        softmax_case *c = make_softmax(n, extra, options);
         dip_softmax_loss(&c->softmax, &c->input, c->du, c->dv);
         difference_check(&worst, "u", weighted_softmax, c, c->u, c->du, n * WIDTH, stride);
         difference_check(&worst, "v", weighted_softmax, c, c->v, c->dv, (n + extra) * WIDTH,
@@ -121,6 +139,10 @@ static void softmax_gradients_agree_across_strips(void **state) {
     check_softmax(LARGE, EXTRA, STRIDE, "softmax, 514 pairs and 5 extra negatives");
 }
 
+static bool is_same(const int32_t *key, size_t i, size_t j) {
+    return key != NULL && key[i] == key[j];
+}
+
 /* The definition of the loss, written out. */
 static double softmax_by_definition(const softmax_case *c) {
     const dip_softmax_input *in = &c->input;
@@ -133,7 +155,9 @@ static double softmax_by_definition(const softmax_case *c) {
             for (size_t k = 0; k < WIDTH; k++) {
                 logit += in->u[i * WIDTH + k] * in->v[j * WIDTH + k] / in->temperature;
             }
-            const bool is_hit = in->item != NULL && j != i && in->item[j] == in->item[i];
+            logit +=
+                in->own != NULL && j == i ? (in->log_p != NULL ? in->log_p[i] : 0) - in->own[i] : 0;
+            const bool is_hit = j != i && (is_same(in->item, i, j) || is_same(in->also, i, j));
             total += is_hit ? 0 : exp(logit);
             positive = j == i ? logit : positive;
         }
@@ -144,8 +168,11 @@ static double softmax_by_definition(const softmax_case *c) {
 
 static void softmax_loss_is_its_definition(void **state) {
     (void)state;
-    for (int options = 0; options < 4; options++) {
-        softmax_case *c = make_softmax(LARGE, EXTRA, (options & 1) != 0, (options & 2) != 0);
+    for (int options = 0; options < OPTIONS; options++) {
+        if (!is_possible(options)) {
+            continue;
+        }
+        softmax_case *c = make_softmax(LARGE, EXTRA, options);
         const double loss = dip_softmax_loss(&c->softmax, &c->input, c->du, c->dv);
         const double expected = softmax_by_definition(c);
         assert_true(fabs(loss - expected) < 1e-13 * fabs(expected) * LARGE);
@@ -166,7 +193,7 @@ static void contrastive_gradient_is_the_sum_of_both_sides(void **state) {
     difference_worst worst = {0};
     const size_t sizes[2] = {6, LARGE};
     for (size_t s = 0; s < 2; s++) {
-        softmax_case *c = make_softmax(sizes[s], 0, false, false);
+        softmax_case *c = make_softmax(sizes[s], 0, 0);
         c->input.v = c->u;
         dip_softmax_loss(&c->softmax, &c->input, c->du, c->dv);
         dip_vec_axpy(sizes[s] * WIDTH, 1, c->dv, c->du);

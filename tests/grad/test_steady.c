@@ -33,12 +33,16 @@ static void make_step(dip_engine *engine, size_t step) {
                              .self = self,
                              .self_items = PLENTY_ITEMS,
                              .masks = {step % 2 == 0 ? 1 : 6, step % 2 == 0 ? 6 : 1},
+                             .queries = {.n = SELF, .row = self, .masks = {5, 2}},
+                             .skips_main = step == 3,
                              .step = step};
     check_ok(dip_engine_compute(engine, &batch, &losses, check_error()));
     dip_engine_update(engine, 0.05);
 }
 
-static void check_steady(const char *precision, const char *method, const char *extra) {
+/* `more`: further options by key, up to a NULL. */
+static void check_steady(const char *precision, const char *method, const char *extra,
+                         const char *const (*more)[2]) {
     plenty *world = plenty_make();
     dip_config config;
     dip_engine *engine = NULL;
@@ -50,6 +54,9 @@ static void check_steady(const char *precision, const char *method, const char *
     tiny_set(&config, "train.extra_negatives", extra);
     tiny_set(&config, "train.logq", "exact");
     tiny_set(&config, "threads", "2");
+    for (size_t i = 0; more[i][0] != NULL; i++) {
+        tiny_set(&config, more[i][0], more[i][1]);
+    }
     check_ok(dip_engine_create(&engine, &world->dataset, &config, check_error()));
     make_step(engine, 0);
     const uint64_t ours = dip_mem_allocations();
@@ -67,11 +74,23 @@ static void check_steady(const char *precision, const char *method, const char *
 
 static void steps_after_the_first_allocate_nothing(void **state) {
     (void)state;
-    check_steady("bf16", "cfm", "none");
-    check_steady("bf16", "dropout", "items");
-    check_steady("bf16", "spread-out", "none");
-    check_steady("fp32", "cfm", "views");
-    check_steady("fp32", "spread-out-moments", "none");
+    static const char *const none[][2] = {{NULL, NULL}};
+    static const char *const refined[][2] = {
+        {"train.logq", "refined"}, {"train.mask_hits", "yes"}, {NULL, NULL}};
+    check_steady("bf16", "cfm", "none", none);
+    check_steady("bf16", "dropout", "items", none);
+    check_steady("bf16", "spread-out", "none", none);
+    check_steady("fp32", "cfm", "views", none);
+    check_steady("fp32", "spread-out-moments", "none", none);
+    static const char *const both[][2] = {
+        {"ssl.mask_same", "yes"}, {"ssl.symmetric", "yes"}, {NULL, NULL}};
+    check_steady("bf16", "cfm", "views", refined);
+    check_steady("bf16", "cfm", "none", both);
+    static const char *const towers[][2] = {
+        {"ssl.mask_same", "yes"}, {"ssl.towers", "both"}, {NULL, NULL}};
+    check_steady("bf16", "noise", "none", both);
+    check_steady("bf16", "cfm", "items", towers);
+    check_steady("fp32", "noise", "none", towers);
 }
 
 static void the_counter_counts(void **state) {

@@ -297,11 +297,65 @@ static void every_step_draws_anew_and_a_step_always_the_same(void **state) {
     }
 }
 
+/* What holds for the masks of a batch holds for those of its examples. */
+static void examples_draw_masks_of_the_same_kind(void **state) {
+    (void)state;
+    static double matrix[64 * 64];
+    uint64_t random = 12;
+    for (size_t k = 2; k <= 64; k += 3) {
+        random_information(matrix, k, &random);
+        for (size_t m = 0; m < sizeof MASKING / sizeof MASKING[0]; m++) {
+            const dip_augmenter a = make(MASKING[m], k, matrix, k);
+            const bool is_whole = MASKING[m] != DIP_METHOD_CFM_NO_COMPLEMENT &&
+                                  MASKING[m] != DIP_METHOD_RFM_NO_COMPLEMENT;
+            const bool is_random = m >= 3;
+            for (size_t example = 0; example < STEPS; example++) {
+                const dip_masks masks = dip_augmenter_draw_example(&a, example % 7, example);
+                assert_true(!is_whole || masks.g == (all_of(k) & ~masks.h));
+                assert_true(is_random ? count_bits(masks.h) == k / 2
+                                      : is_seeds_mask(matrix, k, masks.h));
+                assert_true(is_whole || (is_random ? count_bits(masks.g) == k / 2
+                                                   : is_seeds_mask(matrix, k, masks.g)));
+            }
+        }
+    }
+}
+
+/* Seeds of one step's examples, and those of two examples that follow each other. */
+static void examples_draw_independent_masks(void **state) {
+    (void)state;
+    enum { K = 5, DRAWS = 50000 };
+    double matrix[K * K];
+    int64_t count[K][K] = {{0}};
+    int64_t halves = 0;
+    int64_t as_batch = 0;
+    ring_information(matrix, K);
+    const dip_augmenter cfm = make(DIP_METHOD_CFM, K, matrix, 6);
+    const dip_augmenter rfm = make(DIP_METHOD_RFM, 4, NULL, 6);
+    for (size_t i = 0; i < DRAWS; i++) {
+        const uint64_t step = i % 10;
+        const uint64_t h = dip_augmenter_draw_example(&cfm, step, i).h;
+        const uint64_t next = dip_augmenter_draw_example(&cfm, step, i + 1).h;
+        count[seed_of(matrix, K, h)][seed_of(matrix, K, next)]++;
+        as_batch += h == dip_augmenter_draw(&cfm, step).h;
+        halves += dip_augmenter_draw_example(&rfm, step, i).h ==
+                  dip_augmenter_draw_example(&rfm, step, i + 1).h;
+    }
+    for (size_t a = 0; a < K; a++) {
+        for (size_t b = 0; b < K; b++) {
+            check_share(count[a][b], DRAWS, 1.0 / (K * K), 4);
+        }
+    }
+    check_share(as_batch, DRAWS, 1.0 / K, 4);
+    check_share(halves, DRAWS, 1.0 / 6, 4);
+}
+
 static void methods_without_masks_mask_nothing(void **state) {
     (void)state;
     static const int PLAIN[] = {
         DIP_METHOD_NONE,       DIP_METHOD_DROPOUT,           DIP_METHOD_FEATURE_DROPOUT,
-        DIP_METHOD_SPREAD_OUT, DIP_METHOD_SPREAD_OUT_SQUARE, DIP_METHOD_SPREAD_OUT_MOMENTS};
+        DIP_METHOD_SPREAD_OUT, DIP_METHOD_SPREAD_OUT_SQUARE, DIP_METHOD_SPREAD_OUT_MOMENTS,
+        DIP_METHOD_NOISE};
     for (size_t m = 0; m < sizeof PLAIN / sizeof PLAIN[0]; m++) {
         for (size_t k = 1; k <= 64; k += 21) {
             const dip_augmenter a = make(PLAIN[m], k, NULL, 1);
@@ -337,7 +391,8 @@ static void methods_say_what_they_do(void **state) {
                    {DIP_METHOD_FEATURE_DROPOUT, false, false},
                    {DIP_METHOD_SPREAD_OUT, false, false},
                    {DIP_METHOD_SPREAD_OUT_SQUARE, false, false},
-                   {DIP_METHOD_SPREAD_OUT_MOMENTS, false, false}};
+                   {DIP_METHOD_SPREAD_OUT_MOMENTS, false, false},
+                   {DIP_METHOD_NOISE, false, false}};
     for (size_t m = 0; m < sizeof METHODS / sizeof METHODS[0]; m++) {
         assert_int_equal(dip_method_has_views(METHODS[m].method), METHODS[m].has_views);
         assert_int_equal(dip_method_drops_values(METHODS[m].method), METHODS[m].drops_values);
@@ -357,6 +412,8 @@ int main(void) {
         cmocka_unit_test(rfm_splits_in_every_way_equally_often),
         cmocka_unit_test(rfm_without_complement_draws_two_independent_halves),
         cmocka_unit_test(every_step_draws_anew_and_a_step_always_the_same),
+        cmocka_unit_test(examples_draw_masks_of_the_same_kind),
+        cmocka_unit_test(examples_draw_independent_masks),
         cmocka_unit_test(methods_without_masks_mask_nothing),
         cmocka_unit_test(one_feature_cannot_be_masked),
         cmocka_unit_test(methods_say_what_they_do),

@@ -254,12 +254,14 @@ static void exponentials_have_the_bits_of_the_reference(void **state) {
     float offset[DIP_BLOCK];
     float shift[M];
     int32_t items[DIP_BLOCK + M];
+    int32_t others[DIP_BLOCK + M];
     for (size_t round = 0; round < 60; round++) {
         for (size_t i = 0; i < M * DIP_BLOCK; i++) {
             c[i] = round == 7 ? hard_number(&random, true) : (float)check_random_unit(&random);
         }
         for (size_t i = 0; i < DIP_BLOCK + M; i++) {
             items[i] = (int32_t)check_random_below(&random, 20);
+            others[i] = (int32_t)check_random_below(&random, 30);
         }
         for (size_t j = 0; j < DIP_BLOCK; j++) {
             offset[j] = j < 50 ? -5 * (float)check_random_unit(&random) : INFINITY;
@@ -276,6 +278,8 @@ static void exponentials_have_the_bits_of_the_reference(void **state) {
                                        .shift = shift,
                                        .row_item = round % 3 == 0 ? NULL : items + DIP_BLOCK,
                                        .column_item = round % 3 == 0 ? NULL : items,
+                                       .row_also = round % 3 == 1 ? others + DIP_BLOCK : NULL,
+                                       .column_also = round % 3 == 1 ? others : NULL,
                                        .positive = (ptrdiff_t)round - 20,
                                        .e = e[k],
                                        .lde = DIP_BLOCK,

@@ -292,6 +292,25 @@ static void a_masked_feature_takes_its_default_in_every_example(void **state) {
     free_world(w);
 }
 
+static void masks_of_single_examples_are_theirs(void **state) {
+    (void)state;
+    world *w = make_world(DIP_POOL_MEAN, 2);
+    uint64_t each[200];
+    for (size_t i = 0; i < 200; i++) {
+        each[i] = (i * 5 + 1) % (1 << F);
+    }
+    const dip_view view = {.mask = 1, .each = each};
+    load(w, 200, &view);
+    dip_pass_forward(&w->pass, &w->towers.params);
+    for (size_t i = 0; i < 200; i++) {
+        for (size_t f = 0; f < F; f++) {
+            assert_int_equal(is_default(w, i, f), (each[i] >> f) & 1);
+        }
+    }
+    assert_int_equal(w->pass.mask, 0);
+    free_world(w);
+}
+
 static void missing_values_take_their_default(void **state) {
     (void)state;
     world *w = make_world(DIP_POOL_MEAN, 1);
@@ -401,6 +420,7 @@ int main(void) {
         cmocka_unit_test(a_step_always_drops_the_same_on_any_number_of_threads),
         cmocka_unit_test(a_bag_that_loses_everything_takes_its_default),
         cmocka_unit_test(a_masked_feature_takes_its_default_in_every_example),
+        cmocka_unit_test(masks_of_single_examples_are_theirs),
         cmocka_unit_test(missing_values_take_their_default),
         cmocka_unit_test(kept_values_are_pooled),
         cmocka_unit_test(features_are_dropped_at_their_rate_but_never_all),
