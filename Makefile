@@ -3,7 +3,7 @@
 
 help:
 	@echo "make demo     train five methods on real linked pages and compare them (under 5 minutes)"
-	@echo "make test     run the whole test suite (fetches Arrow into build/arrow, when it can)"
+	@echo "make test     run the whole test suite (fetches Arrow, plotly.js and a browser, when it can)"
 	@echo "make bench    measure speed and memory, beside PyTorch where it is installed (about 15 minutes;"
 	@echo "              FLAGS=--quick for the main settings, FLAGS='--python PATH' for another Python)"
 	@echo "make asan     the same under the address and undefined-behaviour sanitizers"
@@ -19,6 +19,7 @@ setup:
 	@tools/setup.sh
 
 build: setup
+	@tools/plotly.sh
 	@cmake --preset default >/dev/null
 	@cmake --build --preset default --target diptych_command
 
@@ -27,6 +28,8 @@ demo: build
 
 test: setup
 	@tools/arrow.sh
+	@tools/plotly.sh
+	@tools/browser.sh
 	@cmake --preset default >/dev/null
 	@cmake --build --preset default
 	@ctest --test-dir build/default --output-on-failure -j 2

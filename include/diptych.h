@@ -146,6 +146,13 @@ DIP_API DIP_NODISCARD dip_status dip_config_get(const dip_config *config, const 
 DIP_API DIP_NODISCARD dip_status dip_config_preset(dip_config *config, const char *name,
                                                    dip_error *err);
 
+/* Sets options from a YAML file: a preset, then options, in sections or with their whole key. What
+ * dip_tune writes is such a file. config is untouched on failure.
+ *
+ * DIP_ERR_USAGE   an unknown key or a bad value, with file, line and column. */
+DIP_API DIP_NODISCARD dip_status dip_config_load(dip_config *config, const char *path,
+                                                 dip_error *err);
+
 /* ---- reports --------------------------------------------------------------------------------- */
 
 /* The whole report as one JSON object. Borrowed. */
@@ -359,6 +366,50 @@ DIP_API DIP_NODISCARD dip_status dip_train(const dip_dataset *dataset, const dip
                                            const char *output, unsigned flags,
                                            const dip_watch *watch, dip_report **report,
                                            dip_error *err);
+
+/* ---- studies --------------------------------------------------------------------------------- */
+
+/* Settings of a study that are no options of its runs, described as options are. */
+DIP_API size_t dip_experiment_setting_count(void);
+DIP_API DIP_NODISCARD dip_status dip_experiment_setting_get(size_t index, dip_option_info *info,
+                                                            dip_error *err);
+
+/* The YAML text of a study that is built in ("quick", "paper", ...), or NULL. Lives as long as the
+ * process. */
+DIP_API const char *dip_experiment_preset(const char *name);
+
+/* Compares methods on a dataset: chooses their options on the validation split, trains what was
+ * chosen with several seeds, ranks the test pairs once, and writes a report: index.html, which is
+ * one file, results.json, tables.csv and runs.csv. Finished runs stay in output/runs, so that a
+ * study which was stopped goes on with the same call.
+ *
+ * names    [n] settings of the study, or options of every run such as "train.rate"
+ * values   [n] their values as text
+ * flags    0, or DIP_REPLACE: the output may be of another study
+ * report   may be NULL; what results.json says. Caller frees.
+ * DIP_ERR_USAGE    an unknown setting; a mistake in the study, with file, line and column; the
+ *                  output holds another study, or something else
+ * DIP_ERR_FAILED   a split has no pairs, or another process works on the output */
+DIP_API DIP_NODISCARD dip_status dip_experiment(const dip_dataset *dataset,
+                                                const char *const *names,
+                                                const char *const *values, size_t n,
+                                                const char *output, unsigned flags,
+                                                const dip_watch *watch, dip_report **report,
+                                                dip_error *err);
+
+/* Settings of dip_tune that are no options of its runs, described as options are. */
+DIP_API size_t dip_tune_setting_count(void);
+DIP_API DIP_NODISCARD dip_status dip_tune_setting_get(size_t index, dip_option_info *info,
+                                                      dip_error *err);
+
+/* Looks for the options that do best on the validation split, by successive halving, and writes
+ * output/best.yaml, which dip_config_load takes, and output/tune.json. The options that are given
+ * are not varied. The test split is not looked at. Arguments and errors are those of
+ * dip_experiment. */
+DIP_API DIP_NODISCARD dip_status dip_tune(const dip_dataset *dataset, const char *const *names,
+                                          const char *const *values, size_t n, const char *output,
+                                          unsigned flags, const dip_watch *watch,
+                                          dip_report **report, dip_error *err);
 
 /* ---- models ---------------------------------------------------------------------------------- */
 

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "check/check.h"
 #include "config/config.h"
+#include "config/config_yaml.h"
 #include "engine/encode.h"
 #include "engine/engine.h"
 #include "engine/rank.h"
@@ -108,6 +109,12 @@ dip_status dip_config_get(const dip_config *config, const char *key, char *value
     }
     memcpy(value, text, strlen(text) + 1);
     return DIP_OK;
+}
+
+dip_status dip_config_load(dip_config *config, const char *path, dip_error *err) {
+    DIP_TRY(need(config, "config", err));
+    DIP_TRY(need(path, "path", err));
+    return dip_config_read(config, path, err);
 }
 
 dip_status dip_config_preset(dip_config *config, const char *name, dip_error *err) {

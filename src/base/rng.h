@@ -35,7 +35,10 @@ typedef enum dip_purpose {
     DIP_DRAW_QUERY_H = 22,     /* value dropout of a query's view h, or its noise */
     DIP_DRAW_QUERY_G = 23,     /* and of view g */
     DIP_DRAW_INFORMATION = 30, /* rows that the mutual information is measured on */
-    DIP_DRAW_SCATTER = 31      /* places of training pairs in a large dataset */
+    DIP_DRAW_SCATTER = 31,     /* places of training pairs in a large dataset */
+    DIP_DRAW_MAP = 36,         /* the start of a map of items */
+    DIP_DRAW_MAP_ITEMS = 37,   /* which items are on a map */
+    DIP_DRAW_TRIAL = 38        /* settings that tuning tries */
 } dip_purpose;
 
 typedef struct dip_rng {

@@ -11,6 +11,7 @@ static const cli_flag FLAGS[] = {
     {"resume", 0, NULL,
      "go on from the last whole checkpoint in MODEL.checkpoints, or start when there is none"},
     {"preset", 0, "NAME", "start from a preset of options: paper"},
+    {"options", 0, "FILE", "then take options from a YAML file, such as diptych tune writes"},
     {NULL, 0, NULL, NULL},
 };
 

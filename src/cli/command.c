@@ -335,6 +335,12 @@ dip_status cli_configure(const cli_args *args, dip_config *config, dip_error *er
             return status;
         }
     }
+    if (cli_has(args, "options")) {
+        const dip_status status = dip_config_load(config, cli_value(args, "options"), err);
+        if (status != DIP_OK) {
+            return status;
+        }
+    }
     for (size_t i = 0; i < args->n_settings; i++) {
         const dip_status status =
             dip_config_set(config, args->settings[i].key, args->settings[i].value, err);

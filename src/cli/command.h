@@ -81,7 +81,7 @@ int cli_fail(const dip_error *err);
 /* Prints the "warnings" of a report to standard error. */
 void cli_print_warnings(const dip_report *report);
 
-/* Applies --preset and the settings to a configuration. */
+/* Applies --preset, --options and the settings to a configuration. */
 dip_status cli_configure(const cli_args *args, dip_config *config, dip_error *err);
 
 /* "1,234,567", in a buffer of at least 32 bytes. */
@@ -92,6 +92,8 @@ extern const cli_command cli_prepare;
 extern const cli_command cli_check;
 extern const cli_command cli_train;
 extern const cli_command cli_evaluate;
+extern const cli_command cli_experiment;
+extern const cli_command cli_tune;
 extern const cli_command cli_recommend;
 extern const cli_command cli_inspect;
 extern const cli_command cli_generate;

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const cli_command *const COMMANDS[] = {&cli_import,  &cli_prepare,  &cli_check,
-                                              &cli_train,   &cli_evaluate, &cli_recommend,
-                                              &cli_inspect, &cli_generate};
+static const cli_command *const COMMANDS[] = {
+    &cli_import,     &cli_prepare, &cli_check,     &cli_train,   &cli_evaluate,
+    &cli_experiment, &cli_tune,    &cli_recommend, &cli_inspect, &cli_generate};
 static const size_t N_COMMANDS = sizeof COMMANDS / sizeof COMMANDS[0];
 
 static void print_overview(FILE *out) {

@@ -125,8 +125,7 @@ static dip_status write_value(dip_writer *writer, const char *text, size_t lengt
     return dip_writer_put(writer, text + plain, length - plain, err);
 }
 
-dip_status dip_vocab_put(dip_writer *writer, const char *text, size_t length, int64_t count,
-                         dip_error *err) {
+static dip_status write_count(dip_writer *writer, int64_t count, dip_error *err) {
     char digits[24];
     size_t at = sizeof digits;
     digits[--at] = '\n';
@@ -135,8 +134,19 @@ dip_status dip_vocab_put(dip_writer *writer, const char *text, size_t length, in
         count /= 10;
     } while (count > 0);
     digits[--at] = '\t';
-    DIP_TRY(write_value(writer, text, length, err));
     return dip_writer_put(writer, digits + at, sizeof digits - at, err);
+}
+
+dip_status dip_vocab_put(dip_writer *writer, const char *text, size_t length, int64_t count,
+                         dip_error *err) {
+    DIP_TRY(write_value(writer, text, length, err));
+    return write_count(writer, count, err);
+}
+
+dip_status dip_vocab_put_escaped(dip_writer *writer, const char *value, size_t length,
+                                 int64_t count, dip_error *err) {
+    DIP_TRY(dip_writer_put(writer, value, length, err));
+    return write_count(writer, count, err);
 }
 
 dip_status dip_vocab_write(const dip_vocab *vocab, dip_folder_writer *folder, const char *name,
@@ -151,22 +161,29 @@ dip_status dip_vocab_write(const dip_vocab *vocab, dip_folder_writer *folder, co
     return dip_folder_end(folder, err);
 }
 
-static dip_status read_line(dip_vocab *vocab, const char *line, size_t length, dip_text *value,
-                            const char *name, dip_error *err) {
+bool dip_vocab_split(const char *line, size_t length, size_t *value_length, int64_t *count) {
     const char *tab = memchr(line, '\t', length);
     char digits[24];
-    int64_t count = 0;
     const size_t digits_length = tab != NULL ? length - (size_t)(tab - line) - 1 : 0;
     if (digits_length > 0 && digits_length < sizeof digits) {
         memcpy(digits, tab + 1, digits_length);
     }
     digits[digits_length < sizeof digits ? digits_length : 0] = '\0';
-    if (!dip_parse_integer(digits, &count) || count < 0) {
+    *value_length = tab != NULL ? (size_t)(tab - line) : 0;
+    return dip_parse_integer(digits, count) && *count >= 0;
+}
+
+static dip_status read_line(dip_vocab *vocab, const char *line, size_t length, dip_text *value,
+                            const char *name, dip_error *err) {
+    size_t value_length = 0;
+    int64_t count = 0;
+    if (!dip_vocab_split(line, length, &value_length, &count)) {
         return dip_fail(err, DIP_ERR_FORMAT, "%s:%zu: not \"value TAB count\"", name, vocab->n + 1);
     }
     dip_text_clear(value);
-    for (const char *at = line; at < tab; at++) {
-        const bool is_escape = *at == '\\' && at + 1 < tab;
+    const char *const end = line + value_length;
+    for (const char *at = line; at < end; at++) {
+        const bool is_escape = *at == '\\' && at + 1 < end;
         const char c = is_escape ? unescape_letter(*++at) : *at;
         DIP_TRY(dip_text_put(value, &c, 1, err));
     }

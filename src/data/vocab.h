@@ -39,6 +39,14 @@ static inline const char *dip_vocab_text(const dip_vocab *vocab, size_t row, siz
 dip_status dip_vocab_put(dip_writer *writer, const char *text, size_t length, int64_t count,
                          dip_error *err);
 
+/* A line of the stored form without its LF: where its value ends, still escaped, and its count.
+ * False when it is not "value TAB count". */
+bool dip_vocab_split(const char *line, size_t length, size_t *value_length, int64_t *count);
+
+/* Writes one line of the stored form, of a value that is escaped already. */
+dip_status dip_vocab_put_escaped(dip_writer *writer, const char *value, size_t length,
+                                 int64_t count, dip_error *err);
+
 dip_status dip_vocab_write(const dip_vocab *vocab, dip_folder_writer *folder, const char *name,
                            dip_error *err);
 

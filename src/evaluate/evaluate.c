@@ -3,11 +3,12 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "engine/encode.h"
 #include "engine/engine.h"
-#include "engine/rank.h"
 #include "evaluate/baselines.h"
+#include "evaluate/bootstrap.h"
+#include "evaluate/ranks.h"
 #include "evaluate/scores.h"
+#include "evaluate/vectors.h"
 #include "math/vec.h"
 
 #include <stdarg.h>
@@ -22,65 +23,6 @@ enum { COSINE_PAIRS = 20000 };
 static const double COLLAPSED_COSINE = 0.9;
 static const double COLLAPSED_DISTINCT = 0.01;
 
-/* ---- rankings -------------------------------------------------------------------------------- */
-
-typedef struct vectors {
-    float *items;   /* [m x d] */
-    float *queries; /* [n x d] */
-} vectors;
-
-static dip_status encode_both(vectors *v, const dip_towers *towers, const dip_dataset *dataset,
-                              const dip_questions *q, int threads, const dip_watch *watch,
-                              dip_error *err) {
-    const size_t m = (size_t)dataset->items.n;
-    const size_t d = towers->item.output;
-    v->items = dip_alloc(m, d * sizeof *v->items, "item vectors", err);
-    v->queries = dip_alloc(q->n, d * sizeof *v->queries, "query vectors", err);
-    if (v->items == NULL || v->queries == NULL) {
-        return DIP_ERR_MEMORY;
-    }
-    const dip_encode_job items = {.towers = towers,
-                                  .side = DIP_SIDE_ITEM,
-                                  .rows = &dataset->items,
-                                  .n = m,
-                                  .threads = threads,
-                                  .watch = watch};
-    const dip_encode_job queries = {.towers = towers,
-                                    .side = DIP_SIDE_QUERY,
-                                    .rows = dip_dataset_rows(dataset, DIP_SIDE_QUERY),
-                                    .row = q->query,
-                                    .n = q->n,
-                                    .threads = threads,
-                                    .watch = watch};
-    DIP_TRY(dip_encode(&items, v->items, err));
-    return dip_encode(&queries, v->queries, err);
-}
-
-static void vectors_free(vectors *v) {
-    dip_free(v->items);
-    dip_free(v->queries);
-}
-
-static dip_status rank_model(const vectors *v, const dip_questions *q, size_t m, size_t d, size_t k,
-                             int threads, const dip_watch *watch, int64_t *items, dip_error *err) {
-    float *scores = dip_alloc(q->n, k * sizeof *scores, "ranked scores", err);
-    if (scores == NULL) {
-        return DIP_ERR_MEMORY;
-    }
-    const dip_rank_job job = {.queries = v->queries,
-                              .n = q->n,
-                              .catalogue = v->items,
-                              .m = m,
-                              .d = d,
-                              .k = k,
-                              .excluded = &q->excluded,
-                              .threads = threads,
-                              .watch = watch};
-    const dip_status status = dip_rank(&job, items, scores, err);
-    dip_free(scores);
-    return status;
-}
-
 static int64_t longest_list(const dip_list *k) {
     int64_t longest = 0;
     for (size_t i = 0; i < k->n; i++) {
@@ -91,13 +33,13 @@ static int64_t longest_list(const dip_list *k) {
 
 /* ---- one metric, for training ---------------------------------------------------------------- */
 
-static dip_status metric_of(const int64_t *items, const dip_config *config,
+static dip_status metric_of(const uint16_t *rank, const dip_config *config,
                             const dip_questions *questions, double *value, dip_error *err) {
     const dip_list k = {1, {config->train.metric_k}};
     double mean[DIP_N_SLICES * DIP_N_METRICS];
     dip_scores scores;
-    DIP_TRY(dip_scores_create(&scores, questions, items, (size_t)config->train.metric_k, &k,
-                              DIP_PROTOCOL_STANDARD, err));
+    DIP_TRY(dip_scores_from_ranks(&scores, questions, rank, (size_t)config->train.metric_k, &k,
+                                  DIP_PROTOCOL_STANDARD, err));
     dip_scores_mean(&scores, mean);
     *value = mean[dip_scores_place(&scores, DIP_SLICE_ALL, 0, (size_t)config->train.metric)];
     dip_scores_free(&scores);
@@ -107,23 +49,16 @@ static dip_status metric_of(const int64_t *items, const dip_config *config,
 dip_status dip_evaluate_metric(const dip_towers *towers, const dip_dataset *dataset,
                                const dip_config *config, const dip_questions *questions,
                                const dip_watch *watch, double *value, dip_error *err) {
-    const int threads = dip_engine_threads(config);
-    const size_t k = (size_t)config->train.metric_k;
-    vectors v = {0};
-    int64_t *items = dip_alloc(questions->n, k * sizeof *items, "ranked items", err);
-    dip_status status = items != NULL ? DIP_OK : DIP_ERR_MEMORY;
-    if (status == DIP_OK) {
-        status = encode_both(&v, towers, dataset, questions, threads, watch, err);
+    uint16_t *rank = dip_alloc(dip_questions_pairs(questions), sizeof *rank, "ranks", err);
+    if (rank == NULL) {
+        return DIP_ERR_MEMORY;
     }
+    dip_status status = dip_rank_pairs(towers, dataset, config, questions,
+                                       (size_t)config->train.metric_k, watch, rank, err);
     if (status == DIP_OK) {
-        status = rank_model(&v, questions, (size_t)dataset->items.n, towers->item.output, k,
-                            threads, watch, items, err);
+        status = metric_of(rank, config, questions, value, err);
     }
-    if (status == DIP_OK) {
-        status = metric_of(items, config, questions, value, err);
-    }
-    vectors_free(&v);
-    dip_free(items);
+    dip_free(rank);
     return status;
 }
 
@@ -137,7 +72,7 @@ typedef struct evaluation {
     int threads;
     size_t k; /* longest list */
     dip_questions questions;
-    vectors vectors;
+    dip_vectors vectors;
     int64_t *items; /* [n x k] the ranking being scored */
     double mean_cosine;
     double distinct_share;
@@ -369,15 +304,23 @@ static dip_status add_warnings(evaluation *e, dip_error *err) {
     return warn_slices(e, err);
 }
 
+static dip_status rank_model(evaluation *e, dip_error *err) {
+    const dip_vectors_job job = {.vectors = &e->vectors,
+                                 .questions = &e->questions,
+                                 .n = e->questions.n,
+                                 .k = e->k,
+                                 .threads = e->threads,
+                                 .watch = e->watch};
+    DIP_TRY(dip_vectors_create(&e->vectors, e->towers, e->dataset, &e->questions, e->threads,
+                               e->watch, err));
+    return dip_vectors_rank(&job, e->items, err);
+}
+
 static dip_status run(evaluation *e, dip_error *err) {
     const double start = now_seconds();
-    const size_t m = (size_t)e->dataset->items.n;
     DIP_TRY(begin_report(e, err));
     DIP_TRY(ask(e, err));
-    DIP_TRY(
-        encode_both(&e->vectors, e->towers, e->dataset, &e->questions, e->threads, e->watch, err));
-    DIP_TRY(rank_model(&e->vectors, &e->questions, m, e->towers->item.output, e->k, e->threads,
-                       e->watch, e->items, err));
+    DIP_TRY(rank_model(e, err));
     DIP_TRY(score_ranking(e, e->report, e->config->evaluate.bootstrap > 0, err));
     e->mean_cosine = mean_cosine(e);
     DIP_TRY(measure_distinct(e, err));
@@ -400,7 +343,7 @@ dip_status dip_evaluate_report(const dip_towers *towers, const dip_dataset *data
         *report = json_incref(e.report);
     }
     dip_questions_free(&e.questions);
-    vectors_free(&e.vectors);
+    dip_vectors_free(&e.vectors);
     dip_free(e.items);
     json_decref(e.report);
     return status;

@@ -153,6 +153,22 @@ dip_status dip_popularity_order(const dip_dataset *dataset, int64_t *order, dip_
     return DIP_OK;
 }
 
+dip_status dip_popularity_groups(const dip_dataset *dataset, uint8_t *group, dip_error *err) {
+    const size_t n = (size_t)dataset->items.n;
+    size_t seen = 0;
+    int64_t *order = dip_alloc(n, sizeof *order, "item popularity", err);
+    const dip_status status =
+        order != NULL ? dip_popularity_order(dataset, order, err) : DIP_ERR_MEMORY;
+    for (size_t i = 0; i < n; i++) {
+        seen += dataset->item_count[i] > 0;
+    }
+    for (size_t i = 0; i < n && status == DIP_OK; i++) {
+        group[order[i]] = (uint8_t)(i < seen ? 10 * i / seen : 10);
+    }
+    dip_free(order);
+    return status;
+}
+
 static dip_status mark_slices(dip_questions *q, const dip_dataset *dataset, dip_error *err) {
     const size_t n = (size_t)dataset->items.n;
     int64_t seen = 0;

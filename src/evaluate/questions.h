@@ -37,6 +37,12 @@ dip_status dip_questions_create(dip_questions *questions, const dip_dataset *dat
 /* Item rows by falling training count, ties by row: order [items] out. */
 dip_status dip_popularity_order(const dip_dataset *dataset, int64_t *order, dip_error *err);
 
+/* Groups 0 ... 9: the items with training pairs, by falling training count and ties by row, cut
+ * into ten parts of equal number, so that group 0 is the head; group 10: the items of no training
+ * pair. group [items] out. */
+enum { DIP_N_POPULARITY_GROUPS = 11 };
+dip_status dip_popularity_groups(const dip_dataset *dataset, uint8_t *group, dip_error *err);
+
 void dip_questions_free(dip_questions *questions);
 
 #endif

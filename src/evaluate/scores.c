@@ -2,28 +2,11 @@
 #include "evaluate/scores.h"
 
 #include "base/mem.h"
-#include "base/order.h"
-#include "base/rng.h"
+#include "evaluate/ranks.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-enum { GROUPS_MAX = 4096, LIST_LENGTH_MAX = 1000, RESAMPLES_PER_TELL = 64 };
-
-/* Binary search in ascending rows. */
-static bool is_right(const int32_t *right, int64_t n, int64_t item) {
-    int64_t low = 0;
-    int64_t high = n;
-    while (low < high) {
-        const int64_t middle = (low + high) / 2;
-        if (right[middle] < item) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < n && right[low] == item;
-}
+enum { LIST_LENGTH_MAX = 1000 };
 
 static bool in_slice(const dip_questions *q, int64_t item, size_t slice) {
     return (q->slices[item] >> slice) & 1;
@@ -41,52 +24,60 @@ static void add_example(const dip_scores *scores, float *sum, size_t slice, cons
     }
 }
 
-typedef struct ranking {
-    const int64_t *items;
-    size_t length;
+/* The right items of one query with their ranks. */
+typedef struct answer {
+    size_t i; /* the query */
+    int64_t n;
     const int32_t *right;
-    int64_t n_right;
-} ranking;
+    const uint16_t *rank;
+    size_t longest; /* ranks beyond it are those of misses */
+} answer;
 
-static ranking ranking_of(const dip_questions *q, size_t i, const int64_t *items, size_t longest) {
-    ranking r = {items + i * longest, 0, q->right + q->start[i], q->start[i + 1] - q->start[i]};
-    while (r.length < longest && r.items[r.length] >= 0) {
-        r.length++;
-    }
-    return r;
+/* Where an item stands in the list as it is scored, 0 for a miss. */
+static size_t place_of(const answer *a, int64_t j) {
+    return a->rank[j] <= a->longest ? a->rank[j] : 0;
 }
 
 /* All right items of the slice together. */
-static void score_standard(dip_scores *scores, const dip_questions *q, size_t i, const ranking *r,
+static void score_standard(dip_scores *scores, const dip_questions *q, const answer *a,
                            size_t slice) {
-    bool hit[LIST_LENGTH_MAX];
+    bool hit[LIST_LENGTH_MAX] = {false};
+    size_t length = 0;
     size_t right = 0;
-    for (int64_t j = 0; j < r->n_right; j++) {
-        right += in_slice(q, r->right[j], slice);
+    for (int64_t j = 0; j < a->n; j++) {
+        if (!in_slice(q, a->right[j], slice)) {
+            continue;
+        }
+        const size_t place = place_of(a, j);
+        right++;
+        if (place > 0) {
+            hit[place - 1] = true;
+            length = place > length ? place : length;
+        }
     }
     if (right == 0) {
         return;
     }
-    for (size_t j = 0; j < r->length; j++) {
-        hit[j] = is_right(r->right, r->n_right, r->items[j]) && in_slice(q, r->items[j], slice);
-    }
-    add_example(scores, scores->sum + i * scores->width, slice, hit, r->length, right);
-    scores->weight[i * DIP_N_SLICES + slice] = 1;
+    add_example(scores, scores->sum + a->i * scores->width, slice, hit, length, right);
+    scores->weight[a->i * DIP_N_SLICES + slice] = 1;
 }
 
 /* Each right item of the slice alone. */
-static void score_paper(dip_scores *scores, const dip_questions *q, size_t i, const ranking *r,
-                        size_t slice) {
-    bool hit[LIST_LENGTH_MAX];
-    for (int64_t j = 0; j < r->n_right; j++) {
-        if (!in_slice(q, r->right[j], slice)) {
+static void score_paper(dip_scores *scores, const dip_questions *q, const answer *a, size_t slice) {
+    bool hit[LIST_LENGTH_MAX] = {false};
+    for (int64_t j = 0; j < a->n; j++) {
+        if (!in_slice(q, a->right[j], slice)) {
             continue;
         }
-        for (size_t l = 0; l < r->length; l++) {
-            hit[l] = r->items[l] == r->right[j];
+        const size_t place = place_of(a, j);
+        if (place > 0) {
+            hit[place - 1] = true;
         }
-        add_example(scores, scores->sum + i * scores->width, slice, hit, r->length, 1);
-        scores->weight[i * DIP_N_SLICES + slice] += 1;
+        add_example(scores, scores->sum + a->i * scores->width, slice, hit, place, 1);
+        scores->weight[a->i * DIP_N_SLICES + slice] += 1;
+        if (place > 0) {
+            hit[place - 1] = false;
+        }
     }
 }
 
@@ -103,31 +94,66 @@ static void count_slices(dip_scores *scores, const dip_questions *q) {
     }
 }
 
-dip_status dip_scores_create(dip_scores *scores, const dip_questions *questions,
-                             const int64_t *items, size_t longest, const dip_list *k, int protocol,
-                             dip_error *err) {
-    memset(scores, 0, sizeof *scores);
-    scores->n = questions->n;
-    scores->k = *k;
-    scores->width = DIP_N_SLICES * k->n * DIP_N_METRICS;
-    scores->sum = dip_alloc(scores->n, scores->width * sizeof *scores->sum, "metrics", err);
-    scores->weight = dip_alloc(scores->n, DIP_N_SLICES * sizeof *scores->weight, "metrics", err);
+/* The longest of the list lengths. */
+static dip_status check_lengths(const dip_list *k, size_t ranked, size_t *longest, dip_error *err) {
+    const size_t most = ranked < LIST_LENGTH_MAX ? ranked : LIST_LENGTH_MAX;
+    *longest = 0;
+    for (size_t i = 0; i < k->n; i++) {
+        if (k->value[i] < 1 || (uint64_t)k->value[i] > most) {
+            return dip_fail(err, DIP_ERR_USAGE,
+                            "metrics at %lld need ranks in lists that long; these allow 1 to %zu",
+                            (long long)k->value[i], most);
+        }
+        *longest = (size_t)k->value[i] > *longest ? (size_t)k->value[i] : *longest;
+    }
+    return DIP_OK;
+}
+
+static dip_status alloc_scores(dip_scores *scores, size_t n, const dip_list *k, dip_error *err) {
+    *scores = (dip_scores){.n = n, .k = *k, .width = DIP_N_SLICES * k->n * DIP_N_METRICS};
+    scores->sum = dip_alloc(n, scores->width * sizeof *scores->sum, "metrics", err);
+    scores->weight = dip_alloc(n, DIP_N_SLICES * sizeof *scores->weight, "metrics", err);
     if (scores->sum == NULL || scores->weight == NULL) {
         dip_scores_free(scores);
         return DIP_ERR_MEMORY;
     }
-    for (size_t i = 0; i < scores->n; i++) {
-        const ranking r = ranking_of(questions, i, items, longest);
+    return DIP_OK;
+}
+
+dip_status dip_scores_from_ranks(dip_scores *scores, const dip_questions *questions,
+                                 const uint16_t *rank, size_t longest, const dip_list *k,
+                                 int protocol, dip_error *err) {
+    const dip_questions *q = questions;
+    size_t scored = 0;
+    DIP_TRY(check_lengths(k, longest, &scored, err));
+    DIP_TRY(alloc_scores(scores, q->n, k, err));
+    for (size_t i = 0; i < q->n; i++) {
+        const answer a = {i, q->start[i + 1] - q->start[i], q->right + q->start[i],
+                          rank + q->start[i], scored};
         for (size_t slice = 0; slice < DIP_N_SLICES; slice++) {
             if (protocol == DIP_PROTOCOL_PAPER) {
-                score_paper(scores, questions, i, &r, slice);
+                score_paper(scores, q, &a, slice);
             } else {
-                score_standard(scores, questions, i, &r, slice);
+                score_standard(scores, q, &a, slice);
             }
         }
     }
-    count_slices(scores, questions);
+    count_slices(scores, q);
     return DIP_OK;
+}
+
+dip_status dip_scores_create(dip_scores *scores, const dip_questions *questions,
+                             const int64_t *items, size_t longest, const dip_list *k, int protocol,
+                             dip_error *err) {
+    uint16_t *rank = dip_alloc(dip_questions_pairs(questions), sizeof *rank, "ranks", err);
+    if (rank == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    dip_ranks_of_lists(questions, items, longest, rank);
+    const dip_status status =
+        dip_scores_from_ranks(scores, questions, rank, longest, k, protocol, err);
+    dip_free(rank);
+    return status;
 }
 
 void dip_scores_mean(const dip_scores *scores, double *mean) {
@@ -146,108 +172,6 @@ void dip_scores_mean(const dip_scores *scores, double *mean) {
         const double w = weight[c / per_slice];
         mean[c] = w > 0 ? mean[c] / w : 0;
     }
-}
-
-/* Groups of queries with their sums; width sums, then the slices' weights. */
-typedef struct groups {
-    size_t n;
-    size_t columns;
-    double *total; /* [n x columns] */
-} groups;
-
-static dip_status make_groups(groups *g, const dip_scores *scores, dip_rng rng, dip_error *err) {
-    g->n = scores->n < GROUPS_MAX ? scores->n : GROUPS_MAX;
-    g->columns = scores->width + DIP_N_SLICES;
-    g->total = dip_alloc(g->n, g->columns * sizeof *g->total, "bootstrap groups", err);
-    if (g->total == NULL) {
-        return DIP_ERR_MEMORY;
-    }
-    const dip_permutation deal = dip_permutation_make(rng, UINT64_MAX, scores->n);
-    for (size_t i = 0; i < scores->n; i++) {
-        double *total = g->total + dip_permute(&deal, i) % g->n * g->columns;
-        for (size_t c = 0; c < scores->width; c++) {
-            total[c] += (double)scores->sum[i * scores->width + c];
-        }
-        for (size_t s = 0; s < DIP_N_SLICES; s++) {
-            total[scores->width + s] += (double)scores->weight[i * DIP_N_SLICES + s];
-        }
-    }
-    return DIP_OK;
-}
-
-/* The means of one resample of the groups, drawn with replacement. */
-static void resample(const groups *g, const dip_scores *scores, dip_rng rng, uint64_t index,
-                     double *work, double *mean) {
-    memset(work, 0, g->columns * sizeof *work);
-    for (size_t i = 0; i < g->n; i++) {
-        const dip_draw draw = dip_rng_at(rng, i, index);
-        const double *total = g->total + dip_below(draw.word[0], draw.word[1], g->n) * g->columns;
-        for (size_t c = 0; c < g->columns; c++) {
-            work[c] += total[c];
-        }
-    }
-    const size_t per_slice = scores->width / DIP_N_SLICES;
-    for (size_t c = 0; c < scores->width; c++) {
-        const double w = work[scores->width + c / per_slice];
-        mean[c] = w > 0 ? work[c] / w : 0;
-    }
-}
-
-static void percentiles(const double *means, size_t width, size_t n, size_t column, double *list,
-                        double *low, double *high) {
-    for (size_t r = 0; r < n; r++) {
-        list[r] = means[r * width + column];
-    }
-    qsort(list, n, sizeof *list, dip_order_double);
-    *low = list[(size_t)(0.025 * (double)(n - 1) + 0.5)];
-    *high = list[(size_t)(0.975 * (double)(n - 1) + 0.5)];
-}
-
-static dip_status run_bootstrap(const groups *g, const dip_scores *scores, size_t n, dip_rng rng,
-                                int threads, const dip_watch *watch, double *low, double *high,
-                                dip_error *err) {
-    double *means = dip_alloc(n, scores->width * sizeof *means, "bootstrap means", err);
-    double *work = dip_alloc(n, g->columns * sizeof *work, "bootstrap sums", err);
-    if (means == NULL || work == NULL) {
-        dip_free(means);
-        dip_free(work);
-        return DIP_ERR_MEMORY;
-    }
-    dip_status status = DIP_OK;
-    for (size_t begin = 0; begin < n && status == DIP_OK; begin += RESAMPLES_PER_TELL) {
-        const size_t end = begin + RESAMPLES_PER_TELL < n ? begin + RESAMPLES_PER_TELL : n;
-#pragma omp parallel for schedule(static) num_threads(threads)
-        for (size_t r = begin; r < end; r++) {
-            resample(g, scores, rng, r, work + r * g->columns, means + r * scores->width);
-        }
-        const dip_progress progress = {
-            .phase = "resampling", .unit = "resamples", .detail = "", .done = end, .total = n};
-        status = dip_tell(watch, &progress, err);
-    }
-    for (size_t c = 0; c < scores->width && status == DIP_OK; c++) {
-        percentiles(means, scores->width, n, c, work, &low[c], &high[c]);
-    }
-    dip_free(means);
-    dip_free(work);
-    return status;
-}
-
-dip_status dip_scores_bootstrap(const dip_scores *scores, int64_t resamples, uint64_t seed,
-                                int threads, const dip_watch *watch, double *low, double *high,
-                                dip_error *err) {
-    const dip_rng rng = dip_rng_make(seed, DIP_DRAW_BOOTSTRAP);
-    groups g = {0};
-    if (scores->n == 0 || resamples < 1) {
-        memset(low, 0, scores->width * sizeof *low);
-        memset(high, 0, scores->width * sizeof *high);
-        return DIP_OK;
-    }
-    dip_status status = make_groups(&g, scores, rng, err);
-    if (status == DIP_OK) {
-        status = run_bootstrap(&g, scores, (size_t)resamples, rng, threads, watch, low, high, err);
-    }
-    dip_free(g.total);
-    return status;
 }
 
 void dip_scores_free(dip_scores *scores) {

@@ -5,12 +5,11 @@
  *   protocol standard   a query is one example; its right items are all its held-out items of the
  *                       slice
  *   protocol paper      a pair is one example with one right item; a query weighs as many as it
- * has
+ *                       has
  */
 #ifndef DIP_EVALUATE_SCORES_H
 #define DIP_EVALUATE_SCORES_H
 
-#include "base/progress.h"
 #include "config/config.h"
 #include "evaluate/metrics.h"
 #include "evaluate/questions.h"
@@ -25,7 +24,14 @@ typedef struct dip_scores {
     int64_t queries[DIP_N_SLICES];
 } dip_scores;
 
-/* items [questions->n x longest] ranked rows, -1 behind the end. */
+/* From ranks of the held-out pairs in lists of `longest` (see evaluate/ranks.h).
+ * DIP_ERR_USAGE   a list length of k is not within 1 ... longest, or above 1000. */
+dip_status dip_scores_from_ranks(dip_scores *scores, const dip_questions *questions,
+                                 const uint16_t *rank, size_t longest, const dip_list *k,
+                                 int protocol, dip_error *err);
+
+/* Likewise from the lists themselves: items [questions->n x longest] ranked rows, -1 behind the
+ * end. */
 dip_status dip_scores_create(dip_scores *scores, const dip_questions *questions,
                              const int64_t *items, size_t longest, const dip_list *k, int protocol,
                              dip_error *err);
@@ -38,12 +44,6 @@ static inline size_t dip_scores_place(const dip_scores *scores, size_t slice, si
 
 /* mean [width]: the mean over examples of each slice; 0 for an empty slice. */
 void dip_scores_mean(const dip_scores *scores, double *mean);
-
-/* 95% intervals of the means by resampling queries (percentile bootstrap): low, high [width].
- * Beyond 4096 queries, these are dealt at random to 4096 groups, which are resampled whole. */
-dip_status dip_scores_bootstrap(const dip_scores *scores, int64_t resamples, uint64_t seed,
-                                int threads, const dip_watch *watch, double *low, double *high,
-                                dip_error *err);
 
 void dip_scores_free(dip_scores *scores);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "import/recbole.h"
 
-#include "base/file.h"
 #include "base/mem.h"
+#include "base/output.h"
 #include "base/progress.h"
 #include "data/project.h"
 #include "import/lines.h"
@@ -48,69 +48,6 @@ dip_status dip_recbole_warn(dip_recbole *recbole, dip_error *err, const char *fo
     return dip_json_append(recbole->warnings, json_string(text), err);
 }
 
-/* ---- outputs: whole under their names or not there ------------------------------------------- */
-
-typedef struct output {
-    char *path;
-    char *folder;
-    char *work; /* where it is written first */
-    dip_writer writer;
-} output;
-
-static dip_status output_open(output *out, const char *path, bool replace, dip_error *err) {
-    memset(out, 0, sizeof *out);
-    out->writer.fd = -1;
-    if (dip_path_is_folder(path)) {
-        return dip_fail(err, DIP_ERR_USAGE, "%s is a folder", path);
-    }
-    if (dip_path_exists(path) && !replace) {
-        return dip_fail(err, DIP_ERR_USAGE,
-                        "%s exists; give another name, or --force to replace it", path);
-    }
-    char *name = dip_path_name(path, err);
-    dip_text hidden = {0};
-    dip_status status = DIP_ERR_MEMORY;
-    out->path = dip_copy_text(path, strlen(path), "a path", err);
-    out->folder = dip_path_folder(path, err);
-    if (name != NULL && out->path != NULL && out->folder != NULL) {
-        status = dip_text_printf(&hidden, err, "%s/.%s.partial", out->folder, name);
-    }
-    dip_free(name);
-    out->work = hidden.data;
-    if (status != DIP_OK) {
-        return status;
-    }
-    dip_vfs_get()->unlink(out->work); /* what a killed process left */
-    return dip_writer_open(&out->writer, out->work, err);
-}
-
-static dip_status output_close(output *out, dip_error *err) {
-    uint64_t bytes = 0;
-    uint64_t hash = 0;
-    return dip_writer_close(&out->writer, &bytes, &hash, err);
-}
-
-static dip_status output_publish(output *out, dip_error *err) {
-    if (dip_vfs_get()->rename(out->work, out->path) != 0) {
-        return dip_fail_errno(err, errno, "publish", out->path);
-    }
-    dip_free(out->work);
-    out->work = NULL;
-    return dip_sync_folder(out->folder, err);
-}
-
-static void output_free(output *out) {
-    dip_writer_abandon(&out->writer);
-    if (out->work != NULL) {
-        dip_vfs_get()->unlink(out->work);
-    }
-    dip_free(out->work);
-    dip_free(out->path);
-    dip_free(out->folder);
-    memset(out, 0, sizeof *out);
-    out->writer.fd = -1;
-}
-
 /* ---- items from interactions ----------------------------------------------------------------- */
 
 /* The cell of a column; false when the line is too short. */
@@ -141,7 +78,7 @@ static dip_status tell(const dip_lines *lines, const dip_watch *watch, dip_error
     return dip_tell(watch, &progress, err);
 }
 
-static dip_status put_item(output *items, dip_titles *known, const char *id, size_t length,
+static dip_status put_item(dip_output *items, dip_titles *known, const char *id, size_t length,
                            dip_error *err) {
     uint32_t number = 0;
     bool is_new = false;
@@ -155,7 +92,7 @@ static dip_status put_item(output *items, dip_titles *known, const char *id, siz
 
 /* Each id once, in the order in which they come. Memory: the distinct ids and about 25 bytes for
  * each. */
-static dip_status copy_items(const dip_recbole *recbole, dip_lines *lines, output *items,
+static dip_status copy_items(const dip_recbole *recbole, dip_lines *lines, dip_output *items,
                              dip_titles *known, const dip_watch *watch, dip_error *err) {
     const size_t column = (size_t)(recbole->item - recbole->file[DIP_RECBOLE_INTER].fields);
     const char *line = NULL;
@@ -181,7 +118,7 @@ static dip_status copy_items(const dip_recbole *recbole, dip_lines *lines, outpu
     }
 }
 
-static dip_status write_items(const dip_recbole *recbole, output *items, const dip_watch *watch,
+static dip_status write_items(const dip_recbole *recbole, dip_output *items, const dip_watch *watch,
                               size_t *n, dip_error *err) {
     dip_lines lines = {0};
     dip_titles known = {0};
@@ -192,7 +129,7 @@ static dip_status write_items(const dip_recbole *recbole, output *items, const d
     *n = dip_titles_count(&known);
     dip_titles_free(&known);
     dip_lines_close(&lines);
-    return status == DIP_OK ? output_close(items, err) : status;
+    return status == DIP_OK ? dip_output_close(items, err) : status;
 }
 
 /* ---- the project file ------------------------------------------------------------------------ */
@@ -225,7 +162,7 @@ static dip_status check_project(const char *path, dip_error *err) {
     return DIP_OK;
 }
 
-static dip_status write_project(dip_recbole *recbole, output *out, dip_error *err) {
+static dip_status write_project(dip_recbole *recbole, dip_output *out, dip_error *err) {
     char *names[DIP_RECBOLE_PARTS] = {NULL};
     dip_text yaml = {0};
     dip_status status = DIP_OK;
@@ -247,7 +184,7 @@ static dip_status write_project(dip_recbole *recbole, output *out, dip_error *er
     }
     dip_text_free(&yaml);
     DIP_TRY(status);
-    DIP_TRY(output_close(out, err));
+    DIP_TRY(dip_output_close(out, err));
     return check_project(out->work, err);
 }
 
@@ -271,35 +208,36 @@ static dip_status summarise(const dip_recbole *recbole, size_t n_items, json_t *
 }
 
 /* Both files are whole before the first gets its name. */
-static dip_status write_both(dip_recbole *recbole, output *out, output *items, bool replace,
+static dip_status write_both(dip_recbole *recbole, dip_output *out, dip_output *items, bool replace,
                              const dip_watch *watch, json_t *summary, dip_error *err) {
     size_t n_items = 0;
     char *path = NULL;
     const bool has_items = recbole->file[DIP_RECBOLE_ITEM].path != NULL;
     if (!has_items) {
         path = dip_path_join(out->folder, ITEMS, err);
-        dip_status status = path != NULL ? output_open(items, path, replace, err) : DIP_ERR_MEMORY;
+        dip_status status =
+            path != NULL ? dip_output_open(items, path, replace, err) : DIP_ERR_MEMORY;
         dip_free(path);
         DIP_TRY(status);
         DIP_TRY(write_items(recbole, items, watch, &n_items, err));
     }
     DIP_TRY(write_project(recbole, out, err));
     DIP_TRY(summarise(recbole, n_items, summary, err));
-    DIP_TRY(has_items ? DIP_OK : output_publish(items, err));
-    return output_publish(out, err);
+    DIP_TRY(has_items ? DIP_OK : dip_output_publish(items, err));
+    return dip_output_publish(out, err);
 }
 
 static dip_status import(dip_recbole *recbole, const char *source, const char *path, bool replace,
                          const dip_watch *watch, json_t *summary, dip_error *err) {
-    output out = {.writer = {.fd = -1}};
-    output items = {.writer = {.fd = -1}};
+    dip_output out = {.writer = {.fd = -1}};
+    dip_output items = {.writer = {.fd = -1}};
     DIP_TRY(dip_recbole_open(recbole, source, err));
-    dip_status status = output_open(&out, path, replace, err);
+    dip_status status = dip_output_open(&out, path, replace, err);
     if (status == DIP_OK) {
         status = write_both(recbole, &out, &items, replace, watch, summary, err);
     }
-    output_free(&items);
-    output_free(&out);
+    dip_output_free(&items);
+    dip_output_free(&out);
     return status;
 }
 

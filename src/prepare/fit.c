@@ -32,14 +32,13 @@ static dip_status mark_pairs(dip_fit *fit, const dip_pairs *pairs, dip_error *er
     return status;
 }
 
-static dip_status mark_training_rows(dip_fit *fit, const dip_raw *raw, const dip_pairs *pairs,
-                                     bool queries_are_items, dip_error *err) {
-    const size_t n = (size_t)raw->items.n;
+dip_status dip_fit_mark(dip_fit *fit, int64_t n_items, int64_t n_queries, const dip_pairs *pairs,
+                        bool queries_are_items, dip_error *err) {
+    const size_t n = (size_t)n_items;
     fit->item_trains = dip_alloc(n, 1, "training rows", err);
     fit->item_count = dip_alloc(n, sizeof *fit->item_count, "item counts", err);
-    fit->query_trains = queries_are_items
-                            ? fit->item_trains
-                            : dip_alloc((size_t)raw->queries.n, 1, "training rows", err);
+    fit->query_trains = queries_are_items ? fit->item_trains
+                                          : dip_alloc((size_t)n_queries, 1, "training rows", err);
     fit->asks = queries_are_items ? dip_alloc(n, 1, "training queries", err) : fit->query_trains;
     if (fit->item_trains == NULL || fit->item_count == NULL || fit->query_trains == NULL ||
         fit->asks == NULL) {
@@ -50,37 +49,40 @@ static dip_status mark_training_rows(dip_fit *fit, const dip_raw *raw, const dip
 
 /* ---- vocabularies ---------------------------------------------------------------------------- */
 
-static dip_status count_column(const dip_column_data *column, bool is_bag, const uint8_t *trains,
+static dip_status count_column(const dip_columns *columns, size_t f, const uint8_t *trains,
                                int64_t *count, dip_error *err) {
-    dip_column_cursor cursor;
-    dip_column_rows rows = {0};
+    dip_final final;
     dip_status status = DIP_OK;
     size_t row = 0;
-    dip_column_begin(&cursor, column);
+    dip_final_begin(&final, columns, f);
     do {
-        status = dip_column_next(&cursor, is_bag, &rows, err);
-        const int32_t *code = rows.codes;
-        for (size_t i = 0; status == DIP_OK && i < rows.n; i++, row++) {
-            for (uint32_t v = 0; v < rows.counts[i]; v++) {
+        status = dip_final_next(&final, err);
+        const int32_t *code = final.rows.codes;
+        for (size_t i = 0; status == DIP_OK && i < final.rows.n; i++, row++) {
+            for (uint32_t v = 0; v < final.rows.counts[i]; v++) {
                 count[code[v]] += trains[row];
             }
-            code += rows.counts[i];
+            code += final.rows.counts[i];
         }
-    } while (status == DIP_OK && rows.n > 0);
-    dip_column_rows_free(&rows);
-    dip_column_end(&cursor);
+    } while (status == DIP_OK && final.rows.n > 0);
+    dip_final_end(&final);
     return status;
 }
 
-static dip_status count_side(const dip_raw_entity *side, const dip_entity *entity, size_t table,
-                             const uint8_t *trains, int64_t *count, dip_error *err) {
-    for (size_t f = 0; f < side->n_columns; f++) {
-        if (entity->features[f].table == (int)table) {
-            DIP_TRY(count_column(&side->columns[f], dip_feature_is_bag(&entity->features[f]),
-                                 trains, count, err));
+static dip_status count_side(const dip_columns *columns, size_t table, const uint8_t *trains,
+                             int64_t *count, dip_error *err) {
+    for (size_t f = 0; columns->entity != NULL && f < columns->entity->n_features; f++) {
+        if (columns->entity->features[f].table == (int)table) {
+            DIP_TRY(count_column(columns, f, trains, count, err));
         }
     }
     return DIP_OK;
+}
+
+dip_status dip_fit_count(const dip_fit *fit, const dip_columns *sides, size_t table, int64_t *count,
+                         dip_error *err) {
+    DIP_TRY(count_side(&sides[DIP_SIDE_ITEM], table, fit->item_trains, count, err));
+    return count_side(&sides[DIP_SIDE_QUERY], table, fit->query_trains, count, err);
 }
 
 static dip_status fit_vocabulary(dip_fit *fit, const dip_raw *raw, dip_schema *schema, size_t table,
@@ -89,11 +91,12 @@ static dip_status fit_vocabulary(dip_fit *fit, const dip_raw *raw, dip_schema *s
     const dip_intern *seen = raw->values[table];
     int64_t *count = dip_alloc((size_t)dip_intern_count(seen), sizeof *count, "value counts", err);
     dip_status status = count != NULL ? DIP_OK : DIP_ERR_MEMORY;
-    if (status == DIP_OK) {
-        status = count_side(&raw->items, &schema->items, table, fit->item_trains, count, err);
+    dip_columns sides[2] = {dip_columns_of_raw(raw, schema, DIP_SIDE_ITEM, NULL)};
+    if (!schema->queries_are_items) {
+        sides[DIP_SIDE_QUERY] = dip_columns_of_raw(raw, schema, DIP_SIDE_QUERY, NULL);
     }
-    if (status == DIP_OK && !schema->queries_are_items) {
-        status = count_side(&raw->queries, &schema->queries, table, fit->query_trains, count, err);
+    if (status == DIP_OK) {
+        status = dip_fit_count(fit, sides, table, count, err);
     }
     if (status == DIP_OK) {
         const dip_keep_rule rule = {.min_count = settings->min_count,
@@ -221,7 +224,8 @@ dip_status dip_fit_all(dip_fit *fit, const dip_raw *raw, const dip_pairs *pairs,
     if (fit->kept == NULL) {
         return DIP_ERR_MEMORY;
     }
-    DIP_TRY(mark_training_rows(fit, raw, pairs, schema->queries_are_items, err));
+    DIP_TRY(dip_fit_mark(fit, (int64_t)raw->items.n, (int64_t)raw->queries.n, pairs,
+                         schema->queries_are_items, err));
     for (size_t t = 0; t < schema->n_tables; t++) {
         if (schema->tables[t].is_vocabulary) {
             DIP_TRY(fit_vocabulary(fit, raw, schema, t, means, scratch, err));

@@ -8,7 +8,7 @@
 #ifndef DIP_PREPARE_FIT_H
 #define DIP_PREPARE_FIT_H
 
-#include "prepare/keep.h"
+#include "prepare/final.h"
 #include "prepare/pairs.h"
 
 typedef struct dip_fit {
@@ -24,6 +24,20 @@ typedef struct dip_fit {
  * into rows of the tables. */
 dip_status dip_fit_all(dip_fit *fit, const dip_raw *raw, const dip_pairs *pairs, dip_schema *schema,
                        const dip_means *means, dip_scratch *scratch, dip_error *err);
+
+/* Some of its steps. */
+
+/* Marks the training rows and counts the training pairs of each item, into a fit that was zeroed.
+ * n_queries does not matter when queries are items. */
+dip_status dip_fit_mark(dip_fit *fit, int64_t n_items, int64_t n_queries, const dip_pairs *pairs,
+                        bool queries_are_items, dip_error *err);
+
+/* Adds to count[code] how often the training rows have a value of a table.
+ *
+ * sides   [2] items and queries, with codes as they are; the latter without an entity when queries
+ *         are items */
+dip_status dip_fit_count(const dip_fit *fit, const dip_columns *sides, size_t table, int64_t *count,
+                         dip_error *err);
 
 void dip_fit_free(dip_fit *fit, const dip_schema *schema);
 

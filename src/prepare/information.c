@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "data/values.h"
-#include "prepare/final.h"
 #include "prepare/mutual_information.h"
 
 #include <math.h>
@@ -22,9 +21,8 @@ typedef struct feature_rows {
 } feature_rows;
 
 typedef struct sample {
-    const dip_raw *raw;
-    const dip_fit *fit;
-    const dip_entity *entity;
+    const dip_columns *items;
+    const uint8_t *trains;
     dip_rng rng;
     dip_information_limits limits;
     double share;   /* of the training rows that are drawn */
@@ -41,7 +39,7 @@ static double draw(const sample *s, uint64_t row, uint64_t what) {
 static dip_status draw_rows(sample *s, dip_error *err) {
     size_t training = 0;
     for (size_t row = 0; row < s->n_rows; row++) {
-        training += s->fit->item_trains[row];
+        training += s->trains[row];
     }
     s->share = training > s->limits.rows ? (double)s->limits.rows / (double)training : 1;
     s->drawn = dip_alloc(s->n_rows, 1, "drawn rows", err);
@@ -49,7 +47,7 @@ static dip_status draw_rows(sample *s, dip_error *err) {
         return DIP_ERR_MEMORY;
     }
     for (size_t row = 0; row < s->n_rows; row++) {
-        s->drawn[row] = s->fit->item_trains[row] && (s->share >= 1 || draw(s, row, 0) < s->share);
+        s->drawn[row] = s->trains[row] && (s->share >= 1 || draw(s, row, 0) < s->share);
         s->n += s->drawn[row];
     }
     return DIP_OK;
@@ -114,9 +112,9 @@ static dip_status load_feature(sample *s, size_t f, dip_error *err) {
         return DIP_ERR_MEMORY;
     }
     DIP_TRY(add_codes(rows, NULL, 0, err));
-    dip_final_begin(&final, s->fit, &s->raw->items, s->entity, f);
-    const dip_status status = s->entity->features[f].table < 0 ? load_numbers(s, rows, &final, err)
-                                                               : load_codes(s, rows, &final, err);
+    dip_final_begin(&final, s->items, f);
+    const dip_status status = final.feature->table < 0 ? load_numbers(s, rows, &final, err)
+                                                       : load_codes(s, rows, &final, err);
     dip_final_end(&final);
     return status;
 }
@@ -193,21 +191,19 @@ static dip_status run(sample *s, size_t k, const dip_means *means, double *matri
     return measure_all(s, k, means, matrix, share, err);
 }
 
-dip_status dip_information_measure(const dip_raw *raw, const dip_fit *fit, const dip_schema *schema,
-                                   uint64_t seed, dip_information_limits limits,
-                                   const dip_means *means, double *matrix, double *share,
-                                   dip_error *err) {
+dip_status dip_information_measure(const dip_columns *items, const uint8_t *trains, uint64_t seed,
+                                   dip_information_limits limits, const dip_means *means,
+                                   double *matrix, double *share, dip_error *err) {
     sample *s = dip_alloc(1, sizeof *s, "drawn rows", err);
     if (s == NULL) {
         return DIP_ERR_MEMORY;
     }
-    s->raw = raw;
-    s->fit = fit;
-    s->entity = &schema->items;
+    s->items = items;
+    s->trains = trains;
     s->limits = limits;
     s->rng = dip_rng_make(seed, DIP_DRAW_INFORMATION);
-    s->n_rows = (size_t)raw->items.n;
-    const dip_status status = run(s, schema->items.n_features, means, matrix, share, err);
+    s->n_rows = (size_t)items->n;
+    const dip_status status = run(s, items->entity->n_features, means, matrix, share, err);
     for (size_t f = 0; f < DIP_FEATURES_MAX; f++) {
         dip_free(s->features[f].offsets);
         dip_free(s->features[f].codes);

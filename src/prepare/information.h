@@ -8,7 +8,7 @@
 #ifndef DIP_PREPARE_INFORMATION_H
 #define DIP_PREPARE_INFORMATION_H
 
-#include "prepare/fit.h"
+#include "prepare/final.h"
 
 typedef struct dip_information_limits {
     uint64_t rows;
@@ -18,11 +18,14 @@ typedef struct dip_information_limits {
 /* What prepare measures within. */
 #define DIP_INFORMATION_LIMITS ((dip_information_limits){1 << 19, 1 << 22})
 
-/* matrix: [k x k], the k features of the items. *share: the smallest share of the training rows
- * that an entry was measured on, 1 when all are exact. */
-dip_status dip_information_measure(const dip_raw *raw, const dip_fit *fit, const dip_schema *schema,
-                                   uint64_t seed, dip_information_limits limits,
-                                   const dip_means *means, double *matrix, double *share,
-                                   dip_error *err);
+/* The k features of the items.
+ *
+ * trains   [items] the training rows
+ * matrix   [k x k]
+ * share    the smallest share of the training rows that an entry was measured on, 1 when all are
+ *          exact */
+dip_status dip_information_measure(const dip_columns *items, const uint8_t *trains, uint64_t seed,
+                                   dip_information_limits limits, const dip_means *means,
+                                   double *matrix, double *share, dip_error *err);
 
 #endif

@@ -62,13 +62,60 @@ static dip_status tell(dip_pairs_cursor *cursor, dip_error *err) {
     return dip_tell(pairs->watch, &progress, err);
 }
 
-dip_status dip_pairs_next(dip_pairs_cursor *cursor, dip_error *err) {
-    dip_pairs_chunk *chunk = &cursor->chunk;
-    DIP_TRY(tell(cursor, err));
+void dip_pairs_of_dataset(dip_pairs *pairs, const dip_dataset *dataset) {
+    pairs->stored = dataset;
+    pairs->n = 0;
+    for (size_t s = 0; s < DIP_N_SPLITS; s++) {
+        pairs->n += (uint64_t)dataset->n_pairs[s];
+    }
+}
+
+/* Adds to the chunk what it has room for, of the pairs of a split from one on. */
+static void copy_stored(const dip_dataset *dataset, size_t split, uint64_t from,
+                        dip_pairs_chunk *chunk) {
+    const uint64_t left = (uint64_t)dataset->n_pairs[split] - from;
+    const size_t room = DIP_PAIRS_CHUNK - chunk->n;
+    const size_t n = left < room ? (size_t)left : room;
+    const int32_t *pairs = dataset->pairs[split] + 2 * from;
+    for (size_t i = 0; i < n; i++) {
+        chunk->rows[chunk->n + i][0] = pairs[2 * i];
+        chunk->rows[chunk->n + i][1] = pairs[2 * i + 1];
+        chunk->parts[chunk->n + i] = (uint8_t)split;
+    }
+    if (n > 0 && from >> 20 != (from + n) >> 20) {
+        dip_dataset_pass(dataset, pairs + 2 * (n - 1));
+    }
+    chunk->n += n;
+}
+
+static void next_stored(const dip_pairs_cursor *cursor, dip_pairs_chunk *chunk) {
+    const dip_dataset *dataset = cursor->pairs->stored;
+    uint64_t skipped = cursor->n_read;
+    chunk->n = 0;
+    for (size_t s = 0; s < DIP_N_SPLITS; s++) {
+        const uint64_t n = (uint64_t)dataset->n_pairs[s];
+        const uint64_t from = skipped < n ? skipped : n;
+        copy_stored(dataset, s, from, chunk);
+        skipped -= from;
+    }
+}
+
+static dip_status next_rows(dip_pairs_cursor *cursor, dip_pairs_chunk *chunk, dip_error *err) {
     size_t bytes = 0;
     DIP_TRY(dip_spool_read(&cursor->rows, chunk->rows, DIP_PAIRS_CHUNK * sizeof *chunk->rows,
                            &bytes, err));
     chunk->n = bytes / sizeof *chunk->rows;
+    return DIP_OK;
+}
+
+dip_status dip_pairs_next(dip_pairs_cursor *cursor, dip_error *err) {
+    dip_pairs_chunk *chunk = &cursor->chunk;
+    DIP_TRY(tell(cursor, err));
+    if (cursor->pairs->stored != NULL) {
+        next_stored(cursor, chunk);
+    } else {
+        DIP_TRY(next_rows(cursor, chunk, err));
+    }
     if (cursor->pairs->has_time) {
         DIP_TRY(dip_spool_get(&cursor->times, chunk->times, chunk->n * sizeof *chunk->times, err));
     }

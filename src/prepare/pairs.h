@@ -9,13 +9,16 @@
 #ifndef DIP_PREPARE_PAIRS_H
 #define DIP_PREPARE_PAIRS_H
 
+#include "data/dataset.h"
 #include "prepare/ingest.h"
 
 typedef struct dip_pairs {
     uint64_t n;
-    dip_spool rows;  /* int32 query row, int32 item row */
-    dip_spool times; /* double, when the split is by time */
-    dip_spool parts; /* uint8 dip_part: from a column, or after dip_split */
+    const dip_dataset *stored; /* NULL, or the dataset whose pairs they are, instead of rows */
+    dip_spool rows;            /* int32 query row, int32 item row */
+    dip_spool times;           /* double, when the split is by time */
+    dip_spool parts; /* uint8 dip_part: from a column, or after dip_split; without, stored pairs
+                      * have the part that the dataset gives them */
     bool has_time;
     bool has_part;
     int64_t n_unknown; /* records left out because of an unknown id */
@@ -48,6 +51,10 @@ typedef struct dip_pairs_cursor {
 /* Takes the records of raw, whose columns are given back. */
 dip_status dip_pairs_collect(dip_pairs *pairs, dip_raw *raw, bool queries_are_items,
                              const dip_means *means, dip_error *err);
+
+/* The pairs of a dataset, split by split, each in its order. Into pairs that were initialised;
+ * keeps the dataset. */
+void dip_pairs_of_dataset(dip_pairs *pairs, const dip_dataset *dataset);
 
 /* Replaces every query row by row[query]. */
 dip_status dip_pairs_renumber(dip_pairs *pairs, const int32_t *row, dip_error *err);

@@ -41,8 +41,8 @@ static size_t machine_memory(void) {
     return pages > 0 && bytes > 0 ? (size_t)pages * (size_t)bytes : (size_t)4 << 30;
 }
 
-static dip_status choose_means(dip_means *means, const dip_config *config, const dip_watch *watch,
-                               dip_error *err) {
+dip_status dip_prepare_means(dip_means *means, const dip_config *config, const dip_watch *watch,
+                             dip_error *err) {
     const size_t asked = (size_t)config->prepare.memory;
     const size_t memory = asked > 0 ? asked : machine_memory() / 2;
     if (asked > 0 && asked < LEAST_MEMORY) {
@@ -147,7 +147,8 @@ static dip_status measure_information(preparation *p, dip_error *err) {
     if (p->information == NULL) {
         return DIP_ERR_MEMORY;
     }
-    return dip_information_measure(&p->raw, &p->fit, &p->schema, (uint64_t)p->config.split.seed,
+    const dip_columns items = dip_columns_of_raw(&p->raw, &p->schema, DIP_SIDE_ITEM, p->fit.kept);
+    return dip_information_measure(&items, p->fit.item_trains, (uint64_t)p->config.split.seed,
                                    DIP_INFORMATION_LIMITS, &p->means, p->information,
                                    &p->information_share, err);
 }
@@ -155,21 +156,27 @@ static dip_status measure_information(preparation *p, dip_error *err) {
 static dip_status write_all(preparation *p, dip_folder_writer *folder, dip_error *err) {
     const dip_summary summary = {.config = &p->config,
                                  .schema = &p->schema,
-                                 .raw = &p->raw,
+                                 .fit = &p->fit,
+                                 .n_items = (int64_t)p->raw.items.n,
+                                 .n_queries = (int64_t)p->raw.queries.n,
                                  .pairs = &p->pairs,
+                                 .unknown = &p->raw.unknown,
                                  .leaks = &p->leaks,
                                  .counts = p->counts,
                                  .information_share = p->information_share,
                                  .n_gone = p->n_gone};
-    const dip_parts parts = {.raw = &p->raw,
-                             .fit = &p->fit,
-                             .pairs = &p->pairs,
-                             .schema = &p->schema,
-                             .counts = p->counts,
-                             .information = p->information,
-                             .seed = (uint64_t)p->config.split.seed,
-                             .scatter = DIP_SCATTER_PAIRS,
-                             .means = &p->means};
+    const dip_parts parts = {
+        .raw = &p->raw,
+        .columns = {dip_columns_of_raw(&p->raw, &p->schema, DIP_SIDE_ITEM, p->fit.kept),
+                    dip_columns_of_raw(&p->raw, &p->schema, DIP_SIDE_QUERY, p->fit.kept)},
+        .fit = &p->fit,
+        .pairs = &p->pairs,
+        .schema = &p->schema,
+        .counts = p->counts,
+        .information = p->information,
+        .seed = (uint64_t)p->config.split.seed,
+        .scatter = DIP_SCATTER_PAIRS,
+        .means = &p->means};
     DIP_TRY(dip_summary_fill(&summary, &p->summary, err));
     if (p->growth != NULL) {
         json_t *lineage = NULL;
@@ -240,6 +247,6 @@ dip_status dip_prepare_by(const dip_project *project, const char *output, bool r
 dip_status dip_prepare_dataset(const dip_project *project, const char *output, bool replace,
                                const dip_watch *watch, json_t **summary, dip_error *err) {
     dip_means means;
-    DIP_TRY(choose_means(&means, &project->config, watch, err));
+    DIP_TRY(dip_prepare_means(&means, &project->config, watch, err));
     return dip_prepare_by(project, output, replace, &means, summary, err);
 }

@@ -10,6 +10,7 @@
 /* The rule of a split. */
 typedef struct rule {
     const dip_config *config;
+    int by; /* DIP_SPLIT_COLUMN: the pairs have their parts */
     dip_rng part_rng;
     dip_rng fraction_rng;
     double test_time; /* pairs at or after it test; +infinity for none */
@@ -53,7 +54,7 @@ static uint8_t part_by_time(const rule *r, double time) {
 }
 
 static void assign(const rule *r, const dip_pairs_chunk *chunk, int threads) {
-    const int by = r->config->split.by;
+    const int by = r->by;
     const double fraction = r->config->split.train_fraction;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (size_t i = 0; i < chunk->n; i++) {
@@ -104,9 +105,10 @@ dip_status dip_split(dip_pairs *pairs, const dip_config *config, const dip_means
     const uint64_t seed = (uint64_t)config->split.seed;
     memset(counts, 0, (DIP_PART_UNUSED + 1) * sizeof *counts);
     rule r = {.config = config,
+              .by = pairs->stored != NULL ? DIP_SPLIT_COLUMN : config->split.by,
               .part_rng = dip_rng_make(seed, DIP_DRAW_SPLIT),
               .fraction_rng = dip_rng_make(seed, DIP_DRAW_FRACTION)};
-    if (config->split.by == DIP_SPLIT_TIME) {
+    if (r.by == DIP_SPLIT_TIME) {
         const double test = config->split.test;
         DIP_TRY(cut_time(pairs, test, &r.test_time, err));
         DIP_TRY(cut_time(pairs, test + config->split.validation, &r.held_out_time, err));
@@ -117,7 +119,7 @@ dip_status dip_split(dip_pairs *pairs, const dip_config *config, const dip_means
     pairs->parts = parts;
     pairs->has_part = true;
     DIP_TRY(status);
-    if (counts[DIP_PART_TRAIN] == 0) {
+    if (counts[DIP_PART_TRAIN] == 0 && pairs->stored == NULL) {
         return dip_fail(err, DIP_ERR_FAILED,
                         "the split leaves none of the %llu pairs for training; lower split.test, "
                         "split.validation, or raise split.train_fraction",

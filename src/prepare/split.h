@@ -14,8 +14,10 @@
 #include "config/config.h"
 #include "prepare/pairs.h"
 
-/* Fills pairs->parts (for DIP_SPLIT_COLUMN they are there), then applies train_fraction;
- * counts[part] is the number of pairs in each dip_part. */
+/* Fills pairs->parts (for DIP_SPLIT_COLUMN, and of the pairs of a dataset, they are there), then
+ * applies train_fraction; counts[part] is the number of pairs in each dip_part.
+ *
+ * DIP_ERR_FAILED   of other pairs than those of a dataset none is left for training */
 dip_status dip_split(dip_pairs *pairs, const dip_config *config, const dip_means *means,
                      int64_t counts[DIP_PART_UNUSED + 1], dip_error *err);
 

@@ -3,13 +3,12 @@
 
 #include "base/npy.h"
 #include "data/dataset.h"
-#include "prepare/final.h"
 #include "prepare/write_pairs.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static dip_status tell(const dip_parts *parts, const char *name, dip_error *err) {
+dip_status dip_parts_tell(const dip_parts *parts, const char *name, dip_error *err) {
     char phase[200];
     snprintf(phase, sizeof phase, "writing %s", name);
     const dip_progress progress = {.phase = phase, .unit = "parts", .detail = ""};
@@ -87,8 +86,7 @@ typedef struct column_job {
     const dip_parts *parts;
     dip_folder_writer *folder;
     const char *prefix;
-    const dip_entity *entity;
-    const dip_raw_entity *side;
+    const dip_columns *columns;
     size_t f;
 } column_job;
 
@@ -157,19 +155,19 @@ static dip_status put_part(const column_job *job, const char *ending, dip_npy_ty
     char name[DIP_PART_NAME_MAX];
     dip_writer *writer = NULL;
     dip_final final;
-    dip_part_name(name, job->prefix, job->f, job->entity->features[job->f].name, ending);
-    DIP_TRY(tell(job->parts, name, err));
+    dip_part_name(name, job->prefix, job->f, job->columns->entity->features[job->f].name, ending);
+    DIP_TRY(dip_parts_tell(job->parts, name, err));
     DIP_TRY(dip_npy_begin(job->folder, name, type, rows, 0, &writer, err));
     *total = 0;
-    dip_final_begin(&final, job->parts->fit, job->side, job->entity, job->f);
+    dip_final_begin(&final, job->columns, job->f);
     const dip_status status = put(&final, writer, total, err);
     dip_final_end(&final);
     return status == DIP_OK ? dip_folder_end(job->folder, err) : status;
 }
 
 static dip_status put_column(const column_job *job, dip_error *err) {
-    const dip_feature *feature = &job->entity->features[job->f];
-    const int64_t n = (int64_t)job->side->n;
+    const dip_feature *feature = &job->columns->entity->features[job->f];
+    const int64_t n = job->columns->n;
     int64_t total = 0;
     if (dip_feature_is_bag(feature)) {
         DIP_TRY(put_part(job, ".offsets.npy", DIP_NPY_I64, n + 1, put_row_offsets, &total, err));
@@ -179,19 +177,30 @@ static dip_status put_column(const column_job *job, dip_error *err) {
                               : put_part(job, ".npy", DIP_NPY_I32, n, put_singles, &total, err);
 }
 
-static dip_status put_side(const dip_parts *parts, dip_folder_writer *folder, const char *prefix,
-                           const dip_entity *entity, const dip_raw_entity *side, dip_error *err) {
-    char stem[DIP_PART_NAME_MAX];
-    snprintf(stem, sizeof stem, "%s-ids", prefix);
-    DIP_TRY(tell(parts, stem, err));
-    DIP_TRY(put_texts(folder, stem, dip_raw_names(side), side->n, err));
-    snprintf(stem, sizeof stem, "%s-titles", prefix);
-    DIP_TRY(put_texts(folder, stem, &side->titles, side->n, err));
-    column_job job = {parts, folder, prefix, entity, side, 0};
-    for (; job.f < entity->n_features; job.f++) {
+static const char *prefix_of(dip_side side) {
+    return side == DIP_SIDE_QUERY ? "query" : "item";
+}
+
+dip_status dip_parts_write_columns(const dip_parts *parts, dip_side side, dip_folder_writer *folder,
+                                   dip_error *err) {
+    column_job job = {parts, folder, prefix_of(side), &parts->columns[side], 0};
+    for (; job.f < job.columns->entity->n_features; job.f++) {
         DIP_TRY(put_column(&job, err));
     }
     return DIP_OK;
+}
+
+static dip_status put_side(const dip_parts *parts, dip_side side, dip_folder_writer *folder,
+                           dip_error *err) {
+    const dip_raw_entity *raw = dip_raw_side(parts->raw, parts->schema, side);
+    const char *prefix = prefix_of(side);
+    char stem[DIP_PART_NAME_MAX];
+    snprintf(stem, sizeof stem, "%s-ids", prefix);
+    DIP_TRY(dip_parts_tell(parts, stem, err));
+    DIP_TRY(put_texts(folder, stem, dip_raw_names(raw), raw->n, err));
+    snprintf(stem, sizeof stem, "%s-titles", prefix);
+    DIP_TRY(put_texts(folder, stem, &raw->titles, raw->n, err));
+    return dip_parts_write_columns(parts, side, folder, err);
 }
 
 static dip_status put_vocabularies(const dip_parts *parts, dip_folder_writer *folder,
@@ -200,25 +209,30 @@ static dip_status put_vocabularies(const dip_parts *parts, dip_folder_writer *fo
         char name[DIP_PART_NAME_MAX];
         if (parts->schema->tables[t].is_vocabulary) {
             dip_part_name(name, "vocab", t, parts->schema->tables[t].name, ".tsv");
-            DIP_TRY(tell(parts, name, err));
+            DIP_TRY(dip_parts_tell(parts, name, err));
             DIP_TRY(dip_keep_write(&parts->fit->kept[t], folder, name, err));
         }
     }
     return DIP_OK;
 }
 
-dip_status dip_parts_write(const dip_parts *parts, dip_folder_writer *folder, dip_error *err) {
-    const dip_schema *schema = parts->schema;
-    const int64_t n = (int64_t)parts->raw->items.n;
-    const int64_t k = (int64_t)schema->items.n_features;
-    DIP_TRY(put_vocabularies(parts, folder, err));
-    DIP_TRY(put_side(parts, folder, "item", &schema->items, &parts->raw->items, err));
-    if (!schema->queries_are_items) {
-        DIP_TRY(put_side(parts, folder, "query", &schema->queries, &parts->raw->queries, err));
-    }
-    DIP_TRY(dip_write_pairs(parts, folder, err));
+dip_status dip_parts_write_statistics(const dip_parts *parts, dip_folder_writer *folder,
+                                      dip_error *err) {
+    const int64_t n = parts->columns[DIP_SIDE_ITEM].n;
+    const int64_t k = (int64_t)parts->schema->items.n_features;
     DIP_TRY(dip_npy_put(folder, "item-count.npy", DIP_NPY_I64, parts->fit->item_count, n, 0, err));
     DIP_TRY(dip_npy_put(folder, "item-trains.npy", DIP_NPY_U8, parts->fit->item_trains, n, 0, err));
     return dip_npy_put(folder, "mutual-information.npy", DIP_NPY_F64, parts->information, k, k,
                        err);
+}
+
+dip_status dip_parts_write(const dip_parts *parts, dip_folder_writer *folder, dip_error *err) {
+    const dip_schema *schema = parts->schema;
+    DIP_TRY(put_vocabularies(parts, folder, err));
+    DIP_TRY(put_side(parts, DIP_SIDE_ITEM, folder, err));
+    if (!schema->queries_are_items) {
+        DIP_TRY(put_side(parts, DIP_SIDE_QUERY, folder, err));
+    }
+    DIP_TRY(dip_write_pairs(parts, folder, err));
+    return dip_parts_write_statistics(parts, folder, err);
 }

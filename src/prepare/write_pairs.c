@@ -111,18 +111,24 @@ static dip_status put_scattered(const dip_parts *parts, size_t n, dip_writer *wr
     return status;
 }
 
+dip_status dip_write_split(const dip_parts *parts, size_t s, dip_folder_writer *folder,
+                           dip_error *err) {
+    char name[DIP_PART_NAME_MAX];
+    dip_writer *writer = NULL;
+    const int64_t n = parts->counts[s];
+    const size_t windows =
+        parts->scatter > 0 ? ((size_t)n + parts->scatter - 1) / parts->scatter : 0;
+    snprintf(name, sizeof name, "pairs-%s.npy", dip_split_names[s]);
+    DIP_TRY(dip_npy_begin(folder, name, DIP_NPY_I32, n, 2, &writer, err));
+    DIP_TRY(s == DIP_PART_TRAIN && windows > 1
+                ? put_scattered(parts, windows * BUCKETS_A_WINDOW, writer, err)
+                : put_part(parts, (uint8_t)s, writer, err));
+    return dip_folder_end(folder, err);
+}
+
 dip_status dip_write_pairs(const dip_parts *parts, dip_folder_writer *folder, dip_error *err) {
     for (size_t s = 0; s < DIP_N_SPLITS; s++) {
-        char name[DIP_PART_NAME_MAX];
-        dip_writer *writer = NULL;
-        const int64_t n = parts->counts[s];
-        const size_t windows = ((size_t)n + parts->scatter - 1) / parts->scatter;
-        snprintf(name, sizeof name, "pairs-%s.npy", dip_split_names[s]);
-        DIP_TRY(dip_npy_begin(folder, name, DIP_NPY_I32, n, 2, &writer, err));
-        DIP_TRY(s == DIP_PART_TRAIN && windows > 1
-                    ? put_scattered(parts, windows * BUCKETS_A_WINDOW, writer, err)
-                    : put_part(parts, (uint8_t)s, writer, err));
-        DIP_TRY(dip_folder_end(folder, err));
+        DIP_TRY(dip_write_split(parts, s, folder, err));
     }
     return DIP_OK;
 }

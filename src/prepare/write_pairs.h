@@ -7,6 +7,10 @@
 
 #include "prepare/write.h"
 
+/* One of them: s is its dip_part. */
+dip_status dip_write_split(const dip_parts *parts, size_t s, dip_folder_writer *folder,
+                           dip_error *err);
+
 dip_status dip_write_pairs(const dip_parts *parts, dip_folder_writer *folder, dip_error *err);
 
 #endif

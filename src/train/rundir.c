@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/rundir.h"
 
+#include "base/lock.h"
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/sweep.h"
@@ -11,14 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #define LOCK_FILE "lock"
 #define STEP_PREFIX "step-"
 #define SUFFIX ".checkpoints"
 
-enum { STEP_DIGITS = 12, NAME_BYTES = 64, LOCK_BYTES = 16, ATTEMPTS = 100, PATH_BYTES = 4096 };
+enum { STEP_DIGITS = 12, NAME_BYTES = 64, ATTEMPTS = 100, PATH_BYTES = 4096 };
 
 dip_status dip_rundir_init(dip_rundir *dir, const char *output, dip_error *err) {
     size_t length = strlen(output);
@@ -36,57 +36,6 @@ dip_status dip_rundir_init(dip_rundir *dir, const char *output, dip_error *err) 
 }
 
 /* ---- the lock -------------------------------------------------------------------------------- */
-
-static dip_status held_by_another(const dip_rundir *dir, int fd, dip_error *err) {
-    char number[LOCK_BYTES + 1] = "";
-    const ssize_t got = dip_vfs_get()->read(fd, number, LOCK_BYTES);
-    number[got > 0 ? got : 0] = '\0';
-    return dip_fail(err, DIP_ERR_FAILED, "another process (%ld) trains into %.*s; it holds %s",
-                    strtol(number, NULL, 10), (int)(strlen(dir->path) - strlen(SUFFIX)), dir->path,
-                    dir->path);
-}
-
-/* Whether a path still names an open file: the folder may have been removed meanwhile. */
-static bool is_same_file(int fd, const char *path) {
-    struct stat a;
-    struct stat b;
-    return fstat(fd, &a) == 0 && lstat(path, &b) == 0 && a.st_dev == b.st_dev &&
-           a.st_ino == b.st_ino;
-}
-
-/* Writes this process's number over the last one's: both are as wide. */
-static dip_status sign(int fd, const char *path, dip_error *err) {
-    char number[LOCK_BYTES + 1];
-    snprintf(number, sizeof number, "%-*ld\n", LOCK_BYTES - 1, (long)getpid());
-    const ssize_t n = dip_vfs_get()->write(fd, number, LOCK_BYTES);
-    return n >= 0 || errno == EINTR ? DIP_OK : dip_fail_errno(err, errno, "write", path);
-}
-
-/* *again says that the folder went away between two calls and everything must be repeated. */
-static dip_status lock_file(dip_rundir *dir, const char *path, bool *again, dip_error *err) {
-    const dip_vfs *vfs = dip_vfs_get();
-    const int fd = vfs->open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
-    *again = fd < 0 && errno == ENOENT;
-    if (fd < 0) {
-        return dip_fail_errno(err, errno, "create", path);
-    }
-    dip_status status = DIP_OK;
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        status = errno == EWOULDBLOCK ? held_by_another(dir, fd, err)
-                                      : dip_fail_errno(err, errno, "lock", path);
-    } else if (!is_same_file(fd, path)) {
-        *again = true;
-        status = dip_fail(err, DIP_ERR_IO, "%s was removed meanwhile", path);
-    } else {
-        status = sign(fd, path, err);
-    }
-    if (status != DIP_OK) {
-        vfs->close(fd);
-        return status;
-    }
-    dir->lock = fd;
-    return DIP_OK;
-}
 
 /* The name of a new folder is made to last, or the checkpoints in it would not. */
 static dip_status make_folder(const dip_rundir *dir, dip_error *err) {
@@ -109,7 +58,10 @@ static dip_status make_and_lock(dip_rundir *dir, bool *again, dip_error *err) {
     if (path == NULL) {
         return DIP_ERR_MEMORY;
     }
-    const dip_status status = lock_file(dir, path, again, err);
+    char doing[PATH_BYTES];
+    snprintf(doing, sizeof doing, "trains into %.*s", (int)(strlen(dir->path) - strlen(SUFFIX)),
+             dir->path);
+    const dip_status status = dip_lock_take(path, doing, &dir->lock, again, err);
     dip_free(path);
     return status;
 }
@@ -295,7 +247,7 @@ static void let_go(dip_rundir *dir) {
         dip_vfs_get()->close(dir->metrics);
     }
     if (dir->lock >= 0) {
-        dip_vfs_get()->close(dir->lock);
+        dip_lock_drop(dir->lock);
     }
     dir->metrics = -1;
     dir->lock = -1;

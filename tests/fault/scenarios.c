@@ -3,6 +3,7 @@
 
 #include "data/project.h"
 #include "prepare/prepare.h"
+#include "prepare/thin.h"
 
 #include <string.h>
 
@@ -218,6 +219,17 @@ static dip_status generate_tables(const world *w, dip_error *err) {
     return generate(w, "tsv", "new.tables", err);
 }
 
+static dip_status thin_dataset(const world *w, dip_error *err) {
+    static const dip_means MEANS = {.memory = SIZE_MAX, .threads = 1};
+    dip_dataset *dataset = NULL;
+    dip_status status = dip_dataset_open(&dataset, w->dataset, err);
+    if (status == DIP_OK) {
+        status = dip_thin(dataset, 0.5, world_path(w, "old.dip"), true, &MEANS, err);
+    }
+    dip_dataset_close(dataset);
+    return status;
+}
+
 const scenario SCENARIOS[] = {
     {"prepare", prepare_new, "new.dip", NULL, false},
     {"prepare over an old dataset", prepare_replace, "old.dip", "shop.dip", false},
@@ -231,6 +243,7 @@ const scenario SCENARIOS[] = {
     {"generate a dataset", generate_dataset, "new.dip", NULL, false},
     {"generate tables", generate_tables, "new.tables", NULL, false},
     {"prepare in little memory", prepare_spilled, "spilled.dip", NULL, false},
+    {"thin over an old dataset", thin_dataset, "old.dip", "shop.dip", false},
 };
 
 const size_t N_SCENARIOS = sizeof SCENARIOS / sizeof SCENARIOS[0];

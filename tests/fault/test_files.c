@@ -215,6 +215,7 @@ SCENARIO_TEST(check, 8)
 SCENARIO_TEST(generate_dataset, 9)
 SCENARIO_TEST(generate_tables, 10)
 SCENARIO_TEST(prepare_spilled, 11)
+SCENARIO_TEST(thin, 12)
 
 static void few_bytes_at_a_time_change_nothing(void **state) {
     (void)state;
@@ -404,6 +405,7 @@ int main(void) {
         cmocka_unit_test(generate_dataset_with_failing_files),
         cmocka_unit_test(generate_tables_with_failing_files),
         cmocka_unit_test(prepare_spilled_with_failing_files),
+        cmocka_unit_test(thin_with_failing_files),
     };
     return cmocka_run_group_tests(tests, make, unmake);
 }

@@ -213,6 +213,7 @@ static void generate_tables_without_memory(void **state) {
     sweep_scenario(&SCENARIOS[10], &OWN);
 }
 SCENARIO_TEST(prepare_spilled, 11)
+SCENARIO_TEST(thin, 12)
 
 /* ---- handles stay usable --------------------------------------------------------------------- */
 
@@ -295,6 +296,7 @@ int main(void) {
         SCENARIO_TESTS(generate_dataset),
         cmocka_unit_test(generate_tables_without_memory),
         SCENARIO_TESTS(prepare_spilled),
+        SCENARIO_TESTS(thin),
         cmocka_unit_test(a_failed_step_can_be_repeated),
         cmocka_unit_test(outputs_are_untouched),
     };

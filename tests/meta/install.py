@@ -121,9 +121,14 @@ class Install(unittest.TestCase):
         self.assertEqual(text, "diptych %s\n" % self.pkg_config("--modversion")[0])
 
     def test_nothing_else_is_installed(self):
-        """Header, libraries, command, pkg-config file, CMake package."""
+        """Header, libraries, command, pkg-config file, CMake package; plotly.js where it is had."""
         top = set(os.listdir(self.prefix)) & {"include", "share", "etc", "var"}
-        self.assertEqual(top, {"include"})
+        has_plotly = os.path.exists(os.path.join(BINARY_DIR, "plotly.min.js"))
+        self.assertEqual(top, {"include", "share"} if has_plotly else {"include"})
+        if has_plotly:
+            self.assertEqual(os.listdir(os.path.join(self.prefix, "share")), ["diptych"])
+            self.assertEqual(sorted(os.listdir(os.path.join(self.prefix, "share", "diptych"))),
+                             ["plotly.min.js", "plotly.min.js.LICENSE.txt"])
         self.assertEqual(os.listdir(os.path.join(self.prefix, "include")), ["diptych.h"])
         self.assertEqual(os.listdir(os.path.join(self.prefix, "bin")), ["diptych"])
 

@@ -9,7 +9,7 @@ SOURCE_DIR = os.environ["DIP_SOURCE_DIR"]
 # Folders of one line do not include each other.
 LAYERS = [["base"], ["config", "math"], ["data"], ["import", "model", "prepare"],
           ["engine", "generate"], ["evaluate", "retrieve"],
-          ["train"], ["check"], ["api"]]
+          ["train"], ["check"], ["experiment"], ["api"]]
 LEVEL = {folder: level for level, folders in enumerate(LAYERS) for folder in folders}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 

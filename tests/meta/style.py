@@ -7,6 +7,8 @@ import unittest
 SOURCE_DIR = os.environ["DIP_SOURCE_DIR"]
 FOLDERS = ["src", "include", "tests", "examples", "bench", "tools", "demo"]
 FILE_LINES, COLUMNS = 500, 100
+PAGE = (".js", ".css", ".html")
+ALL = (".c", ".h", ".py", *PAGE)
 GENERATORS = "tools"  # run by hand when vectors change; their length is the formulas'
 NOTE = re.compile(r"\b(" + "TO" + "DO|FIX" + "ME)\b")
 
@@ -28,7 +30,7 @@ class Style(unittest.TestCase):
 
     def test_files_are_short(self):
         """500 lines at most."""
-        long = ["%s: %d lines" % (path, len(lines) - 1) for path, lines in files(".c", ".h", ".py")
+        long = ["%s: %d lines" % (path, len(lines) - 1) for path, lines in files(*ALL)
                 if len(lines) - 1 > FILE_LINES and not path.startswith(GENERATORS)]
         self.assertEqual(long, [])
 
@@ -39,22 +41,22 @@ class Style(unittest.TestCase):
 
     def test_lines_are_short(self):
         """100 columns at most."""
-        self.assertEqual(self.lines(lambda line: len(line) > COLUMNS, ".c", ".h", ".py"), [])
+        self.assertEqual(self.lines(lambda line: len(line) > COLUMNS, *ALL), [])
 
     def test_lines_are_clean(self):
         """No tabs, nothing behind the last word."""
-        self.assertEqual(self.lines(lambda line: "\t" in line or line != line.rstrip(), ".c", ".h"),
-                         [])
+        found = self.lines(lambda line: "\t" in line or line != line.rstrip(), ".c", ".h", *PAGE)
+        self.assertEqual(found, [])
 
     def test_files_end_with_a_line_end(self):
         """One, not several."""
-        for path, lines in files(".c", ".h", ".py"):
+        for path, lines in files(*ALL):
             self.assertEqual(lines[-1], "", path)
             self.assertNotEqual(lines[-2:-1], [""], path)
 
     def test_no_notes_to_self(self):
         """What is left to do stands in an issue."""
-        self.assertEqual(self.lines(NOTE.search, ".c", ".h", ".py"), [])
+        self.assertEqual(self.lines(NOTE.search, *ALL), [])
 
     def test_licence_line(self):
         """The first line of every C file."""

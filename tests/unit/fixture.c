@@ -21,8 +21,7 @@ static int no_sync(int fd) {
     return 0;
 }
 
-/* No power fails during a test: without fsync hundreds of small datasets take no time. */
-static void use_fast_files(void) {
+void fixture_fast_files(void) {
     static dip_vfs table;
     table = *dip_vfs_system();
     table.fsync = no_sync;
@@ -41,7 +40,7 @@ dip_status fixture_project(dip_project *project, check_folder *folder) {
 
 dip_status fixture_prepare(check_folder *folder, json_t **summary) {
     dip_project project;
-    use_fast_files();
+    fixture_fast_files();
     DIP_TRY(fixture_project(&project, folder));
     const dip_status status = dip_prepare_dataset(&project, check_path(folder, "data"), true, NULL,
                                                   summary, check_error());
@@ -58,7 +57,7 @@ void fixture_small_blocks(dip_project *project, size_t block_bytes) {
 dip_status fixture_prepare_by(check_folder *folder, const dip_means *means, size_t block_bytes,
                               json_t **summary) {
     dip_project project;
-    use_fast_files();
+    fixture_fast_files();
     DIP_TRY(fixture_project(&project, folder));
     fixture_small_blocks(&project, block_bytes);
     const dip_status status =

@@ -23,6 +23,10 @@ void fixture_write(check_folder *folder, const char *yaml, const char *items, co
 /* Reads the project that was written. */
 dip_status fixture_project(dip_project *project, check_folder *folder);
 
+/* No power fails during a test: without fsync hundreds of small datasets take no time. What
+ * prepares below begins with it. */
+void fixture_fast_files(void);
+
 /* Prepares what was written into folder/data, replacing what was there. summary may be NULL. */
 dip_status fixture_prepare(check_folder *folder, json_t **summary);
 

@@ -129,11 +129,17 @@ plain_cells plain_column(const dip_column_data *column, bool is_bag) {
     return cells;
 }
 
+static dip_columns columns_of(const dip_fit *fit, const dip_raw_entity *side,
+                              const dip_entity *entity) {
+    return (dip_columns){.entity = entity, .n = (int64_t)side->n, .raw = side, .kept = fit->kept};
+}
+
 plain_cells plain_final(const dip_fit *fit, const dip_raw_entity *side, const dip_entity *entity,
                         size_t f) {
+    const dip_columns columns = columns_of(fit, side, entity);
     plain_cells cells = {0};
     dip_final final;
-    dip_final_begin(&final, fit, side, entity, f);
+    dip_final_begin(&final, &columns, f);
     do {
         check_ok(dip_final_next(&final, check_error()));
         add_rows(&cells, &final.rows);
@@ -171,12 +177,13 @@ double *plain_numbers(const dip_spool *spool, size_t *n) {
 
 double *plain_final_numbers(const dip_fit *fit, const dip_raw_entity *side,
                             const dip_entity *entity, size_t f, size_t *n) {
+    const dip_columns columns = columns_of(fit, side, entity);
     dip_final final;
     double piece[DIP_FINAL_NUMBERS];
     double *numbers = make(side->n, sizeof *numbers);
     size_t got = 0;
     *n = 0;
-    dip_final_begin(&final, fit, side, entity, f);
+    dip_final_begin(&final, &columns, f);
     do {
         check_ok(dip_final_numbers(&final, piece, &got, check_error()));
         assert_true(*n + got <= side->n);

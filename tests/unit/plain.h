@@ -7,7 +7,7 @@
 #define DIP_TESTS_UNIT_PLAIN_H
 
 #include "check.h"
-#include "prepare/final.h"
+#include "prepare/fit.h"
 
 /* Scratch space where temporary files go. */
 void plain_scratch(dip_scratch *scratch);

@@ -148,8 +148,10 @@ static uint64_t training_rows(const world *w) {
 static void measure(const world *w, uint64_t seed, dip_information_limits limits, int threads,
                     double *matrix, double *share) {
     const dip_means means = {.memory = SIZE_MAX, .threads = threads};
-    check_ok(dip_information_measure(&w->raw, &w->fit, &w->project.schema, seed, limits, &means,
-                                     matrix, share, check_error()));
+    const dip_columns items =
+        dip_columns_of_raw(&w->raw, &w->project.schema, DIP_SIDE_ITEM, w->fit.kept);
+    check_ok(dip_information_measure(&items, w->fit.item_trains, seed, limits, &means, matrix,
+                                     share, check_error()));
 }
 
 static void few_rows_are_measured_exactly(void **state) {

@@ -158,6 +158,48 @@ static void without_training_pairs_all_items_are_cold(void **state) {
     catalogue_free(&c);
 }
 
+/* With n items of training pairs, the item that b others come before is in group 10 b / n. */
+static void check_popularity(const catalogue *c) {
+    const int64_t n = c->dataset.items.n;
+    uint8_t *group = malloc((size_t)n);
+    int64_t trained = 0;
+    check_ok(dip_popularity_groups(&c->dataset, group, check_error()));
+    for (int64_t i = 0; i < n; i++) {
+        trained += c->count[i] > 0;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        int64_t before = 0;
+        for (int64_t j = 0; j < n; j++) {
+            before += c->count[j] > c->count[i] || (c->count[j] == c->count[i] && j < i);
+        }
+        assert_int_equal(group[i], c->count[i] > 0 ? 10 * before / trained : 10);
+    }
+    free(group);
+}
+
+static void popularity_groups_are_tenths_of_the_trained_items(void **state) {
+    (void)state;
+    uint64_t random = 11;
+    for (int round = 0; round < 50; round++) {
+        catalogue c;
+        dip_questions q;
+        const size_t n = 1 + check_random_below(&random, 90);
+        catalogue_make(&c, (catalogue_size){n, n, check_random_below(&random, 400), false},
+                       &random);
+        check_popularity(&c);
+        check_ok(dip_questions_create(&q, &c.dataset, 2, true, true, check_error()));
+        uint8_t *group = malloc(n);
+        check_ok(dip_popularity_groups(&c.dataset, group, check_error()));
+        for (size_t i = 0; i < n; i++) { /* the first is the head, the last is cold */
+            assert_int_equal(group[i] == 0, (q.slices[i] >> DIP_SLICE_HEAD) & 1);
+            assert_int_equal(group[i] == 10, (q.slices[i] >> DIP_SLICE_COLD) & 1);
+        }
+        free(group);
+        dip_questions_free(&q);
+        catalogue_free(&c);
+    }
+}
+
 static void slices_are_named(void **state) {
     (void)state;
     assert_string_equal(dip_slice_names[DIP_SLICE_ALL], "all");
@@ -191,6 +233,7 @@ int main(void) {
         cmocka_unit_test(pairs_of_a_query_become_one_question),
         cmocka_unit_test(ties_at_the_end_of_the_head_are_broken_by_row),
         cmocka_unit_test(without_training_pairs_all_items_are_cold),
+        cmocka_unit_test(popularity_groups_are_tenths_of_the_trained_items),
         cmocka_unit_test(slices_are_named),
         cmocka_unit_test(every_failed_allocation_is_reported),
     };

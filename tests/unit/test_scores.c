@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Metrics of many rankings by both protocols, per slice, against a slow count from the definitions;
- * and bootstrap intervals.
+ * Metrics of many rankings by both protocols, per slice, against a slow count from the definitions.
  */
 #include "catalogue.h"
+#include "evaluate/ranks.h"
 #include "evaluate/scores.h"
 
 static const int32_t NONE[] = {-1};
@@ -200,123 +200,98 @@ static void random_rankings_agree_with_the_definitions(void **state) {
     }
 }
 
-/* ---- bootstrap ------------------------------------------------------------------------------- */
+/* ---- ranks ----------------------------------------------------------------------------------- */
 
-/* n queries with one right item each, hit or not: recall@1 is a share. */
-static void make_coins(dip_scores *s, size_t n, double share, uint64_t *random) {
-    *s = (dip_scores){.n = n, .k = {1, {1}}, .width = DIP_N_SLICES * DIP_N_METRICS};
-    s->sum = calloc(n * s->width + 1, sizeof *s->sum);
-    s->weight = calloc(n * DIP_N_SLICES + 1, sizeof *s->weight);
+/* Lists cut to their first `length` places. */
+static int64_t *cut_lists(const int64_t *lists, size_t n, size_t longest, size_t length) {
+    int64_t *cut = malloc((n * length + 1) * sizeof *cut);
     for (size_t i = 0; i < n; i++) {
-        s->weight[i * DIP_N_SLICES] = 1;
-        s->sum[i * s->width] = check_random_unit(random) < share ? 1 : 0;
+        memcpy(cut + i * length, lists + i * longest, length * sizeof *cut);
+    }
+    return cut;
+}
+
+/* Ranks in lists of 20, scored at 7 and 3, give what lists of 7 give. */
+static void check_ranks(const dip_questions *q, const int64_t *lists, int protocol) {
+    static const dip_list LENGTHS = {2, {7, 3}};
+    dip_scores of_lists;
+    dip_scores of_ranks;
+    int64_t *cut = cut_lists(lists, q->n, 20, 7);
+    uint16_t *rank = malloc((dip_questions_pairs(q) + 1) * sizeof *rank);
+    dip_ranks_of_lists(q, lists, 20, rank);
+    check_ok(dip_scores_create(&of_lists, q, cut, 7, &LENGTHS, protocol, check_error()));
+    check_ok(dip_scores_from_ranks(&of_ranks, q, rank, 20, &LENGTHS, protocol, check_error()));
+    assert_memory_equal(of_ranks.sum, of_lists.sum, q->n * of_lists.width * sizeof *of_ranks.sum);
+    assert_memory_equal(of_ranks.weight, of_lists.weight,
+                        q->n * DIP_N_SLICES * sizeof *of_ranks.weight);
+    assert_memory_equal(of_ranks.pairs, of_lists.pairs, sizeof of_ranks.pairs);
+    assert_memory_equal(of_ranks.queries, of_lists.queries, sizeof of_ranks.queries);
+    dip_scores_free(&of_lists);
+    dip_scores_free(&of_ranks);
+    free(cut);
+    free(rank);
+}
+
+static void ranks_in_longer_lists_give_the_same_bits(void **state) {
+    (void)state;
+    uint64_t random = 8;
+    for (int round = 0; round < 20; round++) {
+        catalogue c;
+        dip_questions q;
+        catalogue_make(&c, (catalogue_size){61, 61, 300, true}, &random);
+        check_ok(dip_questions_create(&q, &c.dataset, 2, true, true, check_error()));
+        int64_t *lists = random_lists(q.n, 61, 20, &random);
+        check_ranks(&q, lists, DIP_PROTOCOL_STANDARD);
+        check_ranks(&q, lists, DIP_PROTOCOL_PAPER);
+        free(lists);
+        dip_questions_free(&q);
+        catalogue_free(&c);
     }
 }
 
-static void free_coins(dip_scores *s) {
-    free(s->sum);
-    free(s->weight);
-}
-
-enum { WIDTH = DIP_N_SLICES * DIP_N_METRICS };
-
-typedef struct interval {
-    double low[WIDTH];
-    double high[WIDTH];
-} interval;
-
-static interval bootstrap(const dip_scores *s, int64_t resamples, uint64_t seed, int threads) {
-    interval i;
-    check_ok(dip_scores_bootstrap(s, resamples, seed, threads, NULL, i.low, i.high, check_error()));
-    return i;
-}
-
-static void the_bootstrap_is_a_function_of_its_seed(void **state) {
+/* Also ranks beyond every list that is scored. */
+static void ranks_behind_the_list_are_misses(void **state) {
     (void)state;
-    uint64_t random = 2;
+    static const uint16_t RANK[] = {60000, 11, 10, 65535};
+    static const dip_list TEN = {1, {10}};
+    catalogue c;
+    dip_questions q;
     dip_scores s;
-    make_coins(&s, 500, 0.3, &random);
-    const interval one = bootstrap(&s, 300, 7, 1);
-    const interval again = bootstrap(&s, 300, 7, 1);
-    const interval threads = bootstrap(&s, 300, 7, 3);
-    const interval other = bootstrap(&s, 300, 8, 1);
-    assert_memory_equal(&one, &again, sizeof one);
-    assert_memory_equal(&one, &threads, sizeof one);
-    assert_true(one.low[0] != other.low[0] || one.high[0] != other.high[0]);
-    free_coins(&s);
-}
-
-/* Of a share p of n coins: 1.96 sqrt(p (1 - p) / n) to either side, within 12%; also in groups. */
-static void intervals_are_as_wide_as_theory_says(void **state) {
-    (void)state;
-    static const size_t SIZES[] = {200, 1000, 4096, 10000};
-    uint64_t random = 3;
-    for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
-        dip_scores s;
-        double mean[WIDTH];
-        make_coins(&s, SIZES[i], 0.3, &random);
+    double mean[DIP_N_SLICES * DIP_N_METRICS];
+    make_example(&c, &q);
+    for (int protocol = DIP_PROTOCOL_STANDARD; protocol <= DIP_PROTOCOL_PAPER; protocol++) {
+        check_ok(dip_scores_from_ranks(&s, &q, RANK, 65535, &TEN, protocol, check_error()));
         dip_scores_mean(&s, mean);
-        const interval found = bootstrap(&s, 1000, 1, 2);
-        const double half = 1.96 * sqrt(mean[0] * (1 - mean[0]) / (double)SIZES[i]);
-        check_close(found.high[0] - found.low[0], 2 * half, 0.12);
-        check_near((found.high[0] + found.low[0]) / 2, mean[0], 0.25 * half);
-        free_coins(&s);
+        const double examples = protocol == DIP_PROTOCOL_PAPER ? 4 : 2;
+        const double right = protocol == DIP_PROTOCOL_PAPER ? 1 : 3;
+        check_close(mean_of(&s, mean, DIP_SLICE_ALL, 0, DIP_METRIC_RECALL), 1 / right / examples,
+                    1e-6);
+        check_close(mean_of(&s, mean, DIP_SLICE_ALL, 0, DIP_METRIC_MRR), 0.1 / examples, 1e-6);
+        dip_scores_free(&s);
     }
+    dip_questions_free(&q);
+    catalogue_free(&c);
 }
 
-/* 200 worlds with a true share of 0.3: about 95% of the intervals hold it, 190 with deviation
- * 3.1. */
-static void intervals_hold_the_truth_as_often_as_they_say(void **state) {
+static void lengths_that_were_not_ranked_are_refused(void **state) {
     (void)state;
-    enum { WORLDS = 200 };
-    uint64_t random = 4;
-    int holds = 0;
-    for (int world = 0; world < WORLDS; world++) {
-        dip_scores s;
-        make_coins(&s, 200, 0.3, &random);
-        const interval found = bootstrap(&s, 200, (uint64_t)world, 2);
-        holds += found.low[0] <= 0.3 && found.high[0] >= 0.3;
-        free_coins(&s);
-    }
-    assert_in_range(holds, 178, 198);
-}
-
-static void without_variation_there_is_no_interval(void **state) {
-    (void)state;
-    static const size_t SIZES[] = {1, 2, 50, 5000};
-    uint64_t random = 5;
-    for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
-        dip_scores s;
-        make_coins(&s, SIZES[i], 2, &random); /* every coin hits */
-        const interval found = bootstrap(&s, 50, 1, 1);
-        check_close(found.low[0], 1, 1e-6);
-        check_close(found.high[0], 1, 1e-6);
-        assert_true(found.low[WIDTH - 1] == 0 && found.high[WIDTH - 1] == 0); /* an empty slice */
-        free_coins(&s);
-    }
-}
-
-static void no_queries_give_zeros(void **state) {
-    (void)state;
-    uint64_t random = 6;
+    static const dip_list WRONG[] = {{1, {5}}, {2, {3, 0}}, {1, {-1}}, {1, {INT64_MIN}}};
+    static const dip_list LONGEST = {1, {1001}};
+    static const uint16_t RANK[] = {0, 0, 0, 0};
+    catalogue c;
+    dip_questions q;
     dip_scores s;
-    make_coins(&s, 0, 0.5, &random);
-    const interval found = bootstrap(&s, 50, 1, 1);
-    for (size_t c = 0; c < WIDTH; c++) {
-        assert_true(found.low[c] == 0 && found.high[c] == 0);
+    make_example(&c, &q);
+    for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
+        check_fails(dip_scores_create(&s, &q, EXAMPLE_LISTS, 4, &WRONG[i], DIP_PROTOCOL_PAPER,
+                                      check_error()),
+                    DIP_ERR_USAGE, "these allow 1 to 4");
     }
-    free_coins(&s);
-}
-
-static void one_resample_is_an_interval_of_one_point(void **state) {
-    (void)state;
-    uint64_t random = 7;
-    dip_scores s;
-    make_coins(&s, 100, 0.5, &random);
-    const interval found = bootstrap(&s, 1, 1, 1);
-    assert_true(found.low[0] == found.high[0]);
-    assert_true(found.low[0] > 0.2 && found.low[0] < 0.8);
-    free_coins(&s);
+    check_fails(
+        dip_scores_from_ranks(&s, &q, RANK, 2000, &LONGEST, DIP_PROTOCOL_PAPER, check_error()),
+        DIP_ERR_USAGE, "1001");
+    dip_questions_free(&q);
+    catalogue_free(&c);
 }
 
 int main(void) {
@@ -324,12 +299,9 @@ int main(void) {
         cmocka_unit_test(the_standard_protocol_by_hand),
         cmocka_unit_test(the_papers_protocol_by_hand),
         cmocka_unit_test(random_rankings_agree_with_the_definitions),
-        cmocka_unit_test(the_bootstrap_is_a_function_of_its_seed),
-        cmocka_unit_test(intervals_are_as_wide_as_theory_says),
-        cmocka_unit_test(intervals_hold_the_truth_as_often_as_they_say),
-        cmocka_unit_test(without_variation_there_is_no_interval),
-        cmocka_unit_test(no_queries_give_zeros),
-        cmocka_unit_test(one_resample_is_an_interval_of_one_point),
+        cmocka_unit_test(ranks_in_longer_lists_give_the_same_bits),
+        cmocka_unit_test(ranks_behind_the_list_are_misses),
+        cmocka_unit_test(lengths_that_were_not_ranked_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/command.h"
+#include "cli/progress_bar.h"
+#include "cli/study_args.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const cli_flag FLAGS[] = {
+    {"output", 'o', "DIR", "the folder of the report (needed)"},
+    {"preset", 0, "NAME", "the study to run: quick (default), paper, ablation, sparsity or sweep"},
+    {"study", 0, "FILE", "a study of your own, instead of a preset; see docs/experiment.md"},
+    {"print-study", 0, "NAME", "print the YAML of a preset, to start your own from, and stop"},
+    {"seeds", 0, "N", "seeds of every final run (default: what the study says)"},
+    {"jobs", 0, "N", "runs at a time (default: as many as cores and memory allow)"},
+    {"category", 0, "FEATURE", "the item feature that colours the map"},
+    {"map-items", 0, "N", "items on the map at most (default 20000)"},
+    {"title", 0, "TEXT", "the title of the report (default: the dataset's name)"},
+    {"plotly", 0, "FILE", "plotly.min.js, when it is not where it was installed"},
+    {"force", 'f', NULL,
+     "put this study in the place of another one in the folder; finished runs are kept"},
+    {NULL, 0, NULL, NULL},
+};
+
+static int print_study(const char *name) {
+    const char *text = dip_experiment_preset(name);
+    if (text == NULL) {
+        fprintf(stderr,
+                "diptych experiment: there is no study \"%s\"; there are quick, paper, ablation, "
+                "sparsity, sweep\n",
+                name);
+        return DIP_ERR_USAGE;
+    }
+    fputs(text, stdout);
+    return DIP_OK;
+}
+
+/* ---- the tables as text ---------------------------------------------------------------------- */
+
+static const char *text_at(const dip_report *report, char *path, size_t size, const char *format,
+                           size_t a, size_t b) {
+    snprintf(path, size, format, a, b);
+    return dip_report_text(report, path);
+}
+
+static void print_cell(const dip_report *report, size_t t, size_t r, size_t c) {
+    char path[128];
+    double mean = 0;
+    double sd = 0;
+    snprintf(path, sizeof path, "tables/%zu/rows/%zu/cells/%zu/mean", t, r, c);
+    if (dip_report_number(report, path, &mean, NULL) != DIP_OK) {
+        printf("  %16s", "-");
+        return;
+    }
+    snprintf(path, sizeof path, "tables/%zu/rows/%zu/cells/%zu/sd", t, r, c);
+    if (dip_report_number(report, path, &sd, NULL) == DIP_OK) {
+        printf("  %.4f +- %.4f", mean, sd);
+    } else {
+        printf("  %.4f          ", mean);
+    }
+}
+
+static void print_table(const dip_report *report, size_t t) {
+    char path[128];
+    printf("\n%s\n%-26s", text_at(report, path, sizeof path, "tables/%zu/title", t, 0), "");
+    for (size_t c = 0;
+         text_at(report, path, sizeof path, "tables/%zu/columns/%zu/key", t, c) != NULL; c++) {
+        const char *key = dip_report_text(report, path);
+        printf("  %16s", strncmp(key, "all/", 4) == 0 ? key + 4 : key);
+    }
+    printf("\n");
+    for (size_t r = 0;
+         text_at(report, path, sizeof path, "tables/%zu/rows/%zu/label", t, r) != NULL; r++) {
+        printf("%-26.26s", dip_report_text(report, path));
+        for (size_t c = 0;
+             text_at(report, path, sizeof path, "tables/%zu/columns/%zu/key", t, c) != NULL; c++) {
+            print_cell(report, t, r, c);
+        }
+        printf("\n");
+    }
+}
+
+static void print_report(const dip_report *report, const char *output) {
+    char path[64];
+    for (size_t t = 0; text_at(report, path, sizeof path, "tables/%zu/title", t, 0) != NULL; t++) {
+        print_table(report, t);
+    }
+    printf("\n%s/index.html shows them with figures and tests of significance; results.json, "
+           "tables.csv and runs.csv have the numbers\n",
+           output);
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+static dip_status experiment(const cli_args *args, dip_report **report, dip_error *err) {
+    static cli_study_args all; /* too large for the stack */
+    cli_bar bar;
+    dip_dataset *dataset = NULL;
+    dip_status status = dip_dataset_open(&dataset, args->positional[0], err);
+    if (status == DIP_OK) {
+        status = cli_study_collect(&all, args, dip_experiment_setting_count(),
+                                   dip_experiment_setting_get, err);
+    }
+    const dip_watch watch = cli_bar_start(&bar, cli_has(args, "quiet"));
+    if (status == DIP_OK) {
+        status = dip_experiment(dataset, all.names, all.values, all.n, cli_value(args, "output"),
+                                cli_has(args, "force") ? DIP_REPLACE : 0, &watch, report, err);
+    }
+    cli_bar_stop(&bar);
+    dip_dataset_close(dataset);
+    return status;
+}
+
+static int run(const cli_args *args) {
+    dip_error err;
+    dip_report *report = NULL;
+    if (cli_has(args, "print-study")) {
+        return print_study(cli_value(args, "print-study"));
+    }
+    if (args->n_positional != 1 || !cli_has(args, "output")) {
+        fprintf(stderr, "diptych experiment: %s\n",
+                args->n_positional != 1 ? "name one dataset, as diptych prepare makes it"
+                                        : "-o DIR is missing: where to write the report");
+        return DIP_ERR_USAGE;
+    }
+    if (experiment(args, &report, &err) != DIP_OK) {
+        return cli_fail(&err);
+    }
+    if (cli_has(args, "json")) {
+        fputs(dip_report_json(report), stdout);
+    } else {
+        print_report(report, cli_value(args, "output"));
+    }
+    if (!cli_has(args, "quiet")) {
+        cli_print_warnings(report);
+    }
+    dip_report_free(report);
+    return DIP_OK;
+}
+
+const cli_command cli_experiment = {
+    .name = "experiment",
+    .summary = "dataset -> report: methods compared over seeds, with tables, figures and tests",
+    .usage = "DATASET -o DIR [flags]",
+    .description =
+        "Does self-supervision pay on this catalogue? Trains every method of a study, chooses "
+        "alpha, dropout and what else the study leaves open on the validation split, trains what "
+        "was chosen with several seeds, and ranks the test pairs once. DIR/index.html is the "
+        "report: one file with the paper's tables and figures, spread over seeds, and two paired "
+        "tests of every difference. The preset quick takes minutes on a small catalogue; paper is "
+        "the whole study of arXiv 2007.12865, with and without the sampling-bias correction. "
+        "Options of the runs are given as for train. Ctrl-C stops; the same command goes on where "
+        "it was. Several runs are made at a time, each with its share of the cores; results have "
+        "the same bits for any number.",
+    .example = "diptych experiment shop.dip --preset paper -o report --train.epochs 20",
+    .flags = FLAGS,
+    .sections = {"", "model.", "train.", "ssl.", "evaluate.", NULL},
+    .positional_min = 0,
+    .positional_max = 1,
+    .run = run,
+};

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "experiment/halving.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "model/augment.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LABEL_BYTES = 96, DRAWS_PER_TRIAL = 64 };
+
+dip_status dip_halving_config(const dip_halving *halving, const dip_candidate *candidate,
+                              int64_t epochs, int64_t seed, dip_config *config, dip_error *err) {
+    *config = halving->base;
+    DIP_TRY(dip_settings_apply(&candidate->setting, config, err));
+    config->train.epochs = epochs;
+    config->train.checkpoint_every = 0;
+    config->seed = seed;
+    return DIP_OK;
+}
+
+int64_t dip_halving_epochs(const dip_halving *halving, size_t rung) {
+    int64_t epochs = halving->base.train.epochs;
+    for (size_t r = rung + 1; r < halving->rungs; r++) {
+        epochs /= halving->eta;
+    }
+    return epochs > 0 ? epochs : 1;
+}
+
+/* ---- drawing settings ------------------------------------------------------------------------ */
+
+/* Whether an option means something beside the others: options of a second loss need one, and
+ * views need augmentations. */
+static bool is_idle(const dip_config *config, const char *key) {
+    const bool has_loss = config->ssl.method != DIP_METHOD_NONE;
+    const bool has_views = dip_method_has_views(config->ssl.method);
+    const bool drops = dip_method_drops_values(config->ssl.method) ||
+                       config->ssl.method == DIP_METHOD_FEATURE_DROPOUT;
+    if (strcmp(key, "ssl.alpha") == 0) {
+        return !has_loss || config->ssl.method == DIP_METHOD_FEATURE_DROPOUT;
+    }
+    if (strcmp(key, "ssl.dropout") == 0) {
+        return !drops;
+    }
+    if (strcmp(key, "ssl.temperature") == 0) {
+        return !has_views && config->ssl.method != DIP_METHOD_SPREAD_OUT;
+    }
+    return false;
+}
+
+/* A setting drawn uniformly, without the options that would be idle. */
+static dip_status draw(const dip_halving *halving, uint64_t index, dip_settings *setting,
+                       dip_error *err) {
+    const dip_rng rng = dip_rng_make((uint64_t)halving->base.seed, DIP_DRAW_TRIAL);
+    dip_config config = halving->base;
+    dip_settings all = {0};
+    for (size_t a = 0; a < halving->space->n; a++) {
+        const dip_choice *axis = &halving->space->axis[a];
+        const dip_draw words = dip_rng_at(rng, index, a);
+        const char *value = axis->value[dip_below(words.word[0], words.word[1], axis->n)];
+        DIP_TRY(dip_settings_put(&all, axis->key, value, err));
+    }
+    DIP_TRY(dip_settings_apply(&all, &config, err));
+    setting->n = 0;
+    for (size_t i = 0; i < all.n; i++) {
+        if (!is_idle(&config, all.at[i].key)) {
+            DIP_TRY(dip_settings_put(setting, all.at[i].key, all.at[i].value, err));
+        }
+    }
+    return DIP_OK;
+}
+
+static bool is_same(const dip_settings *a, const dip_settings *b) {
+    bool same = a->n == b->n;
+    for (size_t i = 0; same && i < a->n; i++) {
+        same =
+            strcmp(a->at[i].key, b->at[i].key) == 0 && strcmp(a->at[i].value, b->at[i].value) == 0;
+    }
+    return same;
+}
+
+/* Masks need two features, and a view cannot be a negative where there is none: what cannot be
+ * trained is drawn again. */
+static bool is_trainable(const dip_halving *halving, const dip_settings *setting) {
+    const dip_candidate candidate = {.setting = *setting};
+    dip_config config;
+    return dip_halving_config(halving, &candidate, 1, 1, &config, NULL) == DIP_OK &&
+           dip_run_check(&config, halving->data->dataset, NULL) == DIP_OK;
+}
+
+/* Different settings as far as the space has them; the first is the base. */
+static dip_status draw_candidates(dip_halving *halving, dip_error *err) {
+    const size_t most = (size_t)halving->trials;
+    halving->candidates = dip_alloc(most, sizeof *halving->candidates, "settings", err);
+    if (halving->candidates == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    halving->n = 1;
+    for (uint64_t i = 0; halving->n < most && i < most * DRAWS_PER_TRIAL; i++) {
+        dip_settings setting;
+        bool is_new = true;
+        DIP_TRY(draw(halving, i, &setting, err));
+        for (size_t c = 1; c < halving->n; c++) {
+            is_new = is_new && !is_same(&halving->candidates[c].setting, &setting);
+        }
+        if (is_new && is_trainable(halving, &setting)) {
+            halving->candidates[halving->n++].setting = setting;
+        }
+    }
+    return DIP_OK;
+}
+
+/* ---- making runs ----------------------------------------------------------------------------- */
+
+typedef struct batch {
+    size_t n;
+    dip_run *runs;
+    char (*texts)[LABEL_BYTES];
+    const char **labels;
+} batch;
+
+static void batch_free(batch *b) {
+    dip_free(b->runs);
+    dip_free(b->texts);
+    dip_free(b->labels);
+}
+
+static dip_status batch_make(batch *b, size_t n, dip_error *err) {
+    memset(b, 0, sizeof *b);
+    b->runs = dip_alloc(n, sizeof *b->runs, "runs", err);
+    b->texts = dip_alloc(n, sizeof *b->texts, "runs", err);
+    b->labels = dip_alloc(n, sizeof *b->labels, "runs", err);
+    if (b->runs == NULL || b->texts == NULL || b->labels == NULL) {
+        batch_free(b);
+        return DIP_ERR_MEMORY;
+    }
+    return DIP_OK;
+}
+
+static dip_status run_of(const dip_halving *halving, size_t candidate, int64_t epochs, int64_t seed,
+                         dip_run *run, dip_error *err) {
+    *run = (dip_run){.data = halving->data};
+    DIP_TRY(dip_halving_config(halving, &halving->candidates[candidate], epochs, seed, &run->config,
+                               err));
+    return dip_run_name(run, err);
+}
+
+static dip_status add(const dip_halving *halving, batch *b, size_t candidate, int64_t epochs,
+                      int64_t seed, dip_error *err) {
+    dip_run *run = &b->runs[b->n];
+    DIP_TRY(run_of(halving, candidate, epochs, seed, run, err));
+    if (dip_run_is_made(halving->folder, run)) {
+        return DIP_OK;
+    }
+    snprintf(b->texts[b->n], LABEL_BYTES, "setting %zu, %lld epochs, seed %lld", candidate,
+             (long long)epochs, (long long)seed);
+    b->labels[b->n] = b->texts[b->n];
+    b->n++;
+    return DIP_OK;
+}
+
+static dip_status make_all(dip_halving *halving, const batch *b, dip_error *err) {
+    dip_workers *workers = &halving->workers;
+    workers->total = workers->done;
+    workers->runs_total = workers->runs_done + b->n;
+    for (size_t i = 0; i < b->n; i++) {
+        workers->total += dip_workers_work(&b->runs[i]);
+    }
+    return dip_workers_make(workers, b->runs, b->labels, b->n, err);
+}
+
+static dip_status score_of(const dip_halving *halving, size_t candidate, int64_t epochs,
+                           int64_t seed, double *score, dip_error *err) {
+    dip_run run;
+    dip_run_result result;
+    DIP_TRY(run_of(halving, candidate, epochs, seed, &run, err));
+    DIP_TRY(dip_run_open(&result, halving->folder, run.key, err));
+    *score = result.failed ? -1 : result.validation;
+    dip_run_close(&result);
+    return DIP_OK;
+}
+
+/* ---- rungs ----------------------------------------------------------------------------------- */
+
+/* The candidates of a list by falling score; of equal ones the earlier first. */
+static void sort(const dip_halving *halving, size_t *list, size_t n) {
+    for (size_t i = 1; i < n; i++) {
+        const size_t moved = list[i];
+        size_t at = i;
+        while (at > 0 &&
+               halving->candidates[list[at - 1]].score < halving->candidates[moved].score) {
+            list[at] = list[at - 1];
+            at--;
+        }
+        list[at] = moved;
+    }
+}
+
+static dip_status climb(dip_halving *halving, size_t rung, const size_t *list, size_t n,
+                        dip_error *err) {
+    const int64_t epochs = dip_halving_epochs(halving, rung);
+    batch b;
+    DIP_TRY(batch_make(&b, n, err));
+    dip_status status = DIP_OK;
+    for (size_t i = 0; i < n && status == DIP_OK; i++) {
+        status = add(halving, &b, list[i], epochs, 1, err);
+    }
+    if (status == DIP_OK) {
+        status = make_all(halving, &b, err);
+    }
+    batch_free(&b);
+    for (size_t i = 0; i < n && status == DIP_OK; i++) {
+        dip_candidate *candidate = &halving->candidates[list[i]];
+        candidate->rung = (int64_t)rung;
+        status = score_of(halving, list[i], epochs, 1, &candidate->score, err);
+    }
+    return status;
+}
+
+static size_t count_rungs(const dip_halving *halving) {
+    size_t rungs = 1;
+    for (int64_t n = halving->trials; n / halving->eta >= halving->finalists; n /= halving->eta) {
+        rungs++;
+    }
+    return rungs;
+}
+
+/* All rungs; list [candidates] then begins with those that are left, the best first. */
+static dip_status climb_all(dip_halving *halving, size_t *list, size_t *left, dip_error *err) {
+    size_t n = halving->n;
+    for (size_t i = 0; i < n; i++) {
+        list[i] = i;
+    }
+    for (size_t rung = 0; rung < halving->rungs; rung++) {
+        DIP_TRY(climb(halving, rung, list, n, err));
+        sort(halving, list, n);
+        if (rung + 1 < halving->rungs) {
+            n = n / (size_t)halving->eta > 0 ? n / (size_t)halving->eta : 1;
+        }
+    }
+    *left = n < (size_t)halving->finalists ? n : (size_t)halving->finalists;
+    return DIP_OK;
+}
+
+/* ---- finals ---------------------------------------------------------------------------------- */
+
+static double mean_of(const double *values, int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        sum = values[i] < 0 || sum < 0 ? -1 : sum + values[i];
+    }
+    return sum < 0 ? -1 : sum / (double)n;
+}
+
+/* The finalists, and the base where it is not among them. */
+static dip_status choose_finals(dip_halving *halving, const size_t *list, size_t left,
+                                dip_error *err) {
+    bool has_base = false;
+    halving->finals = dip_alloc(left + 1, sizeof *halving->finals, "finalists", err);
+    halving->values =
+        dip_alloc((left + 1) * (size_t)halving->seeds, sizeof *halving->values, "finalists", err);
+    if (halving->finals == NULL || halving->values == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    for (size_t i = 0; i < left; i++) {
+        halving->finals[halving->n_finals++] = list[i];
+        has_base = has_base || list[i] == 0;
+    }
+    if (!has_base) {
+        halving->finals[halving->n_finals++] = 0;
+    }
+    return DIP_OK;
+}
+
+static dip_status make_finals(dip_halving *halving, dip_error *err) {
+    const int64_t epochs = halving->base.train.epochs;
+    batch b;
+    DIP_TRY(batch_make(&b, halving->n_finals * (size_t)halving->seeds, err));
+    dip_status status = DIP_OK;
+    for (size_t i = 0; i < halving->n_finals; i++) {
+        for (int64_t seed = 1; seed <= halving->seeds && status == DIP_OK; seed++) {
+            status = add(halving, &b, halving->finals[i], epochs, seed, err);
+        }
+    }
+    if (status == DIP_OK) {
+        status = make_all(halving, &b, err);
+    }
+    batch_free(&b);
+    return status;
+}
+
+static dip_status rank_finals(dip_halving *halving, dip_error *err) {
+    const int64_t epochs = halving->base.train.epochs;
+    for (size_t i = 0; i < halving->n_finals; i++) {
+        dip_candidate *candidate = &halving->candidates[halving->finals[i]];
+        double values[DIP_TUNE_SEEDS_MAX];
+        for (int64_t seed = 1; seed <= halving->seeds; seed++) {
+            DIP_TRY(score_of(halving, halving->finals[i], epochs, seed, &values[seed - 1], err));
+        }
+        candidate->score = mean_of(values, halving->seeds);
+        candidate->rung = (int64_t)halving->rungs;
+    }
+    sort(halving, halving->finals, halving->n_finals);
+    for (size_t i = 0; i < halving->n_finals; i++) {
+        for (int64_t seed = 1; seed <= halving->seeds; seed++) {
+            DIP_TRY(score_of(halving, halving->finals[i], epochs, seed,
+                             &halving->values[i * (size_t)halving->seeds + (size_t)seed - 1], err));
+        }
+    }
+    return DIP_OK;
+}
+
+dip_status dip_halving_run(dip_halving *halving, dip_error *err) {
+    size_t left = 0;
+    DIP_TRY(draw_candidates(halving, err));
+    halving->rungs = count_rungs(halving);
+    size_t *list = dip_alloc(halving->n, sizeof *list, "settings", err);
+    if (list == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    dip_status status = climb_all(halving, list, &left, err);
+    if (status == DIP_OK) {
+        status = choose_finals(halving, list, left, err);
+    }
+    dip_free(list);
+    DIP_TRY(status);
+    DIP_TRY(make_finals(halving, err));
+    return rank_finals(halving, err);
+}
+
+void dip_halving_free(dip_halving *halving) {
+    dip_free(halving->candidates);
+    dip_free(halving->finals);
+    dip_free(halving->values);
+    halving->candidates = NULL;
+    halving->finals = NULL;
+    halving->values = NULL;
+}

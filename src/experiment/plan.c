@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "experiment/plan.h"
+
+#include "base/number.h"
+#include "evaluate/metrics.h"
+#include "evaluate/questions.h"
+#include "experiment/plan_files.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { K_MAX = 1000 };
+
+typedef struct preset {
+    const char *name;
+    const unsigned char *text;
+    const size_t *bytes;
+} preset;
+
+static const preset PRESETS[] = {
+    {"quick", dip_plan_file_quick, &dip_plan_file_quick_bytes},
+    {"paper", dip_plan_file_paper, &dip_plan_file_paper_bytes},
+    {"ablation", dip_plan_file_ablation, &dip_plan_file_ablation_bytes},
+    {"sparsity", dip_plan_file_sparsity, &dip_plan_file_sparsity_bytes},
+    {"sweep", dip_plan_file_sweep, &dip_plan_file_sweep_bytes},
+};
+
+enum { N_PRESETS = sizeof PRESETS / sizeof PRESETS[0] };
+
+const char *dip_plan_preset_names(void) {
+    return "quick, paper, ablation, sparsity, sweep";
+}
+
+const char *dip_plan_preset_text(const char *name, size_t *bytes) {
+    for (size_t i = 0; i < N_PRESETS; i++) {
+        if (strcmp(PRESETS[i].name, name) == 0) {
+            *bytes = *PRESETS[i].bytes;
+            return (const char *)PRESETS[i].text;
+        }
+    }
+    return NULL;
+}
+
+dip_status dip_plan_preset(dip_plan **plan, const char *name, dip_error *err) {
+    size_t bytes = 0;
+    const char *text = dip_plan_preset_text(name, &bytes);
+    if (text == NULL) {
+        return dip_fail(err, DIP_ERR_USAGE, "there is no study \"%s\"; there are %s", name,
+                        dip_plan_preset_names());
+    }
+    return dip_plan_parse(plan, text, bytes, name, err);
+}
+
+/* ---- which options may be set where ---------------------------------------------------------- */
+
+static bool begins(const char *key, const char *section) {
+    return strncmp(key, section, strlen(section)) == 0;
+}
+
+static bool is_of_runs(const char *key) {
+    return begins(key, "model.") || begins(key, "train.") || begins(key, "ssl.");
+}
+
+static bool may_set(dip_scope scope, const char *key) {
+    switch (scope) {
+    case DIP_SCOPE_EVERY_RUN:
+        return is_of_runs(key) || strcmp(key, "threads") == 0 ||
+               (begins(key, "evaluate.") && strcmp(key, "evaluate.split") != 0);
+    case DIP_SCOPE_CONDITION:
+        return is_of_runs(key) || strcmp(key, "split.train_fraction") == 0;
+    case DIP_SCOPE_METHOD:
+        return is_of_runs(key);
+    case DIP_SCOPE_CHOICE:
+        return is_of_runs(key) && !begins(key, "train.metric");
+    }
+    return false;
+}
+
+dip_status dip_scope_check(dip_scope scope, const char *key, dip_error *err) {
+    static const char *const MAY[] = {
+        [DIP_SCOPE_EVERY_RUN] = "options of every run are those of model, train, ssl, evaluate "
+                                "(without evaluate.split), and threads",
+        [DIP_SCOPE_CONDITION] = "a condition sets options of model, train, ssl, and "
+                                "split.train_fraction",
+        [DIP_SCOPE_METHOD] = "a method sets options of model, train, ssl",
+        [DIP_SCOPE_CHOICE] = "what is chosen are options of model, train, ssl, but not "
+                             "train.metric"};
+    return may_set(scope, key)
+               ? DIP_OK
+               : dip_fail(err, DIP_ERR_USAGE, "%s cannot be set here: %s", key, MAY[scope]);
+}
+
+/* ---- settings -------------------------------------------------------------------------------- */
+
+dip_status dip_settings_apply(const dip_settings *settings, dip_config *config, dip_error *err) {
+    for (size_t i = 0; i < settings->n; i++) {
+        DIP_TRY(dip_options_set(&dip_config_table, config, settings->at[i].key,
+                                settings->at[i].value, err));
+    }
+    return DIP_OK;
+}
+
+dip_status dip_settings_put(dip_settings *settings, const char *key, const char *value,
+                            dip_error *err) {
+    size_t i = 0;
+    while (i < settings->n && strcmp(settings->at[i].key, key) != 0) {
+        i++;
+    }
+    if (i == DIP_PLAN_SETTINGS) {
+        return dip_fail(err, DIP_ERR_USAGE, "more than %d options at \"%s\"", DIP_PLAN_SETTINGS,
+                        key);
+    }
+    snprintf(settings->at[i].key, sizeof settings->at[i].key, "%s", key);
+    snprintf(settings->at[i].value, sizeof settings->at[i].value, "%s", value);
+    settings->n += i == settings->n;
+    return DIP_OK;
+}
+
+/* ---- columns --------------------------------------------------------------------------------- */
+
+/* The position of text[0 .. length) in a list of names; n when it is not there. */
+static size_t find(const char *const *names, size_t n, const char *text, size_t length) {
+    size_t i = 0;
+    while (i < n && (strncmp(names[i], text, length) != 0 || names[i][length] != '\0')) {
+        i++;
+    }
+    return i;
+}
+
+dip_status dip_plan_column_parse(dip_plan_column *column, const char *text, dip_error *err) {
+    const char *slash = strchr(text, '/');
+    const char *metric = slash != NULL ? slash + 1 : text;
+    const char *at = strchr(metric, '@');
+    dip_plan_column parsed = {.slice = DIP_SLICE_ALL};
+    if (slash != NULL) {
+        parsed.slice = find(dip_slice_names, DIP_N_SLICES, text, (size_t)(slash - text));
+    }
+    if (at == NULL || parsed.slice == DIP_N_SLICES || !dip_parse_integer(at + 1, &parsed.k) ||
+        parsed.k < 1 || parsed.k > K_MAX) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "\"%s\" is no column; write SLICE/METRIC@K, as in tail/recall@10, with a "
+                        "slice of all, head, tail, cold",
+                        text);
+    }
+    parsed.metric = find(dip_metric_names, DIP_N_METRICS, metric, (size_t)(at - metric));
+    if (parsed.metric == DIP_N_METRICS) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "\"%s\" has no known metric; there are recall, map, ndcg, mrr, hit_rate",
+                        text);
+    }
+    *column = parsed;
+    return DIP_OK;
+}
+
+void dip_plan_column_text(const dip_plan_column *column, char text[DIP_PLAN_NAME_MAX]) {
+    snprintf(text, DIP_PLAN_NAME_MAX, "%s/%s@%lld", dip_slice_names[column->slice],
+             dip_metric_names[column->metric], (long long)column->k);
+}
+
+void dip_plan_column_label(const dip_plan_column *column, char text[DIP_PLAN_NAME_MAX]) {
+    static const char *const LABELS[] = {"Recall", "MAP", "NDCG", "MRR", "Hit rate"};
+    snprintf(text, DIP_PLAN_NAME_MAX, "%s@%lld", LABELS[column->metric], (long long)column->k);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "experiment/settings.h"
+
+#include "base/mem.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define AT(member) offsetof(dip_experiment_settings, member)
+#define TEXT(key, member, fallback, help)                                                          \
+    { key, DIP_OPTION_TEXT, AT(member), fallback, 0, 0, NULL, help }
+#define INTEGER(key, member, fallback, low, high, help)                                            \
+    { key, DIP_OPTION_INTEGER, AT(member), fallback, low, high, NULL, help }
+
+/* clang-format off */
+static const dip_option ROWS[] = {
+    TEXT("preset", preset, "quick",
+         "a study that is built in: quick, paper, ablation, sparsity, sweep"),
+    TEXT("study", study, "", "a YAML file that says what to compare, instead of a preset"),
+    INTEGER("seeds", seeds, "0", 0, 1000, "seeds of every final run; 0 takes what the study says"),
+    INTEGER("jobs", jobs, "0", 0, 256, "runs at a time; 0 takes as many as cores and memory allow"),
+    TEXT("category", category, "",
+         "the item feature that colours the map; left out, the first categorical one, or bag"),
+    INTEGER("map_items", map_items, "20000", 10, 1000000, "items on the map at most"),
+    TEXT("plotly", plotly, "", "plotly.min.js, when it is not where it was installed"),
+    TEXT("title", title, "", "the title of the report; left out, the dataset's name"),
+};
+/* clang-format on */
+
+const dip_option_table dip_experiment_table = {ROWS, sizeof ROWS / sizeof ROWS[0], "setting"};
+
+/* Deals the request's settings to the table they belong to. */
+static dip_status read_request(const dip_experiment_request *request,
+                               dip_experiment_settings *settings, dip_settings *overrides,
+                               dip_error *err) {
+    for (size_t i = 0; i < request->n; i++) {
+        const char *name = request->names[i];
+        if (dip_options_find(&dip_config_table, name) != NULL || strchr(name, '.') != NULL) {
+            DIP_TRY(dip_options_find(&dip_config_table, name) != NULL
+                        ? dip_scope_check(DIP_SCOPE_EVERY_RUN, name, err)
+                        : DIP_OK);
+            DIP_TRY(dip_settings_put(overrides, name, request->values[i], err));
+        } else {
+            DIP_TRY(
+                dip_options_set(&dip_experiment_table, settings, name, request->values[i], err));
+        }
+    }
+    return DIP_OK;
+}
+
+static dip_status read_plan(const dip_experiment_settings *settings, dip_plan **plan,
+                            dip_error *err) {
+    return settings->study[0] != '\0' ? dip_plan_read(plan, settings->study, err)
+                                      : dip_plan_preset(plan, settings->preset, err);
+}
+
+dip_status dip_experiment_resolve(const dip_experiment_request *request,
+                                  dip_experiment_settings *settings, dip_plan **plan,
+                                  dip_config *base, dip_settings *overrides, dip_error *err) {
+    dip_plan *read = NULL;
+    dip_options_default(&dip_experiment_table, settings, sizeof *settings);
+    memset(overrides, 0, sizeof *overrides);
+    *base = request->dataset->config;
+    DIP_TRY(read_request(request, settings, overrides, err));
+    DIP_TRY(read_plan(settings, &read, err));
+    read->seeds = settings->seeds > 0 ? settings->seeds : read->seeds;
+    dip_status status =
+        read->preset[0] != '\0' ? dip_config_apply_preset(base, read->preset, err) : DIP_OK;
+    if (status == DIP_OK) {
+        status = dip_settings_apply(&read->options, base, err);
+    }
+    if (status == DIP_OK) {
+        status = dip_settings_apply(overrides, base, err);
+    }
+    if (status != DIP_OK) {
+        dip_free(read);
+        return status;
+    }
+    *plan = read;
+    return DIP_OK;
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "experiment/study.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LABEL_BYTES = 160 };
+
+static size_t n_cells(const dip_study *study) {
+    return study->plan->n_conditions * study->plan->n_methods;
+}
+
+dip_status dip_study_config(const dip_study *study, size_t condition, size_t method,
+                            const dip_settings *setting, int64_t seed, dip_config *config,
+                            dip_error *err) {
+    dip_config made = study->base;
+    DIP_TRY(dip_settings_apply(&study->plan->condition[condition].options, &made, err));
+    DIP_TRY(dip_settings_apply(&study->plan->method[method].options, &made, err));
+    if (setting != NULL) {
+        DIP_TRY(dip_settings_apply(setting, &made, err));
+    }
+    made.seed = seed;
+    made.train.checkpoint_every = 0;
+    *config = made;
+    return DIP_OK;
+}
+
+const dip_study_run *dip_study_next(const dip_study *study, size_t *at, size_t condition,
+                                    size_t method, int choice) {
+    for (; *at < study->n_runs; (*at)++) {
+        const dip_study_run *run = &study->runs[*at];
+        if (run->condition == condition && run->method == method && run->choice == choice) {
+            return run;
+        }
+    }
+    return NULL;
+}
+
+/* ---- what is asked for ----------------------------------------------------------------------- */
+
+static dip_status check_setting(const dip_study *study, size_t condition, size_t method,
+                                const dip_settings *setting, const dip_dataset *dataset,
+                                dip_error *err) {
+    dip_config config;
+    DIP_TRY(dip_study_config(study, condition, method, setting, 1, &config, err));
+    const dip_status status = dip_run_check(&config, dataset, err);
+    return status == DIP_OK ? DIP_OK
+                            : dip_fail_context(err, status, "the method \"%s\"",
+                                               study->plan->method[method].name);
+}
+
+/* Every value of every choice, with the first values of the choices before it. */
+static dip_status check_method(const dip_study *study, size_t condition, size_t m,
+                               const dip_dataset *dataset, dip_error *err) {
+    const dip_plan_method *method = &study->plan->method[m];
+    dip_settings setting = {0};
+    if (method->n_choices == 0) {
+        return check_setting(study, condition, m, NULL, dataset, err);
+    }
+    for (size_t c = 0; c < method->n_choices; c++) {
+        const dip_choice *choice = &method->choice[c];
+        for (size_t v = choice->n; v-- > 0;) {
+            DIP_TRY(dip_settings_put(&setting, choice->key, choice->value[v], err));
+            DIP_TRY(check_setting(study, condition, m, &setting, dataset, err));
+        }
+    }
+    return DIP_OK;
+}
+
+dip_status dip_study_check(const dip_plan *plan, const dip_config *base, const dip_dataset *dataset,
+                           dip_error *err) {
+    const dip_study study = {.plan = plan, .base = *base};
+    for (size_t i = 0; i < plan->n_conditions * plan->n_methods; i++) {
+        DIP_TRY(check_method(&study, i / plan->n_methods, i % plan->n_methods, dataset, err));
+    }
+    return DIP_OK;
+}
+
+dip_status dip_study_begin(dip_study *study, dip_error *err) {
+    const dip_plan *plan = study->plan;
+    study->cells = dip_alloc(n_cells(study), sizeof *study->cells, "a study", err);
+    if (study->cells == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    for (size_t i = 0; i < n_cells(study); i++) {
+        dip_cell *cell = &study->cells[i];
+        cell->condition = i / plan->n_methods;
+        cell->method = i % plan->n_methods;
+    }
+    for (size_t f = 0; f < plan->n_figures; f++) {
+        const dip_plan_figure *figure = &plan->figure[f];
+        for (size_t m = 0; m < figure->methods.n && figure->kind == DIP_FIGURE_MAP; m++) {
+            study->is_mapped[figure->methods.at[m]] = true;
+        }
+    }
+    return DIP_OK;
+}
+
+/* Runs that a cell still has to ask for. */
+static size_t runs_ahead(const dip_study *study, const dip_cell *cell) {
+    const dip_plan_method *method = &study->plan->method[cell->method];
+    size_t runs = cell->is_done ? 0 : (size_t)study->plan->seeds;
+    for (size_t c = cell->stage; c < method->n_choices; c++) {
+        runs += method->choice[c].n * (size_t)study->plan->choice_seeds;
+    }
+    return runs;
+}
+
+static dip_status add_run(dip_study *study, const dip_study_run *run, dip_error *err) {
+    DIP_TRY(dip_grow((void **)&study->runs, &study->run_capacity, study->n_runs + 1,
+                     sizeof *study->runs, "runs", err));
+    study->runs[study->n_runs++] = *run;
+    return DIP_OK;
+}
+
+static dip_status ask_choice(dip_study *study, const dip_cell *cell, dip_error *err) {
+    const dip_choice *choice = &study->plan->method[cell->method].choice[cell->stage];
+    for (size_t v = 0; v < choice->n; v++) {
+        dip_study_run run = {.condition = cell->condition,
+                             .method = cell->method,
+                             .choice = (int)cell->stage,
+                             .value = v,
+                             .setting = cell->chosen};
+        DIP_TRY(dip_settings_put(&run.setting, choice->key, choice->value[v], err));
+        for (run.seed = 1; run.seed <= study->plan->choice_seeds; run.seed++) {
+            DIP_TRY(add_run(study, &run, err));
+        }
+    }
+    return DIP_OK;
+}
+
+static dip_status ask_final(dip_study *study, const dip_cell *cell, dip_error *err) {
+    dip_study_run run = {.condition = cell->condition,
+                         .method = cell->method,
+                         .choice = -1,
+                         .setting = cell->chosen};
+    for (run.seed = 1; run.seed <= study->plan->seeds; run.seed++) {
+        DIP_TRY(add_run(study, &run, err));
+    }
+    return DIP_OK;
+}
+
+/* Whether what a cell waits for is there: the values that another method has chosen. */
+static bool is_ready(const dip_study *study, const dip_cell *cell) {
+    const int like = study->plan->method[cell->method].like;
+    if (cell->is_done || like < 0) {
+        return !cell->is_done;
+    }
+    const dip_cell *other = dip_study_cell(study, cell->condition, (size_t)like);
+    return other->stage >= study->plan->method[like].n_choices;
+}
+
+/* Adds the next runs of every cell that is ready. */
+static dip_status ask_round(dip_study *study, dip_error *err) {
+    for (size_t i = 0; i < n_cells(study); i++) {
+        dip_cell *cell = &study->cells[i];
+        const dip_plan_method *method = &study->plan->method[cell->method];
+        if (!is_ready(study, cell)) {
+            continue;
+        }
+        if (method->like >= 0 && cell->stage == 0) {
+            cell->chosen = dip_study_cell(study, cell->condition, (size_t)method->like)->chosen;
+        }
+        DIP_TRY(cell->stage < method->n_choices ? ask_choice(study, cell, err)
+                                                : ask_final(study, cell, err));
+    }
+    return DIP_OK;
+}
+
+/* ---- making a round -------------------------------------------------------------------------- */
+
+typedef struct round_runs {
+    size_t n;
+    dip_run *runs;
+    char (*texts)[LABEL_BYTES];
+    const char **labels;
+} round_runs;
+
+static void round_free(round_runs *round) {
+    dip_free(round->runs);
+    dip_free(round->texts);
+    dip_free(round->labels);
+}
+
+static dip_status resolve(const dip_study *study, dip_study_run *asked, dip_run *run,
+                          dip_error *err) {
+    run->data = dip_study_data_of(study, asked->condition);
+    DIP_TRY(dip_study_config(study, asked->condition, asked->method, &asked->setting, asked->seed,
+                             &run->config, err));
+    run->tests = asked->choice < 0;
+    run->keeps_vectors = asked->choice < 0 && asked->seed == 1 && study->is_mapped[asked->method];
+    DIP_TRY(dip_run_name(run, err));
+    memcpy(asked->key, run->key, sizeof asked->key);
+    return DIP_OK;
+}
+
+static void label_run(const dip_study *study, const dip_study_run *run, char text[LABEL_BYTES]) {
+    const dip_plan *plan = study->plan;
+    int used = snprintf(text, LABEL_BYTES, "%s, %s, seed %lld", plan->method[run->method].name,
+                        plan->condition[run->condition].name, (long long)run->seed);
+    if (run->choice >= 0 && used > 0 && used < LABEL_BYTES) {
+        const dip_choice *choice = &plan->method[run->method].choice[run->choice];
+        snprintf(text + used, (size_t)(LABEL_BYTES - used), ", %s %s", choice->key,
+                 choice->value[run->value]);
+    }
+}
+
+/* Whether a run with the same key is in the round already. */
+static bool is_listed(const round_runs *round, const char *key) {
+    for (size_t i = 0; i < round->n; i++) {
+        if (strcmp(round->runs[i].key, key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The runs from `first` on that are not made yet. */
+static dip_status list_missing(dip_study *study, size_t first, round_runs *round, dip_error *err) {
+    const size_t most = study->n_runs - first;
+    round->runs = dip_alloc(most, sizeof *round->runs, "runs", err);
+    round->texts = dip_alloc(most, sizeof *round->texts, "runs", err);
+    round->labels = dip_alloc(most, sizeof *round->labels, "runs", err);
+    if (round->runs == NULL || round->texts == NULL || round->labels == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    for (size_t i = first; i < study->n_runs; i++) {
+        dip_run *run = &round->runs[round->n];
+        DIP_TRY(resolve(study, &study->runs[i], run, err));
+        if (is_listed(round, run->key) || dip_run_is_made(study->folder, run)) {
+            continue;
+        }
+        label_run(study, &study->runs[i], round->texts[round->n]);
+        round->labels[round->n] = round->texts[round->n];
+        round->n++;
+    }
+    return DIP_OK;
+}
+
+/* Work and number of all runs that are still to come, as far as one can know. */
+static dip_status count_ahead(dip_study *study, const round_runs *round, dip_error *err) {
+    dip_workers *workers = &study->workers;
+    workers->total = workers->done;
+    workers->runs_total = workers->runs_done;
+    for (size_t i = 0; i < round->n; i++) {
+        workers->total += dip_workers_work(&round->runs[i]);
+        workers->runs_total++;
+    }
+    for (size_t i = 0; i < n_cells(study); i++) {
+        const dip_cell *cell = &study->cells[i];
+        const size_t n_choices = study->plan->method[cell->method].n_choices;
+        dip_cell later = *cell;
+        dip_run run = {.data = dip_study_data_of(study, cell->condition)};
+        if (is_ready(study, cell)) { /* what this round makes is counted above */
+            later.is_done = cell->stage >= n_choices;
+            later.stage += cell->stage < n_choices;
+        }
+        DIP_TRY(dip_study_config(study, cell->condition, cell->method, NULL, 1, &run.config, err));
+        workers->total += runs_ahead(study, &later) * dip_workers_work(&run);
+        workers->runs_total += runs_ahead(study, &later);
+    }
+    return DIP_OK;
+}
+
+static dip_status make_round(dip_study *study, size_t first, dip_error *err) {
+    round_runs round = {0};
+    dip_status status = list_missing(study, first, &round, err);
+    if (status == DIP_OK) {
+        status = count_ahead(study, &round, err);
+    }
+    if (status == DIP_OK) {
+        status = dip_workers_make(&study->workers, round.runs, round.labels, round.n, err);
+    }
+    round_free(&round);
+    return status;
+}
+
+/* ---- choosing -------------------------------------------------------------------------------- */
+
+/* Adds up the validation metric of the runs of one value; a failed run fails the value. */
+static dip_status score_run(const dip_study *study, dip_cell *cell, const dip_study_run *run,
+                            dip_error *err) {
+    dip_run_result result;
+    double *score = &cell->score[run->choice][run->value];
+    DIP_TRY(dip_run_open(&result, study->folder, run->key, err));
+    *score = result.failed || *score < 0
+                 ? -1
+                 : *score + result.validation / (double)study->plan->choice_seeds;
+    dip_run_close(&result);
+    return DIP_OK;
+}
+
+/* Takes the best value; of equal ones the first. Where every run diverged that is the first value,
+ * whose final runs will then tell the same. */
+static dip_status choose(dip_study *study, dip_cell *cell, size_t first, dip_error *err) {
+    const dip_choice *choice = &study->plan->method[cell->method].choice[cell->stage];
+    const int stage = (int)cell->stage;
+    const dip_study_run *run = NULL;
+    for (size_t at = first;
+         (run = dip_study_next(study, &at, cell->condition, cell->method, stage)) != NULL; at++) {
+        DIP_TRY(score_run(study, cell, run, err));
+    }
+    const double *score = cell->score[cell->stage];
+    size_t best = 0;
+    for (size_t v = 1; v < choice->n; v++) {
+        best = score[v] > score[best] ? v : best;
+    }
+    cell->picked[cell->stage] = best;
+    cell->stage++;
+    return dip_settings_put(&cell->chosen, choice->key, choice->value[best], err);
+}
+
+/* Moves on the cells that asked for runs in this round. */
+static dip_status advance(dip_study *study, size_t first, dip_error *err) {
+    for (size_t i = 0; i < n_cells(study); i++) {
+        dip_cell *cell = &study->cells[i];
+        const bool chooses = cell->stage < study->plan->method[cell->method].n_choices;
+        size_t at = first;
+        if (cell->is_done || dip_study_next(study, &at, cell->condition, cell->method,
+                                            chooses ? (int)cell->stage : -1) == NULL) {
+            continue;
+        }
+        if (chooses) {
+            DIP_TRY(choose(study, cell, first, err));
+        } else {
+            cell->is_done = true;
+        }
+    }
+    return DIP_OK;
+}
+
+static bool is_finished(const dip_study *study) {
+    for (size_t i = 0; i < n_cells(study); i++) {
+        if (!study->cells[i].is_done) {
+            return false;
+        }
+    }
+    return true;
+}
+
+dip_status dip_study_execute(dip_study *study, dip_error *err) {
+    while (!is_finished(study)) {
+        const size_t first = study->n_runs;
+        DIP_TRY(ask_round(study, err));
+        DIP_TRY(make_round(study, first, err));
+        DIP_TRY(advance(study, first, err));
+    }
+    return DIP_OK;
+}
+
+void dip_study_free(dip_study *study) {
+    dip_free(study->cells);
+    dip_free(study->runs);
+    study->cells = NULL;
+    study->runs = NULL;
+}
