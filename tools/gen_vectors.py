@@ -29,7 +29,7 @@ NAN = float("nan")
 # ---- random numbers ------------------------------------------------------------------------------
 
 WORD = 0xFFFFFFFF
-INIT, VIEW_H, VIEW_G, FEATURE = 1, 5, 6, 7  # purposes, rng.h
+INIT, VIEW_H, VIEW_G, FEATURE, QUERY_H, QUERY_G = 1, 5, 6, 7, 22, 23  # purposes, rng.h
 EVERY_GROUP = WORD                          # the draw that decides over a whole feature
 
 
@@ -381,6 +381,11 @@ class Model:
             for name, purpose, mask in zip("hg", (VIEW_H, VIEW_G), batch["masks"]):
                 view = View(mask, make_key(seed, purpose), value_rate=rate, step=step)
                 result[name] = Pass(self.item, self.values, batch["self"], view)
+            if "queries" in batch:
+                for name, purpose, mask in zip(("qh", "qg"), (QUERY_H, QUERY_G),
+                                               batch["query_masks"]):
+                    view = View(mask, make_key(seed, purpose), value_rate=rate, step=step)
+                    result[name] = Pass(self.query, self.values, batch["queries"], view)
         elif method.startswith("spread") or method == "noise":
             result["h"] = Pass(self.item, self.values, batch["self"])
         return result
@@ -402,6 +407,10 @@ class Model:
         if "g" in passes:
             second, dh, dg = self.contrast(batch, passes["h"].u, passes["g"].u)
             du["h"], du["g"] = alpha * dh, alpha * dg
+            if "qh" in passes:
+                third, dh, dg = self.contrast(batch, passes["qh"].u, passes["qg"].u)
+                du["qh"], du["qg"] = alpha * dh, alpha * dg
+                second += third
         elif o["ssl.method"] == "noise":
             z = passes["h"].u
             (y, back_h), (w, back_g) = (noise_view(z, o["ssl.noise"], make_key(o["seed"], purpose),
@@ -417,6 +426,13 @@ class Model:
                 loss = {"spread-out-square": spread_square, "spread-out-moments": spread_moments}
                 second, dz = loss[o["ssl.method"]](z)
             du["h"] = alpha * dz
+        skips_main, skips_self = batch.get("skips", (0, 0))
+        if skips_main:
+            main = 0.0
+            del du["query"], du["item"]
+        if skips_self:
+            second = 0.0
+            du = {name: d for name, d in du.items() if name in ("query", "item")}
         return (main + alpha * second, main, second), du
 
     def contrast(self, batch, u, v):
@@ -439,7 +455,8 @@ class Model:
         gradients = {k: np.zeros_like(v) for k, v in self.values.items()}
         touched = {k: np.full(len(v), "embedding." not in k) for k, v in self.values.items()}
         for name, one in passes.items():
-            one.backward(du[name], gradients, touched)
+            if name in du:
+                one.backward(du[name], gradients, touched)
         return losses, gradients, touched, passes
 
     def update(self, gradients, touched, rate):
@@ -498,6 +515,9 @@ CASES = {
     "masks-example": ("own", 4, {**CFM, "ssl.masks": "example", "ssl.mask_same": "yes"}),
     "noise": ("items", 4, {"ssl.method": "noise", "ssl.noise": 0.3, "ssl.mask_same": "yes",
                            "ssl.symmetric": "yes"}),
+    "towers": ("own", 4, {**CFM, "ssl.towers": "both", "ssl.symmetric": "yes"}),
+    "alone": ("items", 6, {**CFM, "train.optimizer": "adam", "train.rate": 0.02, "train.decay": 0.1,
+                           "model.share": "none"}),
     "spread-out": ("items", 10, {"ssl.method": "spread-out", "model.share": "all"}),
     "spread-out-square": ("own", 10, {"ssl.method": "spread-out-square", "model.share": "none"}),
     "spread-out-moments": ("items", 10, {"ssl.method": "spread-out-moments", "model.share": "all",
@@ -573,6 +593,15 @@ def make_case(name):
     if changes.get("ssl.mask_same") == "yes":
         for batch in case["batches"]:
             show_twins(batch)
+    if changes.get("ssl.towers") == "both":
+        for batch in case["batches"]:
+            k, rows = (6, rows_of(ITEMS)) if kind == "items" else (3, rows_of(QUERIES))
+            h = rng.randrange(1, 2**k - 1)
+            batch["queries"] = rng.sample(range(rows), 4)
+            batch["query_masks"] = (h, 2**k - 1 & ~h)
+    if name == "alone":
+        for s, batch in enumerate(case["batches"]):
+            batch["skips"] = (int(s in (1, 2)), int(s == 4))
     if changes.get("ssl.masks") == "example":
         for batch in case["batches"]:
             mask_each(batch, rng)
@@ -618,6 +647,9 @@ def case_text(case):
     text += array_text("step", [[b["step"]] for b in batches])
     for key in ("query", "item", "self"):
         text += array_text(key, padded([b[key] for b in batches]))
+    for key, width in (("queries", 6), ("query_masks", 2), ("skips", 2)):
+        if key in batches[0]:
+            text += array_text(key, padded([list(b[key]) for b in batches], width))
     if o.get("ssl.masks") == "example":
         text += array_text("masks", [[0, 0] for b in batches])
         text += array_text("each_h", padded([b["masks"][0] for b in batches]))

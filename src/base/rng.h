@@ -30,6 +30,10 @@ typedef enum dip_purpose {
     DIP_DRAW_ITEM_CELLS = 16,  /* generate: features of items */
     DIP_DRAW_QUERY_CELLS = 17, /* generate: features of queries */
     DIP_DRAW_LINK_TIME = 18,   /* generate: when a pair happened */
+    DIP_DRAW_QUERIES = 20,     /* uniform queries of the self-supervised batch */
+    DIP_DRAW_QUERY_MASK = 21,  /* feature masks of queries */
+    DIP_DRAW_QUERY_H = 22,     /* value dropout of a query's view h, or its noise */
+    DIP_DRAW_QUERY_G = 23,     /* and of view g */
     DIP_DRAW_INFORMATION = 30, /* rows that the mutual information is measured on */
     DIP_DRAW_SCATTER = 31,     /* places of training pairs in a large dataset */
     DIP_DRAW_MAP = 36,         /* the start of a map of items */

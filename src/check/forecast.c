@@ -103,12 +103,13 @@ static double sparse_bytes(const dip_checkup *check, const dip_config *config) {
     const bool is_complementary =
         method == DIP_METHOD_CFM || method == DIP_METHOD_RFM || method == DIP_METHOD_CFM_NO_DROPOUT;
     const bool has_views = dip_method_has_views(method);
-    const bool has_second =
-        config->ssl.alpha > 0 && method != DIP_METHOD_NONE && method != DIP_METHOD_FEATURE_DROPOUT;
-    const double views = !has_second ? 0 : has_views && !is_complementary ? 2 : 1;
+    const double both = dip_engine_has_queries(config) ? query : 0;
+    const double views = !dip_engine_has_second_loss(config) ? 0
+                         : has_views && !is_complementary    ? 2
+                                                             : 1;
     const double extra = config->train.extra_negatives == DIP_EXTRA_ITEMS ? 1 : 0;
     const double values = (double)config->train.batch * (item + query) +
-                          (double)config->ssl.batch * item * (views + extra);
+                          (double)config->ssl.batch * (item * (views + extra) + both * views);
     return 1.25 * values * (2 * sizeof(dip_term) + sizeof(size_t) + sizeof(int32_t));
 }
 

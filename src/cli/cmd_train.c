@@ -131,8 +131,8 @@ const cli_command cli_train = {
     .description =
         "Trains query and item tower with the batch softmax and, beside it, the task that "
         "ssl.method names: cfm and rfm mask features in two views of an item, dropout drops values "
-        "only, feature-dropout and spread-out are baselines, none is supervised only. Options "
-        "start "
+        "only, noise moves whole vectors a little, feature-dropout and spread-out are baselines, "
+        "none is supervised only. Options start "
         "from the project file that made the dataset. With a validation split the best epoch is "
         "kept. Ctrl-C or SIGTERM stops after the batch: the best model so far stays, a checkpoint "
         "is written beside it, and the same command with --resume goes on to the same bits. Where "

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define AT(member) offsetof(struct dip_config, member)
@@ -122,6 +123,14 @@ static const dip_option ROWS[] = {
     CHOICE("ssl.items", ssl.items, "catalogue", "catalogue|training",
            "where the items of the self-supervised batch come from, uniformly: the whole "
            "catalogue, or those in training pairs"),
+    CHOICE("ssl.towers", ssl.towers, "item", "item|both",
+           "which towers the second loss trains: the item tower, or the query tower as well, with "
+           "queries drawn uniformly and the same weight"),
+    INTEGER("ssl.pretrain", ssl.pretrain, "0", 0, 100000,
+            "first epochs, of train.epochs, in which the second loss trains alone; they are "
+            "neither validated nor saved, and early stopping begins after them"),
+    CHOICE("ssl.after_pretrain", ssl.after_pretrain, "keep", "keep|stop",
+           "whether the second loss goes on beside the main one after those epochs"),
     CHOICE("ssl.masks", ssl.masks, "batch", "batch|example",
            "features masked in a view: the same in the whole batch, or drawn for every item by "
            "itself"),
@@ -164,6 +173,17 @@ static const preset_row PRESETS[] = {
     {"paper", "ssl.dropout", "0.3"},         {"paper", "evaluate.protocol", "paper"},
 };
 
+/* The names of all presets, each once, in quotes. */
+static void list_presets(char text[DIP_VALUE_MAX]) {
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof PRESETS / sizeof PRESETS[0]; i++) {
+        if (i == 0 || strcmp(PRESETS[i].preset, PRESETS[i - 1].preset) != 0) {
+            used += (size_t)snprintf(text + used, DIP_VALUE_MAX - used, "%s\"%s\"",
+                                     used > 0 ? ", " : "", PRESETS[i].preset);
+        }
+    }
+}
+
 dip_status dip_config_apply_preset(dip_config *config, const char *name, dip_error *err) {
     bool is_known = false;
     for (size_t i = 0; i < sizeof PRESETS / sizeof PRESETS[0]; i++) {
@@ -174,7 +194,9 @@ dip_status dip_config_apply_preset(dip_config *config, const char *name, dip_err
         }
     }
     if (!is_known) {
-        return dip_fail(err, DIP_ERR_USAGE, "unknown preset \"%s\"; there is \"paper\"", name);
+        char names[DIP_VALUE_MAX];
+        list_presets(names);
+        return dip_fail(err, DIP_ERR_USAGE, "unknown preset \"%s\"; there are %s", name, names);
     }
     return DIP_OK;
 }

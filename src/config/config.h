@@ -60,6 +60,10 @@ typedef enum dip_method {
 
 typedef enum dip_ssl_items { DIP_SSL_CATALOGUE, DIP_SSL_TRAINING } dip_ssl_items;
 
+typedef enum dip_towers_kind { DIP_TOWERS_ITEM, DIP_TOWERS_BOTH } dip_towers_kind;
+
+typedef enum dip_after_pretrain { DIP_AFTER_KEEP, DIP_AFTER_STOP } dip_after_pretrain;
+
 typedef enum dip_ssl_masks { DIP_MASKS_BATCH, DIP_MASKS_EXAMPLE } dip_ssl_masks;
 
 typedef enum dip_protocol { DIP_PROTOCOL_STANDARD, DIP_PROTOCOL_PAPER } dip_protocol;
@@ -128,8 +132,11 @@ struct dip_config {
         double dropout;
         int64_t batch;
         double temperature;
-        int items; /* dip_ssl_items */
-        int masks; /* dip_ssl_masks */
+        int items;  /* dip_ssl_items */
+        int towers; /* dip_towers_kind */
+        int64_t pretrain;
+        int after_pretrain; /* dip_after_pretrain */
+        int masks;          /* dip_ssl_masks */
         double noise;
         bool mask_same;
         bool symmetric;

@@ -42,6 +42,9 @@ typedef struct dip_arithmetic {
     /* From du of n passes: their dx, and their gradients of dense tensors, which are added. In
      * columns of features that are masked in the whole batch dx is left as it was. */
     void (*backward)(dip_workspace *space, dip_pass *const *pass, size_t n, dip_params *params);
+
+    /* Called after the last backward of a step: gradients of tensors that no pass had are 0. */
+    void (*end)(dip_workspace *space, dip_params *params);
 } dip_arithmetic;
 
 extern const dip_arithmetic dip_arithmetic_fp32;

@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-/* Passes of a step at most: query, item, two views, extra negatives. */
-enum { N_PASSES = 5 };
+/* Passes of a step at most: query, item, two views of each, extra negatives. */
+enum { N_PASSES = 7 };
 
 struct dip_workspace {
     dip_weights_bf16 weights;
@@ -123,6 +123,16 @@ static void backward(dip_workspace *space, dip_pass *const *pass, size_t n, dip_
     dip_pass_bf16_backward(wholes, n, params, &space->weights);
 }
 
+static void end(dip_workspace *space, dip_params *params) {
+    for (size_t w = 0; w < space->weights.n; w++) {
+        const dip_weight_bf16 *weight = &space->weights.list[w];
+        dip_param *param = &params->list[weight->param];
+        if (!weight->has_gradient) {
+            memset(param->gradient, 0, dip_param_size(param) * sizeof *param->gradient);
+        }
+    }
+}
+
 const dip_arithmetic dip_arithmetic_bf16 = {.name = "bf16",
                                             .create = create,
                                             .free = free_space,
@@ -133,4 +143,5 @@ const dip_arithmetic dip_arithmetic_bf16 = {.name = "bf16",
                                             .begin = begin,
                                             .forward = forward,
                                             .softmax = softmax,
-                                            .backward = backward};
+                                            .backward = backward,
+                                            .end = end};

@@ -90,6 +90,12 @@ static void backward(dip_workspace *space, dip_pass *const *pass, size_t n, dip_
     }
 }
 
+/* They began at 0. */
+static void end(dip_workspace *space, dip_params *params) {
+    (void)space;
+    (void)params;
+}
+
 const dip_arithmetic dip_arithmetic_fp32 = {.name = "fp32",
                                             .create = create,
                                             .free = free_nothing,
@@ -100,4 +106,5 @@ const dip_arithmetic dip_arithmetic_fp32 = {.name = "fp32",
                                             .begin = begin,
                                             .forward = forward,
                                             .softmax = softmax,
-                                            .backward = backward};
+                                            .backward = backward,
+                                            .end = end};

@@ -13,6 +13,15 @@
 #include "model/augment.h"
 #include "model/tower.h"
 
+/* Queries of the second loss, with ssl.towers = both; fields as those of items in dip_batch. */
+typedef struct dip_self_queries {
+    size_t n;
+    const int32_t *row;
+    dip_masks masks;
+    const uint64_t *each_h;
+    const uint64_t *each_g;
+} dip_self_queries;
+
 typedef struct dip_batch {
     size_t n;
     const int32_t *query; /* [n] query rows */
@@ -23,13 +32,16 @@ typedef struct dip_batch {
     dip_masks masks;
     const uint64_t *each_h; /* [n_self] masks of single items in the place of masks; or NULL */
     const uint64_t *each_g;
-    uint64_t step; /* counter of the value draws */
+    dip_self_queries queries; /* of the second loss on the query tower */
+    bool skips_main;          /* the second loss alone */
+    bool skips_self;          /* the main loss alone */
+    uint64_t step;            /* counter of the value draws */
 } dip_batch;
 
 typedef struct dip_losses {
     double total; /* main + alpha * self (Eq. 5) */
     double main;
-    double self;
+    double self;          /* with two towers, the sum of theirs */
     double gradient_norm; /* of the dense tensors */
 } dip_losses;
 
@@ -72,6 +84,17 @@ dip_optimizer *dip_engine_optimizer(dip_engine *engine);
 const double *dip_engine_seconds(const dip_engine *engine);
 
 void dip_engine_free(dip_engine *engine);
+
+/* Whether a configuration has a second loss, and whether that trains the query tower, too. */
+static inline bool dip_engine_has_second_loss(const dip_config *config) {
+    const int method = config->ssl.method;
+    return config->ssl.alpha > 0 && method != DIP_METHOD_NONE &&
+           method != DIP_METHOD_FEATURE_DROPOUT;
+}
+
+static inline bool dip_engine_has_queries(const dip_config *config) {
+    return dip_engine_has_second_loss(config) && config->ssl.towers == DIP_TOWERS_BOTH;
+}
 
 /* "fp32" or "bf16": what train.precision comes to on this processor. */
 const char *dip_engine_precision(const dip_config *config);

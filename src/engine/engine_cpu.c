@@ -108,6 +108,12 @@ static dip_status create_extra(dip_engine *engine, dip_error *err) {
                         "train.extra_negatives: views needs an ssl.method with views, such as cfm, "
                         "and ssl.alpha above 0; use items or none");
     }
+    if (config->train.extra_negatives == DIP_EXTRA_VIEWS && config->ssl.pretrain > 0 &&
+        config->ssl.after_pretrain == DIP_AFTER_STOP) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "train.extra_negatives: views are not made any more with "
+                        "ssl.after_pretrain: stop; use items or none");
+    }
     if (config->train.extra_negatives == DIP_EXTRA_ITEMS) {
         DIP_TRY(create_pass(engine, &engine->extra, &engine->towers.item,
                             dip_engine_self_batch(config), NULL, err));
@@ -121,8 +127,9 @@ static dip_status create_losses(dip_engine *engine, dip_error *err) {
     const size_t columns = batch + dip_engine_n_extra(config);
     const size_t room =
         batch > dip_engine_self_batch(config) ? batch : dip_engine_self_batch(config);
-    const size_t lent =
-        dip_engine_has_second_loss(config) && dip_engine_has_turns(config) ? room : batch;
+    const bool lends = dip_engine_has_queries(config) ||
+                       (dip_engine_has_second_loss(config) && dip_engine_has_turns(config));
+    const size_t lent = lends ? room : batch;
     DIP_TRY(create_pass(engine, &engine->query, &engine->towers.query, lent, NULL, err));
     DIP_TRY(create_pass(engine, &engine->item, &engine->towers.item, lent, NULL, err));
     DIP_TRY(engine->arithmetic->loss_create(&engine->loss_main, batch, columns,
@@ -145,8 +152,6 @@ static dip_status create_parts(dip_engine *engine, dip_error *err) {
     DIP_TRY(dip_optimizer_create(&engine->optimizer, params, config, err));
     DIP_TRY(dip_sparse_create(&engine->sparse, params, engine->threads, err));
     DIP_TRY(engine->arithmetic->create(&engine->space, &engine->towers, engine->threads, err));
-    engine->rng_h = dip_rng_make(seed, DIP_DRAW_VIEW_H);
-    engine->rng_g = dip_rng_make(seed, DIP_DRAW_VIEW_G);
     engine->rng_feature = dip_rng_make(seed, DIP_DRAW_FEATURE);
     return create_losses(engine, err);
 }
@@ -212,7 +217,7 @@ void dip_engine_free(dip_engine *engine) {
         return;
     }
     dip_pass *passes[DIP_ENGINE_PASSES];
-    const size_t n = dip_engine_passes(engine, true, true, passes);
+    const size_t n = dip_engine_passes(engine, DIP_TURNS_ALL, passes);
     for (size_t p = 0; p < n; p++) {
         engine->arithmetic->pass_free(passes[p]);
     }

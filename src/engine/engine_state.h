@@ -13,7 +13,23 @@
 
 #include <omp.h>
 
-enum { DIP_ENGINE_PASSES = 5 };
+enum { DIP_ENGINE_PASSES = 7, DIP_ENGINE_SIDES = 2 };
+
+/* The losses of a step, each with passes of its own. */
+typedef enum dip_turn {
+    DIP_TURN_ITEMS = 1,   /* second loss on items */
+    DIP_TURN_QUERIES = 2, /* second loss on queries */
+    DIP_TURN_MAIN = 4,
+    DIP_TURNS_ALL = 7
+} dip_turn;
+
+/* The passes of the second loss on one tower. */
+typedef struct dip_second {
+    dip_pass *h; /* also the unaugmented rows of spread-out and noise */
+    dip_pass *g; /* NULL without a second view */
+    dip_rng rng_h;
+    dip_rng rng_g;
+} dip_second;
 
 /* A noise view of the vectors of a pass. */
 typedef struct dip_noisy {
@@ -33,9 +49,8 @@ struct dip_engine {
     dip_workspace *space;
     dip_pass *query;
     dip_pass *item;
-    dip_pass *view_h; /* also the unaugmented items of spread-out and noise */
-    dip_pass *view_g;
-    dip_pass *extra; /* unaugmented items that are further negatives */
+    dip_second second[DIP_ENGINE_SIDES]; /* by dip_side */
+    dip_pass *extra;                     /* unaugmented items that are further negatives */
     dip_loss_space *loss_main;
     dip_loss_space *loss_self;
     dip_softmax spread;  /* of the spread-out forms that are not a softmax */
@@ -54,18 +69,10 @@ struct dip_engine {
     dip_real *spare[2]; /* [B x D] further gradients by the views */
     dip_noisy noisy[2]; /* the two views of method noise */
     dip_visible visible;
-    dip_rng rng_h;
-    dip_rng rng_g;
     dip_rng rng_feature;
     double seconds[DIP_PHASES];
     double lap; /* when the current phase began */
 };
-
-static inline bool dip_engine_has_second_loss(const dip_config *config) {
-    const int method = config->ssl.method;
-    return config->ssl.alpha > 0 && method != DIP_METHOD_NONE &&
-           method != DIP_METHOD_FEATURE_DROPOUT;
-}
 
 static inline bool dip_engine_has_views(const dip_config *config) {
     return dip_engine_has_second_loss(config) && dip_method_has_views(config->ssl.method);
@@ -100,8 +107,8 @@ static inline void dip_engine_lap(dip_engine *engine, dip_phase phase) {
     engine->lap = now;
 }
 
-/* The passes of the second loss, of the main loss, or of both, in this order. */
-size_t dip_engine_passes(const dip_engine *engine, bool self, bool main,
+/* The passes of a sum of turns, in their order. */
+size_t dip_engine_passes(const dip_engine *engine, unsigned turns,
                          dip_pass *passes[DIP_ENGINE_PASSES]);
 
 #endif

@@ -4,7 +4,7 @@
  *
  *   second loss   the views h and g of the self-supervised items: features looked up, through the
  *                 tower, the loss, which fills du, and backward: gradients of layers and defaults;
- *                 dx stays in the passes
+ *                 dx stays in the passes; then perhaps the same with queries
  *   main loss     the same with queries and items
  *   check         a loss or gradient that is not finite stops here, before anything is changed
  *
@@ -48,14 +48,18 @@ static size_t add_pass(dip_pass *passes[DIP_ENGINE_PASSES], size_t n, dip_pass *
     return n + (pass != NULL);
 }
 
-size_t dip_engine_passes(const dip_engine *engine, bool self, bool main,
+size_t dip_engine_passes(const dip_engine *engine, unsigned turns,
                          dip_pass *passes[DIP_ENGINE_PASSES]) {
     size_t n = 0;
-    n = add_pass(passes, n, self ? engine->view_h : NULL);
-    n = add_pass(passes, n, self ? engine->view_g : NULL);
-    n = add_pass(passes, n, main ? engine->query : NULL);
-    n = add_pass(passes, n, main ? engine->item : NULL);
-    return n < DIP_ENGINE_PASSES ? add_pass(passes, n, main ? engine->extra : NULL) : n;
+    for (size_t side = 0; side < DIP_ENGINE_SIDES; side++) {
+        const dip_turn turn = side == DIP_SIDE_ITEM ? DIP_TURN_ITEMS : DIP_TURN_QUERIES;
+        n = add_pass(passes, n, (turns & turn) != 0 ? engine->second[side].h : NULL);
+        n = add_pass(passes, n, (turns & turn) != 0 ? engine->second[side].g : NULL);
+    }
+    const bool has_main = (turns & DIP_TURN_MAIN) != 0;
+    n = add_pass(passes, n, has_main ? engine->query : NULL);
+    n = add_pass(passes, n, has_main ? engine->item : NULL);
+    return n < DIP_ENGINE_PASSES ? add_pass(passes, n, has_main ? engine->extra : NULL) : n;
 }
 
 /* ---- main loss ------------------------------------------------------------------------------- */
@@ -93,7 +97,7 @@ static void fill_own(dip_engine *engine, size_t n, size_t m) {
 
 /* The vectors of the batch's items, and behind them those of the uniform items. */
 static void gather_candidates(dip_engine *engine, const dip_batch *batch, size_t n_extra) {
-    const dip_pass *extra = engine->extra != NULL ? engine->extra : engine->view_h;
+    const dip_pass *extra = engine->extra != NULL ? engine->extra : engine->second[DIP_SIDE_ITEM].h;
     const size_t d = engine->item->tower->output;
     dip_distinct_spread(&engine->items, batch->n, d, engine->item->u, engine->v);
     memcpy(engine->candidate, batch->item, batch->n * sizeof *engine->candidate);
@@ -111,7 +115,7 @@ static void scatter_gradients(dip_engine *engine, const dip_batch *batch, size_t
     if (n_extra > 0 && engine->extra != NULL) {
         memcpy(engine->extra->du, rest, n_extra * d * sizeof *rest);
     } else if (n_extra > 0) {
-        dip_vec_axpy(n_extra * d, 1, rest, engine->view_h->du);
+        dip_vec_axpy(n_extra * d, 1, rest, engine->second[DIP_SIDE_ITEM].h->du);
     }
 }
 
@@ -146,46 +150,69 @@ static double run_main(dip_engine *engine, const dip_batch *batch) {
 
 /* ---- the step -------------------------------------------------------------------------------- */
 
-static void forward(dip_engine *engine, bool self, bool main) {
+static void forward(dip_engine *engine, unsigned turns) {
     dip_pass *passes[DIP_ENGINE_PASSES];
-    const size_t n = dip_engine_passes(engine, self, main, passes);
+    const size_t n = dip_engine_passes(engine, turns, passes);
     engine->arithmetic->forward(engine->space, passes, n, &engine->towers.params);
     dip_engine_lap(engine, DIP_PHASE_FORWARD);
 }
 
-static void backward(dip_engine *engine, bool self, bool main) {
+static void backward(dip_engine *engine, unsigned turns) {
     dip_pass *passes[DIP_ENGINE_PASSES];
-    const size_t n = dip_engine_passes(engine, self, main, passes);
+    const size_t n = dip_engine_passes(engine, turns, passes);
     engine->arithmetic->backward(engine->space, passes, n, &engine->towers.params);
     dip_engine_lap(engine, DIP_PHASE_BACKWARD);
 }
 
-/* The second loss, up to its backward pass when it has its own turn. */
-static dip_status turn_of_self(dip_engine *engine, const dip_batch *batch, double *loss,
-                               dip_error *err) {
-    DIP_TRY(dip_second_load(engine, batch, err));
+/* The second loss on one tower, with its backward pass unless that waits for the main loss. */
+static dip_status turn_of_self(dip_engine *engine, const dip_batch *batch, dip_side side,
+                               bool waits, double *sum, dip_error *err) {
+    const dip_turn turn = side == DIP_SIDE_ITEM ? DIP_TURN_ITEMS : DIP_TURN_QUERIES;
+    DIP_TRY(dip_second_load(engine, batch, side, err));
     dip_engine_lap(engine, DIP_PHASE_LOAD);
-    forward(engine, true, false);
-    *loss = dip_second_loss(engine, batch);
+    forward(engine, turn);
+    const double loss = dip_second_loss(engine, batch, side);
     dip_engine_lap(engine, DIP_PHASE_LOSS);
-    DIP_TRY(dip_check_loss("self-supervised", *loss, err));
-    if (dip_engine_has_turns(&engine->config)) {
-        backward(engine, true, false);
+    DIP_TRY(dip_check_loss("self-supervised", loss, err));
+    *sum += loss;
+    if (!waits) {
+        backward(engine, turn);
     }
     return DIP_OK;
 }
 
-static dip_status turn_of_main(dip_engine *engine, const dip_batch *batch, double *loss,
-                               dip_error *err) {
-    const bool waited = engine->view_h != NULL && !dip_engine_has_turns(&engine->config);
+static dip_status turn_of_main(dip_engine *engine, const dip_batch *batch, bool views_wait,
+                               double *loss, dip_error *err) {
     DIP_TRY(load_main(engine, batch, err));
     dip_engine_lap(engine, DIP_PHASE_LOAD);
-    forward(engine, false, true);
+    forward(engine, DIP_TURN_MAIN);
     *loss = run_main(engine, batch);
     dip_engine_lap(engine, DIP_PHASE_LOSS);
     DIP_TRY(dip_check_loss("main", *loss, err));
-    backward(engine, waited, true);
+    backward(engine, DIP_TURN_MAIN | (views_wait ? DIP_TURN_ITEMS : 0u));
     return DIP_OK;
+}
+
+static unsigned turns_of(const dip_engine *engine, const dip_batch *batch) {
+    const dip_config *config = &engine->config;
+    const bool has_self = dip_engine_has_second_loss(config) && !batch->skips_self;
+    unsigned turns = batch->skips_main ? 0 : DIP_TURN_MAIN;
+    turns |= has_self ? DIP_TURN_ITEMS : 0u;
+    return turns | (has_self && dip_engine_has_queries(config) ? DIP_TURN_QUERIES : 0u);
+}
+
+static dip_status take_turns(dip_engine *engine, const dip_batch *batch, unsigned turns,
+                             dip_losses *losses, dip_error *err) {
+    const bool has_main = (turns & DIP_TURN_MAIN) != 0;
+    const bool views_wait =
+        (turns & DIP_TURN_ITEMS) != 0 && has_main && !dip_engine_has_turns(&engine->config);
+    if ((turns & DIP_TURN_ITEMS) != 0) {
+        DIP_TRY(turn_of_self(engine, batch, DIP_SIDE_ITEM, views_wait, &losses->self, err));
+    }
+    if ((turns & DIP_TURN_QUERIES) != 0) {
+        DIP_TRY(turn_of_self(engine, batch, DIP_SIDE_QUERY, false, &losses->self, err));
+    }
+    return has_main ? turn_of_main(engine, batch, views_wait, &losses->main, err) : DIP_OK;
 }
 
 dip_status dip_engine_compute(dip_engine *engine, const dip_batch *batch, dip_losses *out,
@@ -193,15 +220,14 @@ dip_status dip_engine_compute(dip_engine *engine, const dip_batch *batch, dip_lo
     dip_losses losses = {0};
     dip_pass *passes[DIP_ENGINE_PASSES];
     dip_params *params = &engine->towers.params;
-    const bool has_self = dip_engine_has_second_loss(&engine->config);
-    const size_t n = dip_engine_passes(engine, true, true, passes);
+    const unsigned turns = turns_of(engine, batch);
+    const size_t n = dip_engine_passes(engine, turns, passes);
     engine->lap = omp_get_wtime();
     engine->arithmetic->begin(engine->space, params);
     dip_engine_lap(engine, DIP_PHASE_FORWARD);
-    if (has_self) {
-        DIP_TRY(turn_of_self(engine, batch, &losses.self, err));
-    }
-    DIP_TRY(turn_of_main(engine, batch, &losses.main, err));
+    DIP_TRY(take_turns(engine, batch, turns, &losses, err));
+    engine->arithmetic->end(engine->space, params);
+    const bool has_self = (turns & DIP_TURN_ITEMS) != 0;
     losses.total = losses.main + (has_self ? engine->config.ssl.alpha * losses.self : 0);
     for (size_t p = 0; p < n; p++) {
         DIP_TRY(dip_check_pass(passes[p], params, err));

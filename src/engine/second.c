@@ -10,15 +10,23 @@
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-static dip_status create_passes(dip_engine *engine, size_t batch, dip_error *err) {
+/* What is done before the main loss begins borrows the memory of its passes. */
+static dip_status create_passes(dip_engine *engine, dip_side side, size_t batch, dip_error *err) {
     const dip_arithmetic *arithmetic = engine->arithmetic;
-    const dip_tower *tower = &engine->towers.item;
-    const bool has_lenders = dip_engine_has_turns(&engine->config);
-    DIP_TRY(arithmetic->pass_create(&engine->view_h, tower, batch, engine->threads,
-                                    has_lenders ? engine->item : NULL, err));
+    const dip_tower *tower = dip_towers_side(&engine->towers, side);
+    const bool is_item = side == DIP_SIDE_ITEM;
+    const bool has_lenders = !is_item || dip_engine_has_turns(&engine->config);
+    const dip_pass *first = is_item ? engine->item : engine->query;
+    const dip_pass *second = is_item ? engine->query : engine->item;
+    const uint64_t seed = (uint64_t)engine->config.seed;
+    dip_second *views = &engine->second[side];
+    views->rng_h = dip_rng_make(seed, is_item ? DIP_DRAW_VIEW_H : DIP_DRAW_QUERY_H);
+    views->rng_g = dip_rng_make(seed, is_item ? DIP_DRAW_VIEW_G : DIP_DRAW_QUERY_G);
+    DIP_TRY(arithmetic->pass_create(&views->h, tower, batch, engine->threads,
+                                    has_lenders ? first : NULL, err));
     return dip_engine_has_views(&engine->config)
-               ? arithmetic->pass_create(&engine->view_g, tower, batch, engine->threads,
-                                         has_lenders ? engine->query : NULL, err)
+               ? arithmetic->pass_create(&views->g, tower, batch, engine->threads,
+                                         has_lenders ? second : NULL, err)
                : DIP_OK;
 }
 
@@ -62,7 +70,10 @@ dip_status dip_second_create(dip_engine *engine, dip_error *err) {
     if (!dip_engine_has_second_loss(config)) {
         return DIP_OK;
     }
-    DIP_TRY(create_passes(engine, batch, err));
+    DIP_TRY(create_passes(engine, DIP_SIDE_ITEM, batch, err));
+    if (dip_engine_has_queries(config)) {
+        DIP_TRY(create_passes(engine, DIP_SIDE_QUERY, batch, err));
+    }
     return dip_engine_has_self_softmax(config)
                ? create_softmax(engine, batch, err)
                : dip_softmax_create(&engine->spread, batch, batch, engine->threads, err);
@@ -84,25 +95,43 @@ void dip_second_free(dip_engine *engine) {
 
 /* ---- views ----------------------------------------------------------------------------------- */
 
-static dip_view view_of(const dip_engine *engine, const dip_batch *batch, bool is_h) {
-    const dip_config *config = &engine->config;
-    const bool drops = dip_method_drops_values(config->ssl.method);
-    return (dip_view){.mask = is_h ? batch->masks.h : batch->masks.g,
-                      .each = is_h ? batch->each_h : batch->each_g,
-                      .value_dropout = drops ? config->ssl.dropout : 0,
-                      .rng = is_h ? engine->rng_h : engine->rng_g,
-                      .step = batch->step};
+/* The rows of one tower. */
+typedef struct self_rows {
+    const dip_rows *rows;
+    const int32_t *row;
+    size_t n;
+    dip_masks masks;
+    const uint64_t *each_h;
+    const uint64_t *each_g;
+} self_rows;
+
+static self_rows rows_of(const dip_engine *engine, const dip_batch *batch, dip_side side) {
+    const dip_rows *rows = dip_dataset_rows(engine->dataset, side);
+    const dip_self_queries *q = &batch->queries;
+    return side == DIP_SIDE_QUERY ? (self_rows){rows, q->row, q->n, q->masks, q->each_h, q->each_g}
+                                  : (self_rows){rows,         batch->self,   batch->n_self,
+                                                batch->masks, batch->each_h, batch->each_g};
 }
 
-dip_status dip_second_load(dip_engine *engine, const dip_batch *batch, dip_error *err) {
-    const dip_rows *items = &engine->dataset->items;
-    const dip_view h = view_of(engine, batch, true);
-    const dip_view g = view_of(engine, batch, false);
-    if (engine->view_g == NULL) {
-        return dip_pass_load(engine->view_h, items, batch->self, batch->n_self, NULL, err);
+dip_status dip_second_load(dip_engine *engine, const dip_batch *batch, dip_side side,
+                           dip_error *err) {
+    const dip_config *config = &engine->config;
+    const dip_second *views = &engine->second[side];
+    const self_rows r = rows_of(engine, batch, side);
+    if (views->g == NULL) {
+        return dip_pass_load(views->h, r.rows, r.row, r.n, NULL, err);
     }
-    DIP_TRY(dip_pass_load(engine->view_h, items, batch->self, batch->n_self, &h, err));
-    return dip_pass_load(engine->view_g, items, batch->self, batch->n_self, &g, err);
+    dip_view view = {.mask = r.masks.h,
+                     .each = r.each_h,
+                     .value_dropout =
+                         dip_method_drops_values(config->ssl.method) ? config->ssl.dropout : 0,
+                     .rng = views->rng_h,
+                     .step = batch->step};
+    DIP_TRY(dip_pass_load(views->h, r.rows, r.row, r.n, &view, err));
+    view.mask = r.masks.g;
+    view.each = r.each_g;
+    view.rng = views->rng_g;
+    return dip_pass_load(views->g, r.rows, r.row, r.n, &view, err);
 }
 
 /* ---- contrast -------------------------------------------------------------------------------- */
@@ -120,19 +149,19 @@ typedef struct sides {
 } sides;
 
 /* Which rows look the same in a view. */
-static void find_same(dip_engine *engine, const dip_batch *batch, sides *s) {
-    const bool has_masks = engine->view_g != NULL;
-    dip_sight sight = {.rows = &engine->dataset->items,
-                       .n_features = engine->view_h->tower->n_blocks,
-                       .row = batch->self,
-                       .n = batch->n_self,
-                       .mask = has_masks ? batch->masks.h : 0,
-                       .each = has_masks ? batch->each_h : NULL};
+static void find_same(dip_engine *engine, const dip_second *views, const self_rows *r, sides *s) {
+    const bool has_masks = views->g != NULL;
+    dip_sight sight = {.rows = r->rows,
+                       .n_features = views->h->tower->n_blocks,
+                       .row = r->row,
+                       .n = r->n,
+                       .mask = has_masks ? r->masks.h : 0,
+                       .each = has_masks ? r->each_h : NULL};
     dip_visible_find(&engine->visible, &sight, engine->visible.h);
     s->same_h = engine->visible.h;
     if (has_masks) {
-        sight.mask = batch->masks.g;
-        sight.each = batch->each_g;
+        sight.mask = r->masks.g;
+        sight.each = r->each_g;
         dip_visible_find(&engine->visible, &sight, engine->visible.g);
         s->same_g = engine->visible.g;
     }
@@ -176,9 +205,9 @@ static double contrast_views(dip_engine *engine, const sides *s) {
 
 /* Both sides of the softmax are the same vectors, so its two gradients are added, and both ways are
  * the same. */
-static double contrast_whole(dip_engine *engine, sides *s) {
-    s->u = s->v = engine->view_h->u;
-    s->du = engine->view_h->du;
+static double contrast_whole(dip_engine *engine, dip_pass *pass, sides *s) {
+    s->u = s->v = pass->u;
+    s->du = pass->du;
     s->dv = engine->spare[0];
     const double loss = contrast(engine, s, engine->config.ssl.alpha);
     dip_vec_axpy(s->n * s->d, 1, s->dv, s->du);
@@ -186,13 +215,13 @@ static double contrast_whole(dip_engine *engine, sides *s) {
 }
 
 /* Eq. 3 between two noise views of the same vectors. */
-static double contrast_noisy(dip_engine *engine, const dip_batch *batch, sides *s) {
-    dip_pass *pass = engine->view_h;
-    dip_noise noise = {engine->config.ssl.noise, engine->rng_h, batch->step, engine->threads};
+static double contrast_noisy(dip_engine *engine, const dip_second *views, uint64_t step, sides *s) {
+    dip_pass *pass = views->h;
+    dip_noise noise = {engine->config.ssl.noise, views->rng_h, step, engine->threads};
     dip_noisy *h = &engine->noisy[0];
     dip_noisy *g = &engine->noisy[1];
     dip_noise_forward(&noise, s->n, s->d, pass->u, h->y, h->norm);
-    noise.rng = engine->rng_g;
+    noise.rng = views->rng_g;
     dip_noise_forward(&noise, s->n, s->d, pass->u, g->y, g->norm);
     s->u = h->y;
     s->v = g->y;
@@ -205,37 +234,36 @@ static double contrast_noisy(dip_engine *engine, const dip_batch *batch, sides *
     return loss;
 }
 
-static double run_contrast(dip_engine *engine, const dip_batch *batch) {
-    dip_pass *h = engine->view_h;
-    dip_pass *g = engine->view_g;
-    sides s = {.n = batch->n_self, .d = h->tower->output};
+static double run_contrast(dip_engine *engine, const dip_batch *batch, dip_side side) {
+    const dip_second *views = &engine->second[side];
+    const self_rows r = rows_of(engine, batch, side);
+    sides s = {.n = r.n, .d = views->h->tower->output};
     if (engine->config.ssl.mask_same) {
-        find_same(engine, batch, &s);
+        find_same(engine, views, &r, &s);
     }
     if (engine->config.ssl.method == DIP_METHOD_NOISE) {
-        return contrast_noisy(engine, batch, &s);
+        return contrast_noisy(engine, views, batch->step, &s);
     }
-    if (g == NULL) {
-        return contrast_whole(engine, &s);
+    if (views->g == NULL) {
+        return contrast_whole(engine, views->h, &s);
     }
-    s.u = h->u;
-    s.v = g->u;
-    s.du = h->du;
-    s.dv = g->du;
+    s.u = views->h->u;
+    s.v = views->g->u;
+    s.du = views->h->du;
+    s.dv = views->g->du;
     return contrast_views(engine, &s);
 }
 
-double dip_second_loss(dip_engine *engine, const dip_batch *batch) {
-    const dip_pass *h = engine->view_h;
-    const size_t n = batch->n_self;
+double dip_second_loss(dip_engine *engine, const dip_batch *batch, dip_side side) {
+    const dip_pass *h = engine->second[side].h;
     const size_t d = h->tower->output;
     const dip_real alpha = (dip_real)engine->config.ssl.alpha;
     switch (engine->config.ssl.method) {
     case DIP_METHOD_SPREAD_OUT_SQUARE:
-        return dip_spread_square(&engine->spread, h->u, n, d, alpha, h->du);
+        return dip_spread_square(&engine->spread, h->u, h->n, d, alpha, h->du);
     case DIP_METHOD_SPREAD_OUT_MOMENTS:
-        return dip_spread_moments(&engine->spread, h->u, n, d, alpha, h->du);
+        return dip_spread_moments(&engine->spread, h->u, h->n, d, alpha, h->du);
     default:
-        return run_contrast(engine, batch);
+        return run_contrast(engine, batch, side);
     }
 }

@@ -11,11 +11,12 @@
 /* After the passes of the main loss, whose memory is lent. */
 dip_status dip_second_create(dip_engine *engine, dip_error *err);
 
-/* Looks the features up. */
-dip_status dip_second_load(dip_engine *engine, const dip_batch *batch, dip_error *err);
+/* Looks the features up, on one tower. */
+dip_status dip_second_load(dip_engine *engine, const dip_batch *batch, dip_side side,
+                           dip_error *err);
 
 /* Without its weight; du of the passes is overwritten with the weighted gradients. */
-double dip_second_loss(dip_engine *engine, const dip_batch *batch);
+double dip_second_loss(dip_engine *engine, const dip_batch *batch, dip_side side);
 
 void dip_second_free(dip_engine *engine);
 

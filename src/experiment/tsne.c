@@ -3,8 +3,8 @@
  * The descent, with the settings that large maps were found to need (Belkina et al., "Automated
  * optimized parameters for t-distributed stochastic neighbor embedding improve visualization and
  * analysis of large datasets", Nature Communications 2019; Kobak and Berens, same journal, 2019):
- * a step of n / 12 and attraction 12 times as strong for the first 250 iterations. Half of the
- * gradient's usual factor 4 is in the rate, as in the programs of these papers:
+ * a rate of n / 12 and attraction 12 times as strong for the first 250 iterations. The gradient's
+ * factor 4 is in the rate, as in the programs of these papers:
  *
  *   g_i = sum over j of (exaggeration p_ij - q_ij) (y_i - y_j) / (1 + |y_i - y_j|^2)
  */
@@ -158,11 +158,12 @@ typedef struct step {
     float weight; /* of repulsion: 1 / z */
 } step;
 
-/* A coordinate's gain grows while the gradient goes on in its direction (Jacobs, 1988). */
+/* A coordinate's gain grows while it goes downhill, and shrinks when it has gone too far (Jacobs,
+ * "Increased rates of convergence through learning rate adaptation", Neural Networks 1988). */
 static float velocity_of(const axis *a, size_t i, const step *s) {
     const float gradient = s->exaggeration * a->attraction[i] - s->weight * a->repulsion[i];
-    const bool is_turning = (gradient > 0) == (a->velocity[i] > 0);
-    const float gain = is_turning ? 0.8f * a->gain[i] : a->gain[i] + 0.2f;
+    const bool is_uphill = (gradient > 0) == (a->velocity[i] > 0);
+    const float gain = is_uphill ? 0.8f * a->gain[i] : a->gain[i] + 0.2f;
     a->gain[i] = gain < LEAST_GAIN ? LEAST_GAIN : gain;
     return s->momentum * a->velocity[i] - s->rate * a->gain[i] * gradient;
 }

@@ -3,8 +3,8 @@
  * A map of vectors in two dimensions by t-SNE (van der Maaten and Hinton, JMLR 2008): points that
  * are near each other in the map belong to vectors that are near each other.
  *
- *   p_ij = (p_j|i + p_i|j) / 2n,  p_j|i proportional to exp(-beta_i |v_i - v_j|^2) over the nearest
- *          neighbours of i, beta_i such that the entropy of p_.|i is log(perplexity)
+ *   p_ij = (p_j|i + p_i|j) / 2n,   p_j|i proportional to exp(-beta_i |v_i - v_j|^2) over the
+ *          nearest neighbours of i, beta_i such that the entropy of p_.|i is log(perplexity)
  *   q_ij proportional to 1 / (1 + |y_i - y_j|^2)
  *   KL(P || Q) = sum of p_ij log(p_ij / q_ij) is made small by descent on y.
  */

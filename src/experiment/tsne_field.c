@@ -13,7 +13,7 @@
  * enough.
  *
  * Charges and fields are real, so two columns share a complex transform and half of the spectrum is
- * kept. The grid has `size` rows and columns, transforms twice as many, so that nothing wraps.
+ * kept. The grid has `size` rows and columns, transforms twice as many: nothing wraps around.
  */
 #include "experiment/tsne_parts.h"
 

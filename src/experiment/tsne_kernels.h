@@ -37,8 +37,8 @@ typedef struct dip_tsne_graph {
     float *weight;
 } dip_tsne_graph;
 
-/* Points of the map, and the grid of nodes around them: node (row, column) of a square of `size` is
- * at (left + (column - 1) spacing, bottom + (row - 1) spacing), spacing = 1 / density. */
+/* Points of the map, and the grid of nodes around them: node (row, column) of a square of `size`
+ * is at (left + (column - 1) spacing, bottom + (row - 1) spacing), spacing = 1 / density. */
 typedef struct dip_tsne_places {
     const float *x;
     const float *y;

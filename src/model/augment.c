@@ -12,8 +12,16 @@ static bool is_rfm(int method) {
     return method == DIP_METHOD_RFM || method == DIP_METHOD_RFM_NO_COMPLEMENT;
 }
 
+bool dip_method_has_masks(int method) {
+    return is_cfm(method) || is_rfm(method);
+}
+
+bool dip_method_needs_information(int method) {
+    return is_cfm(method);
+}
+
 bool dip_method_has_views(int method) {
-    return is_cfm(method) || is_rfm(method) || method == DIP_METHOD_DROPOUT;
+    return dip_method_has_masks(method) || method == DIP_METHOD_DROPOUT;
 }
 
 bool dip_method_drops_values(int method) {
@@ -44,7 +52,7 @@ dip_status dip_augmenter_make(dip_augmenter *augmenter, int method, size_t k,
     augmenter->method = method;
     augmenter->k = k;
     augmenter->rng = dip_rng_make(seed, DIP_DRAW_MASK);
-    if ((is_cfm(method) || is_rfm(method)) && k < 2) {
+    if (dip_method_has_masks(method) && k < 2) {
         return dip_fail(err, DIP_ERR_USAGE,
                         "ssl.method: masking needs at least two item features and there is %zu; "
                         "use dropout (for a bag) or none",
@@ -53,6 +61,19 @@ dip_status dip_augmenter_make(dip_augmenter *augmenter, int method, size_t k,
     for (size_t f = 0; is_cfm(method) && f < k; f++) {
         rank_related(augmenter, f, information);
     }
+    return DIP_OK;
+}
+
+dip_status dip_augmenter_make_queries(dip_augmenter *augmenter, int method, size_t k,
+                                      const double *information, uint64_t seed, dip_error *err) {
+    if (dip_method_has_masks(method) && k < 2) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "ssl.towers: both: masking needs at least two query features and there is "
+                        "%zu; use item, or ssl.method: dropout (for a bag) or noise",
+                        k);
+    }
+    DIP_TRY(dip_augmenter_make(augmenter, method, k, information, seed, err));
+    augmenter->rng = dip_rng_make(seed, DIP_DRAW_QUERY_MASK);
     return DIP_OK;
 }
 

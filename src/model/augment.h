@@ -34,6 +34,10 @@ typedef struct dip_augmenter {
 dip_status dip_augmenter_make(dip_augmenter *augmenter, int method, size_t k,
                               const double *information, uint64_t seed, dip_error *err);
 
+/* The same for queries: its masks are other draws, and the message speaks of them. */
+dip_status dip_augmenter_make_queries(dip_augmenter *augmenter, int method, size_t k,
+                                      const double *information, uint64_t seed, dip_error *err);
+
 /* What view h masks when a CFM draws this seed, seed < k: the seed and its correlates. */
 uint64_t dip_augmenter_seed_mask(const dip_augmenter *augmenter, size_t seed);
 
@@ -42,6 +46,12 @@ dip_masks dip_augmenter_draw(const dip_augmenter *augmenter, uint64_t step);
 
 /* The masks of a single example of a step. */
 dip_masks dip_augmenter_draw_example(const dip_augmenter *augmenter, uint64_t step, size_t example);
+
+/* Whether the method masks features. */
+bool dip_method_has_masks(int method);
+
+/* Whether its masks follow the mutual information. */
+bool dip_method_needs_information(int method);
 
 /* Whether the method trains two augmented views with Eq. 3, and whether it drops values in them. */
 bool dip_method_has_views(int method);

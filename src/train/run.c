@@ -116,12 +116,14 @@ static dip_status validate(run *r, bool *is_better, dip_error *err) {
 }
 
 /* Without a validation split every epoch is saved, so that the last good one is there. Parameters
- * behind which batches are not finite are neither validated nor saved. */
+ * behind which batches are not finite are neither validated nor saved, nor those that the main loss
+ * has not seen yet. */
 static dip_status end_epoch(run *r, dip_error *err) {
     dip_session *session = &r->session;
     dip_record *record = &session->record;
     const dip_config *config = &session->trainer.config;
-    bool is_better = record->skipped_in_a_row == 0;
+    const bool is_pretraining = record->epochs < config->ssl.pretrain;
+    bool is_better = record->skipped_in_a_row == 0 && !is_pretraining;
     if (is_better && r->validates) {
         DIP_TRY(validate(r, &is_better, err));
     }
@@ -141,8 +143,10 @@ static bool is_over(const run *r) {
     const dip_record *record = &r->session.record;
     const dip_config *config = &r->session.trainer.config;
     const bool is_patient = !r->validates || config->train.patience == 0 || record->epochs == 0;
+    const int64_t last = config->ssl.pretrain - 1; /* of the epochs before the main loss */
+    const int64_t best = record->best_epoch > last ? record->best_epoch : last;
     return record->epochs == config->train.epochs ||
-           (!is_patient && record->epochs - 1 - record->best_epoch >= config->train.patience);
+           (!is_patient && record->epochs - 1 - best >= config->train.patience);
 }
 
 static dip_status run_epochs(run *r, dip_error *err) {

@@ -49,6 +49,22 @@ static dip_status check_sizes(const dip_trainer *trainer, dip_error *err) {
     return DIP_OK;
 }
 
+static dip_status check_pretraining(const dip_config *config, dip_error *err) {
+    if (config->ssl.pretrain > 0 && !dip_engine_has_second_loss(config)) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "ssl.pretrain: %lld: there is no second loss to train alone; choose an "
+                        "ssl.method such as cfm, and ssl.alpha above 0",
+                        (long long)config->ssl.pretrain);
+    }
+    if (config->ssl.pretrain >= config->train.epochs) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "ssl.pretrain: %lld epochs leave none of train.epochs (%lld) for the main "
+                        "loss",
+                        (long long)config->ssl.pretrain, (long long)config->train.epochs);
+    }
+    return DIP_OK;
+}
+
 static dip_status alloc_batches(dip_trainer *trainer, dip_error *err) {
     const size_t n = (size_t)trainer->config.train.batch;
     trainer->n_self = (size_t)trainer->config.ssl.batch;
@@ -71,11 +87,13 @@ static dip_status init(dip_trainer *trainer, dip_error *err) {
     struct dip_config *config = &trainer->config;
     DIP_TRY(make_pool(trainer, err));
     DIP_TRY(check_sizes(trainer, err));
+    DIP_TRY(check_pretraining(config, err));
     cut_batches(trainer);
     DIP_TRY(alloc_batches(trainer, err));
     DIP_TRY(dip_augmenter_make(&trainer->augmenter, config->ssl.method,
                                dataset->schema.items.n_features, dataset->mutual_information,
                                (uint64_t)config->seed, err));
+    DIP_TRY(dip_query_batch_create(&trainer->queries, dataset, config, err));
     trainer->rng_shuffle = dip_rng_make((uint64_t)config->seed, DIP_DRAW_SHUFFLE);
     trainer->rng_items = dip_rng_make((uint64_t)config->seed, DIP_DRAW_ITEMS);
     trainer->steps_per_epoch =
@@ -178,22 +196,28 @@ static void fill_masks(dip_trainer *trainer) {
 }
 
 void dip_trainer_fill(dip_trainer *trainer, dip_batch *batch) {
+    const dip_config *config = &trainer->config;
     const int64_t epoch = trainer->step / trainer->steps_per_epoch;
     const size_t n = fill_pairs(trainer, epoch, trainer->step % trainer->steps_per_epoch);
     fill_self(trainer);
     if (trainer->each_h != NULL) {
         fill_masks(trainer);
     }
-    *batch = (dip_batch){.n = n,
-                         .query = trainer->query,
-                         .item = trainer->item,
-                         .n_self = trainer->n_self,
-                         .self = trainer->self,
-                         .self_items = trainer->n_pool,
-                         .masks = dip_augmenter_draw(&trainer->augmenter, (uint64_t)trainer->step),
-                         .each_h = trainer->each_h,
-                         .each_g = trainer->each_g,
-                         .step = (uint64_t)trainer->step};
+    *batch =
+        (dip_batch){.n = n,
+                    .query = trainer->query,
+                    .item = trainer->item,
+                    .n_self = trainer->n_self,
+                    .self = trainer->self,
+                    .self_items = trainer->n_pool,
+                    .masks = dip_augmenter_draw(&trainer->augmenter, (uint64_t)trainer->step),
+                    .each_h = trainer->each_h,
+                    .each_g = trainer->each_g,
+                    .queries = dip_query_batch_fill(&trainer->queries, (uint64_t)trainer->step),
+                    .skips_main = epoch < config->ssl.pretrain,
+                    .skips_self = config->ssl.after_pretrain == DIP_AFTER_STOP &&
+                                  config->ssl.pretrain > 0 && epoch >= config->ssl.pretrain,
+                    .step = (uint64_t)trainer->step};
 }
 
 /* Pairs seen after a number of steps. */
@@ -304,5 +328,6 @@ void dip_trainer_release(dip_trainer *trainer) {
     dip_free(trainer->each_h);
     dip_free(trainer->each_g);
     dip_free(trainer->pool);
+    dip_query_batch_free(&trainer->queries);
     memset(trainer, 0, sizeof *trainer);
 }

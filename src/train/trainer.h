@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "model/model.h"
 #include "train/order.h"
+#include "train/query_batch.h"
 
 struct dip_trainer {
     const dip_dataset *dataset;
@@ -30,7 +31,8 @@ struct dip_trainer {
     uint64_t *each_h; /* [ssl batch] masks of single items; NULL when they are the batch's */
     uint64_t *each_g;
     size_t n_self;
-    int32_t *pool; /* items of the second loss; NULL means the whole catalogue */
+    dip_query_batch queries; /* of the second loss */
+    int32_t *pool;           /* items of the second loss; NULL means the whole catalogue */
     size_t n_pool;
 };
 

@@ -2,6 +2,7 @@
 """What the tests of experiment and tune share: a small dataset, studies, their results."""
 import copy
 import json
+import math
 import os
 
 import harness
@@ -11,6 +12,9 @@ from harness import run
 SETTINGS = {"split": {"test": 0.2, "validation": 0.2},
             "train": {"batch": 32, "epochs": 2, "rate": 0.3, "metric_k": 3},
             "evaluate": {"k": [3, 10], "bootstrap": 200}}
+
+# Half the width of a 95% interval in standard errors, by seeds (Student's t, tabulated).
+T95 = {2: 12.706204736174698, 3: 4.302652729749464}
 
 # What every report says of the moment and the place it was made in.
 PASSING = ("made", "seconds", "command")
@@ -76,3 +80,24 @@ def finished(folder):
         if len(name) == 16 and os.path.exists(manifest):
             found[name] = os.stat(manifest).st_mtime_ns
     return found
+
+
+def paired_p(a, b):
+    """Two-sided p of Student's paired t-test of two or three pairs, in closed form."""
+    gaps = [x - y for x, y in zip(a, b)]
+    n, mean = len(gaps), sum(gaps) / len(gaps)
+    deviation = math.sqrt(sum((g - mean) ** 2 for g in gaps) / (n - 1))
+    if deviation < 1e-15:
+        return 1.0 if abs(mean) < 1e-15 else 0.0
+    t = abs(mean) * math.sqrt(n) / deviation
+    return 1 - 2 / math.pi * math.atan(t) if n == 2 else 1 - t / math.sqrt(2 + t * t)
+
+
+def holm(values):
+    """Adjusted p-values, by Holm's step-down procedure."""
+    order = sorted(range(len(values)), key=lambda i: values[i])
+    adjusted, largest = [0.0] * len(values), 0.0
+    for place, i in enumerate(order):
+        largest = max(largest, min(1, (len(values) - place) * values[i]))
+        adjusted[i] = largest
+    return adjusted

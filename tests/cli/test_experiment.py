@@ -13,9 +13,7 @@ import harness
 import studies
 from columns import Columns, read_npy
 from harness import run
-
-# Half the width of a 95% interval in standard errors, by seeds (Student's t, tabulated).
-T95 = {2: 12.706204736174698, 3: 4.302652729749464}
+from studies import T95, holm, paired_p
 
 COLUMNS = ["map@10", "recall@3", "tail/recall@10", "head/ndcg@3", "cold/recall@10"]
 FULL = {
@@ -39,27 +37,6 @@ FULL = {
                 {"kind": "deciles", "columns": ["recall@10", "recall@3"]},
                 {"kind": "popularity"}, {"kind": "information", "conditions": ["full"]},
                 {"kind": "map", "methods": ["plain", "cfm"], "conditions": ["full"]}]}
-
-
-def paired_p(a, b):
-    """Two-sided p of Student's paired t-test of two or three pairs, in closed form."""
-    gaps = [x - y for x, y in zip(a, b)]
-    n, mean = len(gaps), sum(gaps) / len(gaps)
-    deviation = math.sqrt(sum((g - mean) ** 2 for g in gaps) / (n - 1))
-    if deviation < 1e-15:
-        return 1.0 if abs(mean) < 1e-15 else 0.0
-    t = abs(mean) * math.sqrt(n) / deviation
-    return 1 - 2 / math.pi * math.atan(t) if n == 2 else 1 - t / math.sqrt(2 + t * t)
-
-
-def holm(values):
-    """Adjusted p-values, by Holm's step-down procedure."""
-    order = sorted(range(len(values)), key=lambda i: values[i])
-    adjusted, largest = [0.0] * len(values), 0.0
-    for place, i in enumerate(order):
-        largest = max(largest, min(1, (len(values) - place) * values[i]))
-        adjusted[i] = largest
-    return adjusted
 
 
 class Numbers(harness.Case):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""experiment made again: the same results for any number of jobs and threads, after a signal, a kill
-or a damaged run; finished runs are not made twice; full disks and diverging methods."""
+"""experiment made again: the same results for any number of jobs and threads, after a signal, a
+kill or a damaged run; finished runs are not made twice; full disks and diverging methods."""
 import glob
 import json
 import os

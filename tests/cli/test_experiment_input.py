@@ -75,7 +75,7 @@ MISTAKES = [
     (HEAD + "figures:\n  - ^{title: x}\n", ["the figure has no kind"]),
     (HEAD + "figures:\n  - ^{kind: deciles}\n", ["the figure needs columns"]),
     (HEAD + "figures:\n  - ^{kind: deciles, columns: [map@3]}\n", ["of recall@K alone"]),
-    (HEAD + "figures:\n  - ^{kind: choice, option: ssl.dropout, methods: [cfm], columns: [map@3]}\n",
+    (HEAD + "figures:\n  - ^{kind: choice, option: ssl.dropout, methods: [cfm], columns: [map@3]}",
      ['the method "cfm" does not choose "ssl.dropout"']),
     (HEAD + "figures:\n  - ^{kind: choice, option: ssl.alpha, columns: [map@3]}\n",
      ['the method "plain" does not choose "ssl.alpha"']),

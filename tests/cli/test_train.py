@@ -178,7 +178,8 @@ class Runs(harness.Shared):
                             "model.share": ["none", "tables", "all"],
                             "train.logq": ["none", "exact", "refined"],
                             "train.mask_hits": ["yes", "no"], "ssl.mask_same": ["yes", "no"],
-                            "ssl.masks": ["batch", "example"],
+                            "ssl.masks": ["batch", "example"], "ssl.towers": ["item", "both"],
+                            "ssl.pretrain": ["0", "1"], "ssl.after_pretrain": ["keep", "stop"],
                             "ssl.symmetric": ["yes", "no"],
                             "ssl.items": ["catalogue", "training"],
                             "train.metric": ["recall", "map", "ndcg", "mrr", "hit_rate"]}.items():

@@ -73,7 +73,7 @@ static long json_counted(void) {
 
 static const heap OWN = {"dip_alloc", own_fail_after, own_count, false, false};
 static const heap JSON = {"JSON", json_fail_after, json_counted, false, true};
-static const heap WHOLE = {"the whole heap", heap_fail_after, heap_count, true, true};
+static const heap WHOLE = {"the whole heap", heap_fail_after, heap_failable, true, true};
 
 /* One way of failing. */
 typedef struct fault {

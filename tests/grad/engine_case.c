@@ -103,10 +103,13 @@ static double excess_of(const dip_pass *pass) {
 }
 
 /* Noise turns round with the sign of an element. */
-static bool keeps_its_orthants(const dip_pass *pass) {
+static bool keeps_its_orthants(const engine_case *k) {
     double least = INFINITY;
-    for (size_t i = 0; i < pass->n * pass->tower->output; i++) {
-        least = fmin(least, fabs(pass->u[i]));
+    for (size_t p = 2; p < k->n_passes; p++) {
+        const dip_pass *pass = &k->pass[p];
+        for (size_t i = 0; i < pass->n * pass->tower->output; i++) {
+            least = fmin(least, fabs(pass->u[i]));
+        }
     }
     return least > DIFFERENCE_KINK;
 }
@@ -120,7 +123,7 @@ static bool is_smooth(engine_case *k, const setting *s) {
         }
     }
     if (k->config.ssl.method == DIP_METHOD_NOISE) {
-        return keeps_its_orthants(&k->pass[2]);
+        return keeps_its_orthants(k);
     }
     if (k->config.ssl.method != DIP_METHOD_SPREAD_OUT_MOMENTS) {
         return true;
@@ -185,6 +188,7 @@ static void check_losses(engine_case *k, dip_real **gradient, const dip_losses *
     /* value - (value - gradient) rounds to the spacing of doubles near the value. */
     assert_true(fabs(sqrt(squares) - losses->gradient_norm) < 1e-12 * losses->gradient_norm);
     const bool has_self =
+        !k->batch.skips_self &&
         k->n_passes > (k->config.train.extra_negatives == DIP_EXTRA_ITEMS ? 3 : 2);
     const double alpha = has_self ? k->config.ssl.alpha : 0;
     assert_true(fabs(losses->main + alpha * losses->self - losses->total) < 1e-14 * losses->total);
@@ -192,9 +196,16 @@ static void check_losses(engine_case *k, dip_real **gradient, const dip_losses *
 }
 
 void case_check(difference_worst *worst, const setting *s) {
+    case_check_skipping(worst, s, false, false);
+}
+
+void case_check_skipping(difference_worst *worst, const setting *s, bool skips_main,
+                         bool skips_self) {
     engine_case *k = smooth_case(s);
     dip_params *params = params_of(k);
     dip_losses losses = {0};
+    k->batch.skips_main = skips_main;
+    k->batch.skips_self = skips_self;
     dip_real **gradient = gradients_of(k, &losses);
     check_losses(k, gradient, &losses);
     k->is_same = true;

@@ -50,4 +50,8 @@ uint64_t case_pattern(engine_case *k);
 /* Compares the gradients at the first seed whose initial values keep clear of all corners. */
 void case_check(difference_worst *worst, const setting *s);
 
+/* The same of one loss alone. */
+void case_check_skipping(difference_worst *worst, const setting *s, bool skips_main,
+                         bool skips_self);
+
 #endif

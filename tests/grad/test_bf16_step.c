@@ -71,6 +71,7 @@ static dip_batch make_batch(const setting *s) {
                        .masks = s->masks,
                        .each_h = s->is_each ? each[0] : NULL,
                        .each_g = s->is_each ? each[1] : NULL,
+                       .queries = {.n = SELF - 60, .row = self + 60, .masks = {0x3, 0x4}},
                        .step = 3};
 }
 
@@ -197,6 +198,15 @@ static void every_setting_agrees_with_float(void **state) {
          {{"ssl.method", "rfm"}, {"model.hidden", "33"}, {"ssl.mask_same", "yes"}},
          {0x6, 0x1},
          true},
+        {"both towers", {{"ssl.method", "cfm"}, {"ssl.towers", "both"}}, {0x5, 0x2}, false},
+        {"both towers of one, with noise",
+         {{"ssl.method", "noise"}, {"ssl.towers", "both"}, {"model.share", "all"}},
+         {0, 0},
+         false},
+        {"both towers, views as extra negatives",
+         {{"ssl.method", "cfm"}, {"ssl.towers", "both"}, {"train.extra_negatives", "views"}},
+         {0x5, 0x2},
+         false},
         {"noise", {{"ssl.method", "noise"}, {"ssl.noise", "0.3"}}, {0, 0}, false},
         {"symmetric", {{"ssl.method", "rfm"}, {"ssl.symmetric", "yes"}}, {0x6, 0x1}, false},
         {"low temperature", {{"ssl.method", "none"}, {"train.temperature", "0.02"}}, {0, 0}, false},
@@ -206,9 +216,46 @@ static void every_setting_agrees_with_float(void **state) {
     }
 }
 
+/* The layers of the query tower have no pass in a step without the main loss: what the step before
+ * left in their gradients must go. */
+static void a_loss_that_is_left_out_leaves_no_gradient(void **state) {
+    (void)state;
+    static const setting s = {
+        "alone", {{"ssl.method", "cfm"}, {"model.share", "none"}}, {0x5, 0x2}, false};
+    static const char *const PRECISIONS[] = {"fp32", "bf16"};
+    plenty *world = plenty_make();
+    for (size_t p = 0; p < 2; p++) {
+        dip_config config;
+        dip_engine *engine = NULL;
+        dip_losses losses;
+        size_t n_query = 0;
+        configure(&config, &s, PRECISIONS[p]);
+        check_ok(dip_engine_create(&engine, &world->dataset, &config, check_error()));
+        dip_batch batch = make_batch(&s);
+        check_ok(dip_engine_compute(engine, &batch, &losses, check_error()));
+        batch.skips_main = true;
+        check_ok(dip_engine_compute(engine, &batch, &losses, check_error()));
+        const dip_params *params = &dip_engine_towers(engine)->params;
+        for (size_t t = 0; t < params->n; t++) {
+            const dip_param *param = &params->list[t];
+            const bool is_query = strncmp(param->name, "query.", 6) == 0;
+            double squares = 0;
+            for (size_t e = 0; param->gradient != NULL && e < dip_param_size(param); e++) {
+                squares += pow((double)param->gradient[e], 2);
+            }
+            assert_true(param->gradient == NULL || (squares == 0) == is_query);
+            n_query += is_query && param->gradient != NULL;
+        }
+        assert_int_equal(n_query, 5); /* two weights, two biases, and the defaults */
+        dip_engine_free(engine);
+    }
+    free(world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_setting_agrees_with_float),
+        cmocka_unit_test(a_loss_that_is_left_out_leaves_no_gradient),
     };
     return cmocka_run_group_tests_name("bf16 step", tests, NULL, NULL);
 }

@@ -28,6 +28,7 @@ typedef struct run {
     size_t steps;
     const char *threads;
     bool is_each;           /* masks for single items */
+    bool skips;             /* one loss alone in two steps of three */
     const char *more[4][2]; /* further options by key */
 } run;
 
@@ -56,6 +57,7 @@ static void make_step(dip_engine *engine, const run *r, size_t step) {
     static int32_t query[BIG_PAIRS];
     static int32_t item[BIG_PAIRS];
     static int32_t self[SELF];
+    static int32_t query_self[SELF];
     static uint64_t each[2][SELF];
     uint64_t state = 5000 * (step + 1);
     dip_losses losses;
@@ -66,6 +68,7 @@ static void make_step(dip_engine *engine, const run *r, size_t step) {
     }
     for (size_t i = 0; i < SELF; i++) {
         self[i] = (int32_t)((i * 7 + step) % ITEMS);
+        query_self[i] = (int32_t)((i * 11 + 3 * step) % ITEMS);
         each[0][i] = 1 + (i + step) % 6;
         each[1][i] = 7 & ~each[0][i];
     }
@@ -77,6 +80,13 @@ static void make_step(dip_engine *engine, const run *r, size_t step) {
                              .masks = {step % 2 == 0 ? 1 : 6, step % 2 == 0 ? 6 : 1},
                              .each_h = r->is_each ? each[0] : NULL,
                              .each_g = r->is_each ? each[1] : NULL,
+                             .queries = {.n = SELF - 9,
+                                         .row = query_self,
+                                         .masks = {5, 2},
+                                         .each_h = r->is_each ? each[1] : NULL,
+                                         .each_g = r->is_each ? each[0] : NULL},
+                             .skips_main = r->skips && step % 3 == 0,
+                             .skips_self = r->skips && step % 3 == 1,
                              .step = step};
     if (dip_engine_compute(engine, &batch, &losses, &err) != DIP_OK) {
         fail_msg("%s", err.message);
@@ -174,13 +184,16 @@ static void twenty_steps_have_the_same_bits_for_1_2_and_3_threads(void **state) 
 static void options_have_the_same_bits_for_1_2_and_3_threads(void **state) {
     (void)state;
     static const char *const OPTIONS[][4][2] = {
-        {{"train.logq", "refined"}}, {{"ssl.mask_same", "yes"}, {"ssl.symmetric", "yes"}}};
+        {{"train.logq", "refined"}},
+        {{"ssl.mask_same", "yes"}, {"ssl.symmetric", "yes"}},
+        {{"ssl.towers", "both"}, {"ssl.mask_same", "yes"}, {"model.share", "none"}}};
     plenty *w = plenty_make();
     for (size_t o = 0; o < 2 * sizeof OPTIONS / sizeof OPTIONS[0]; o++) {
         run r = {.method = "cfm",
                  .optimizer = "adagrad",
                  .precision = o % 2 == 0 ? "fp32" : "bf16",
                  .is_each = o % 4 >= 2,
+                 .skips = o >= 4,
                  .hidden = "70,20",
                  .dim = "8",
                  .pairs = PAIRS,

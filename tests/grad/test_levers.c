@@ -237,6 +237,85 @@ static void noise_of_no_length_is_spread_out(void **state) {
     case_free(l);
 }
 
+/* ---- both towers ----------------------------------------------------------------------------- */
+
+static const char *const TOWERS[][2] = {{"ssl.towers", "both"}, {NULL, NULL}};
+static const char *const TOWERS_ALL[][2] = {
+    {"ssl.towers", "both"}, {"ssl.mask_same", "yes"}, {"ssl.symmetric", "yes"}, {NULL, NULL}};
+
+static void the_second_loss_on_both_towers_is_right(void **state) {
+    (void)state;
+    const setting settings[] = {
+        {TINY_OWN_QUERIES, "none", "exact", "yes", "cfm", NULL, 0, TOWERS},
+        {TINY_OWN_QUERIES, "tables", "exact", "yes", "dropout", NULL, 0, TOWERS_ALL},
+        {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "yes", "rfm", NULL, 0, TOWERS_ALL},
+        {TINY_ITEMS_ARE_QUERIES, "all", "exact", "yes", "cfm-no-complement", "views", 0, TOWERS},
+        {TINY_ITEMS_ARE_QUERIES, "all", "refined", "yes", "spread-out", "items", 0, TOWERS_ALL},
+        {TINY_OWN_QUERIES, "tables", "exact", "yes", "spread-out-square", NULL, 0, TOWERS},
+        {TINY_OWN_QUERIES, "none", "exact", "yes", "noise", NULL, 0, TOWERS_ALL}};
+    check_all(settings, sizeof settings / sizeof settings[0], "both towers");
+}
+
+/* With everything shared, the same rows and the same masks, the loss on queries is that on items.
+ */
+static void equal_towers_have_equal_losses(void **state) {
+    (void)state;
+    const setting both = {TINY_ITEMS_ARE_QUERIES, "all", "exact", "yes",
+                          "cfm-no-dropout",       NULL,  0,       TOWERS};
+    const setting one = {TINY_ITEMS_ARE_QUERIES, "all", "exact", "yes",
+                         "cfm-no-dropout",       NULL,  0,       NULL};
+    dip_losses two_towers = {0};
+    dip_losses one_tower = {0};
+    dip_error err = {0};
+    engine_case *k = case_create(&both, 1);
+    engine_case *l = case_create(&one, 1);
+    k->batch.queries =
+        (dip_self_queries){.n = k->batch.n_self, .row = k->batch.self, .masks = k->batch.masks};
+    assert_int_equal(dip_engine_compute(k->engine, &k->batch, &two_towers, &err), DIP_OK);
+    assert_int_equal(dip_engine_compute(l->engine, &l->batch, &one_tower, &err), DIP_OK);
+    assert_true(fabs(two_towers.self - 2 * one_tower.self) < 1e-13);
+    assert_true(two_towers.main == one_tower.main);
+    case_free(k);
+    case_free(l);
+}
+
+/* ---- one loss alone -------------------------------------------------------------------------- */
+
+static void one_loss_alone_is_right(void **state) {
+    (void)state;
+    const setting settings[] = {
+        {TINY_OWN_QUERIES, "none", "exact", "yes", "cfm", NULL, 0, NULL},
+        {TINY_ITEMS_ARE_QUERIES, "all", "exact", "yes", "rfm", "views", 0, TOWERS},
+        {TINY_OWN_QUERIES, "tables", "exact", "yes", "noise", "items", 0, NULL}};
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        difference_worst self = {0};
+        difference_worst main = {0};
+        case_check_skipping(&self, &settings[i], true, false);
+        difference_report(&self, "second loss alone");
+        if (settings[i].extra == NULL || strcmp(settings[i].extra, "views") != 0) {
+            case_check_skipping(&main, &settings[i], false, true);
+            difference_report(&main, "main loss alone");
+        }
+    }
+}
+
+/* Alone or together, a loss has the same value. */
+static void losses_alone_have_the_values_of_both_together(void **state) {
+    (void)state;
+    const setting s = {TINY_OWN_QUERIES, "none", "exact", "yes", "cfm", NULL, 0, TOWERS};
+    dip_losses losses[3];
+    for (int part = 0; part < 3; part++) {
+        dip_error err = {0};
+        engine_case *k = case_create(&s, 1);
+        k->batch.skips_main = part == 1;
+        k->batch.skips_self = part == 2;
+        assert_int_equal(dip_engine_compute(k->engine, &k->batch, &losses[part], &err), DIP_OK);
+        case_free(k);
+    }
+    assert_true(losses[1].self == losses[0].self && losses[1].main == 0);
+    assert_true(losses[2].main == losses[0].main && losses[2].self == 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_refined_correction_is_right),
@@ -249,6 +328,10 @@ int main(void) {
         cmocka_unit_test(equal_masks_of_single_items_are_those_of_the_batch),
         cmocka_unit_test(noise_views_are_right),
         cmocka_unit_test(noise_of_no_length_is_spread_out),
+        cmocka_unit_test(the_second_loss_on_both_towers_is_right),
+        cmocka_unit_test(equal_towers_have_equal_losses),
+        cmocka_unit_test(one_loss_alone_is_right),
+        cmocka_unit_test(losses_alone_have_the_values_of_both_together),
     };
     return cmocka_run_group_tests_name("levers", tests, NULL, NULL);
 }

@@ -33,6 +33,8 @@ static void make_step(dip_engine *engine, size_t step) {
                              .self = self,
                              .self_items = PLENTY_ITEMS,
                              .masks = {step % 2 == 0 ? 1 : 6, step % 2 == 0 ? 6 : 1},
+                             .queries = {.n = SELF, .row = self, .masks = {5, 2}},
+                             .skips_main = step == 3,
                              .step = step};
     check_ok(dip_engine_compute(engine, &batch, &losses, check_error()));
     dip_engine_update(engine, 0.05);
@@ -84,7 +86,11 @@ static void steps_after_the_first_allocate_nothing(void **state) {
         {"ssl.mask_same", "yes"}, {"ssl.symmetric", "yes"}, {NULL, NULL}};
     check_steady("bf16", "cfm", "views", refined);
     check_steady("bf16", "cfm", "none", both);
+    static const char *const towers[][2] = {
+        {"ssl.mask_same", "yes"}, {"ssl.towers", "both"}, {NULL, NULL}};
     check_steady("bf16", "noise", "none", both);
+    check_steady("bf16", "cfm", "items", towers);
+    check_steady("fp32", "noise", "none", towers);
 }
 
 static void the_counter_counts(void **state) {

@@ -84,6 +84,7 @@ typedef struct vector_case {
     int32_t query[TINY_BATCH];
     int32_t item[TINY_BATCH];
     int32_t self[TINY_BATCH];
+    int32_t queries[TINY_BATCH];
     uint64_t each_h[TINY_BATCH];
     uint64_t each_g[TINY_BATCH];
 } vector_case;
@@ -144,6 +145,18 @@ static dip_batch batch_at(vector_case *c, size_t step) {
     assert_int_equal(copy_rows(c, "item", step, c->item), batch.n);
     batch.n_self = copy_rows(c, "self", step, c->self);
     batch.masks = (dip_masks){(uint64_t)masks[2 * step], (uint64_t)masks[2 * step + 1]};
+    if (vector_find(c->file, "queries") != NULL) {
+        const double *q = vector_get(c->file, "", "query_masks", 2 * c->steps);
+        batch.queries =
+            (dip_self_queries){.n = copy_rows(c, "queries", step, c->queries),
+                               .row = c->queries,
+                               .masks = {(uint64_t)q[2 * step], (uint64_t)q[2 * step + 1]}};
+    }
+    if (vector_find(c->file, "skips") != NULL) {
+        const double *skips = vector_get(c->file, "", "skips", 2 * c->steps);
+        batch.skips_main = skips[2 * step] != 0;
+        batch.skips_self = skips[2 * step + 1] != 0;
+    }
     batch.each_h = copy_masks(c, "each_h", step, c->each_h);
     batch.each_g = copy_masks(c, "each_g", step, c->each_g);
     batch.step = (uint64_t)vector_get(c->file, "", "step", c->steps)[step];
@@ -177,7 +190,7 @@ static void check_initial(const vector_case *c) {
 }
 
 static void check_forward(vector_case *c) {
-    static const char *const NAMES[TINY_PASSES] = {"query", "item", "h", "g"};
+    static const char *const NAMES[TINY_PASSES] = {"query", "item", "h", "g", "qh", "qg"};
     const dip_batch batch = batch_at(c, 0);
     const dip_towers *towers = dip_engine_towers(c->engine);
     tiny_pass list[TINY_PASSES];
@@ -411,6 +424,16 @@ static void noise_views_agree(void **state) {
     check_case("noise");
 }
 
+static void the_second_loss_on_both_towers_agrees(void **state) {
+    (void)state;
+    check_case("towers");
+}
+
+static void steps_of_one_loss_alone_agree(void **state) {
+    (void)state;
+    check_case("alone");
+}
+
 static void spread_out_agrees_in_all_three_forms(void **state) {
     (void)state;
     check_case("spread-out");
@@ -445,6 +468,8 @@ int main(void) {
         cmocka_unit_test(the_symmetric_loss_agrees),
         cmocka_unit_test(masks_of_single_items_agree),
         cmocka_unit_test(noise_views_agree),
+        cmocka_unit_test(the_second_loss_on_both_towers_agrees),
+        cmocka_unit_test(steps_of_one_loss_alone_agree),
         cmocka_unit_test(spread_out_agrees_in_all_three_forms),
         cmocka_unit_test(feature_dropout_agrees),
         cmocka_unit_test(sgd_with_decay_agrees),

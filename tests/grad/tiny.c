@@ -37,6 +37,7 @@ static const int32_t BATCH_QUERY_ITEMS[TINY_BATCH] = {0, 3, 5, 7, 2, 8};
 static const int32_t BATCH_QUERY_OWN[TINY_BATCH] = {0, 1, 2, 3, 4, 0};
 static const int32_t BATCH_ITEM[TINY_BATCH] = {3, 0, 4, 0, 6, 2};
 static const int32_t BATCH_SELF[TINY_BATCH] = {2, 3, 4, 6, 7, 8};
+static const int32_t BATCH_QUERIES[] = {3, 0, 4, 2};
 
 static void name_table(tiny_world *world, int table, const char *name, int64_t rows) {
     world->tables[table].rows = rows;
@@ -172,6 +173,22 @@ static dip_augmenter make_augmenter(const tiny_world *world, const dip_config *c
     return augmenter;
 }
 
+/* Any matrix of information would do. */
+static dip_self_queries make_self_queries(const tiny_world *world, const dip_config *config,
+                                          uint64_t step) {
+    dip_augmenter augmenter;
+    dip_error err = {0};
+    const bool is_same = world->dataset.schema.queries_are_items;
+    const size_t k = is_same ? TINY_ITEM_FEATURES : TINY_QUERY_FEATURES;
+    if (dip_augmenter_make_queries(&augmenter, config->ssl.method, k, world->information,
+                                   (uint64_t)config->seed, &err) != DIP_OK) {
+        fail_msg("%s", err.message);
+    }
+    return (dip_self_queries){.n = sizeof BATCH_QUERIES / sizeof BATCH_QUERIES[0],
+                              .row = BATCH_QUERIES,
+                              .masks = dip_augmenter_draw(&augmenter, step)};
+}
+
 dip_batch tiny_batch_make(const tiny_world *world, const dip_config *config, uint64_t step) {
     const dip_augmenter augmenter = make_augmenter(world, config);
     const bool is_same = world->dataset.schema.queries_are_items;
@@ -182,6 +199,7 @@ dip_batch tiny_batch_make(const tiny_world *world, const dip_config *config, uin
                        .self_items = TINY_ITEMS,
                        .self = BATCH_SELF,
                        .masks = dip_augmenter_draw(&augmenter, step),
+                       .queries = make_self_queries(world, config, step),
                        .step = step};
 }
 
@@ -215,6 +233,15 @@ static dip_view self_view(const dip_config *config, const dip_batch *batch, bool
                       .step = batch->step};
 }
 
+static dip_view query_view(const dip_config *config, const dip_batch *batch, bool is_h) {
+    const dip_purpose purpose = is_h ? DIP_DRAW_QUERY_H : DIP_DRAW_QUERY_G;
+    dip_view view = self_view(config, batch, is_h);
+    view.mask = is_h ? batch->queries.masks.h : batch->queries.masks.g;
+    view.each = is_h ? batch->queries.each_h : batch->queries.each_g;
+    view.rng = dip_rng_make((uint64_t)config->seed, purpose);
+    return view;
+}
+
 size_t tiny_passes(const tiny_world *world, const dip_config *config, const dip_towers *towers,
                    const dip_batch *batch, tiny_pass list[TINY_PASSES]) {
     const dip_dataset *dataset = &world->dataset;
@@ -238,9 +265,15 @@ size_t tiny_passes(const tiny_world *world, const dip_config *config, const dip_
     if (method == DIP_METHOD_NONE || drops_features) {
         return n;
     }
-    for (int view = 0; view < (dip_method_has_views(method) ? 2 : 1); view++) {
+    const int views = dip_method_has_views(method) ? 2 : 1;
+    for (int view = 0; view < views; view++) {
         list[n++] = (tiny_pass){&towers->item, &dataset->items, batch->self, batch->n_self,
                                 self_view(config, batch, view == 0)};
+    }
+    for (int view = 0; config->ssl.towers == DIP_TOWERS_BOTH && view < views; view++) {
+        list[n++] =
+            (tiny_pass){&towers->query, dip_dataset_rows(dataset, DIP_SIDE_QUERY),
+                        batch->queries.row, batch->queries.n, query_view(config, batch, view == 0)};
     }
     return n;
 }

@@ -25,7 +25,7 @@ enum {
     TINY_TABLES = 5,
     TINY_PAIRS = 24,
     TINY_BATCH = 6,
-    TINY_PASSES = 5
+    TINY_PASSES = 7
 };
 
 typedef enum tiny_kind { TINY_ITEMS_ARE_QUERIES, TINY_OWN_QUERIES } tiny_kind;
@@ -53,8 +53,8 @@ void tiny_config_make(dip_config *config);
 /* Sets an option by its text; a failure is a failed assertion. */
 void tiny_set(dip_config *config, const char *key, const char *text);
 
-/* Six pairs, two of them with the same item, six items of the second loss, and the masks that the
- * configured method draws at this step. */
+/* Six pairs, two of them with the same item, six items and four queries of the second loss, and the
+ * masks that the configured method draws at this step. */
 dip_batch tiny_batch_make(const tiny_world *world, const dip_config *config, uint64_t step);
 
 /* With ssl.masks = example: masks for each item of the second loss, kept in h and g. */
@@ -70,7 +70,8 @@ typedef struct tiny_pass {
     dip_view view;
 } tiny_pass;
 
-/* The passes that the engine makes for a batch: query, item, and those of the second loss. */
+/* The passes that the engine makes for a batch: query, item, extra negatives, and those of the
+ * second loss on items and on queries. */
 size_t tiny_passes(const tiny_world *world, const dip_config *config, const dip_towers *towers,
                    const dip_batch *batch, tiny_pass list[TINY_PASSES]);
 

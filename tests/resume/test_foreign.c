@@ -122,14 +122,34 @@ static void any_flipped_byte_is_noticed(void **state) {
 /* Each with a value that is neither the default nor set by the runs. */
 static void other_options_are_named(void **state) {
     (void)state;
-    static const setting CHANGED[] = {
-        {"seed", "2"},           {"model.dim", "5"},           {"model.hidden", "6,5"},
-        {"model.share", "none"}, {"train.batch", "9"},         {"train.epochs", "9"},
-        {"train.rate", "0.1"},   {"train.optimizer", "sgd"},   {"train.logq", "none"},
-        {"train.decay", "0.1"},  {"train.schedule", "cosine"}, {"train.warmup", "1"},
-        {"train.beta1", "0.8"},  {"train.patience", "7"},      {"train.metric", "mrr"},
-        {"ssl.method", "rfm"},   {"ssl.alpha", "0.5"},         {"ssl.dropout", "0.5"},
-        {"ssl.batch", "4"},      {"ssl.items", "training"},    {"train.temperature", "0.08"}};
+    static const setting CHANGED[] = {{"seed", "2"},
+                                      {"model.dim", "5"},
+                                      {"model.hidden", "6,5"},
+                                      {"model.share", "none"},
+                                      {"train.batch", "9"},
+                                      {"train.epochs", "9"},
+                                      {"train.rate", "0.1"},
+                                      {"train.optimizer", "sgd"},
+                                      {"train.logq", "none"},
+                                      {"train.decay", "0.1"},
+                                      {"train.schedule", "cosine"},
+                                      {"train.warmup", "1"},
+                                      {"train.beta1", "0.8"},
+                                      {"train.patience", "7"},
+                                      {"train.metric", "mrr"},
+                                      {"ssl.method", "rfm"},
+                                      {"ssl.alpha", "0.5"},
+                                      {"ssl.dropout", "0.5"},
+                                      {"ssl.batch", "4"},
+                                      {"ssl.items", "training"},
+                                      {"train.temperature", "0.08"},
+                                      {"ssl.masks", "example"},
+                                      {"ssl.noise", "0.2"},
+                                      {"ssl.symmetric", "yes"},
+                                      {"ssl.mask_same", "yes"},
+                                      {"ssl.towers", "both"},
+                                      {"ssl.pretrain", "1"},
+                                      {"ssl.after_pretrain", "stop"}};
     stop();
     for (size_t i = 0; i < sizeof CHANGED / sizeof CHANGED[0]; i++) {
         char text[200];

@@ -4,6 +4,7 @@
  * several second losses, with and without the sampling-bias correction; parameters, optimizer state
  * and metrics.
  */
+#include "base/file.h"
 #include "resume/runs.h"
 
 #include <string.h>
@@ -116,6 +117,38 @@ static void windows_of_the_pairs(void **state) {
     runs_clear(&r, "whole");
 }
 
+/* Masks, noise and uniform queries are functions of the step, and so is whether a loss trains
+ * alone. */
+static void views_and_pretraining(void **state) {
+    (void)state;
+    static const setting CASES[][5] = {
+        {{"ssl.masks", "example"}, {"ssl.mask_same", "yes"}, {NULL, NULL}},
+        {{"ssl.method", "noise"}, {"train.logq", "refined"}, {NULL, NULL}},
+        {{"ssl.towers", "both"}, {"ssl.symmetric", "yes"}, {NULL, NULL}},
+        {{"ssl.pretrain", "2"}, {"train.optimizer", "adam"}, {NULL, NULL}},
+        {{"ssl.pretrain", "1"}, {"ssl.after_pretrain", "stop"}, {NULL, NULL}}};
+    for (size_t c = 0; c < sizeof CASES / sizeof CASES[0]; c++) {
+        check_case(CASES[c], c);
+    }
+}
+
+/* Patience counts the epochs behind pre-training, none of which is saved. */
+static void patience_begins_after_pretraining(void **state) {
+    (void)state;
+    const setting settings[] = {{"ssl.pretrain", "4"},
+                                {"train.patience", "2"},
+                                {"train.epochs", "30"},
+                                {"train.rate", "0"},
+                                {NULL, NULL}};
+    runs_expect(&r, DIP_OK, "m", settings, 0, 0);
+    assert_non_null(strstr(r.report, "\"best_epoch\": 5"));
+    assert_non_null(strstr(r.report, "\"epochs\": 7"));
+    runs_clear(&r, "m");
+    runs_expect(&r, DIP_ERR_INTERRUPTED, "m", settings, 0, 9);
+    assert_false(dip_path_exists(world_path(&r.shop, "m")));
+    runs_clear(&r, "m");
+}
+
 /* Stopped after every single step, and with the patience running out. */
 static void every_step_by_itself(void **state) {
     (void)state;
@@ -148,9 +181,13 @@ static int unmake(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_places_differ),         cmocka_unit_test(every_optimizer_and_loss),
-        cmocka_unit_test(another_number_of_threads), cmocka_unit_test(windows_of_the_pairs),
+        cmocka_unit_test(the_places_differ),
+        cmocka_unit_test(every_optimizer_and_loss),
+        cmocka_unit_test(another_number_of_threads),
+        cmocka_unit_test(windows_of_the_pairs),
         cmocka_unit_test(every_step_by_itself),
+        cmocka_unit_test(views_and_pretraining),
+        cmocka_unit_test(patience_begins_after_pretraining),
     };
     return cmocka_run_group_tests(tests, make, unmake);
 }

@@ -202,6 +202,49 @@ static void items_can_have_masks_of_their_own(void **state) {
     dip_dataset_release(&d);
 }
 
+/* Which losses a step has is a matter of its epoch. */
+static void pretraining_is_the_first_epochs(void **state) {
+    dip_dataset d;
+    load(&d, *state, 60, 500);
+    for (int after = 0; after < 2; after++) {
+        dip_trainer t;
+        dip_batch batch;
+        dip_config config = d.config;
+        config.train.batch = 64;
+        config.ssl.pretrain = 2;
+        config.ssl.after_pretrain = after;
+        start(&t, &d, &config);
+        for (t.step = 0; t.step < t.total_steps; t.step++) {
+            dip_trainer_fill(&t, &batch);
+            const bool is_pretraining = t.step < 2 * t.steps_per_epoch;
+            assert_int_equal(batch.skips_main, is_pretraining);
+            assert_int_equal(batch.skips_self, !is_pretraining && after == DIP_AFTER_STOP);
+        }
+        dip_trainer_release(&t);
+    }
+    dip_dataset_release(&d);
+}
+
+static void pretraining_needs_a_second_loss_and_leaves_an_epoch(void **state) {
+    dip_dataset d;
+    dip_trainer t;
+    load(&d, *state, 60, 500);
+    dip_config config = d.config;
+    config.ssl.pretrain = config.train.epochs;
+    check_fails(dip_trainer_init(&t, &d, &config, check_error()), DIP_ERR_USAGE,
+                "leave none of train.epochs");
+    config.ssl.pretrain = 1;
+    config.ssl.method = DIP_METHOD_FEATURE_DROPOUT;
+    check_fails(dip_trainer_init(&t, &d, &config, check_error()), DIP_ERR_USAGE,
+                "no second loss to train alone");
+    config.ssl.method = DIP_METHOD_CFM;
+    config.ssl.after_pretrain = DIP_AFTER_STOP;
+    config.train.extra_negatives = DIP_EXTRA_VIEWS;
+    check_fails(dip_trainer_init(&t, &d, &config, check_error()), DIP_ERR_USAGE,
+                "ssl.after_pretrain: stop");
+    dip_dataset_release(&d);
+}
+
 static void the_second_batch_is_as_large_as_asked_and_possible(void **state) {
     static const int64_t CASES[][3] = {{0, 16, 16},
                                        {5, 16, 5},
@@ -360,6 +403,8 @@ int main(void) {
         check_test_in_folder(items_of_the_second_loss_are_distinct_and_uniform),
         check_test_in_folder(items_of_the_second_loss_can_be_the_trained_ones),
         check_test_in_folder(items_can_have_masks_of_their_own),
+        check_test_in_folder(pretraining_is_the_first_epochs),
+        check_test_in_folder(pretraining_needs_a_second_loss_and_leaves_an_epoch),
         check_test_in_folder(the_second_batch_is_as_large_as_asked_and_possible),
         check_test_in_folder(a_batch_is_a_function_of_its_step),
         check_test_in_folder(masks_are_those_of_the_augmenter),

@@ -344,7 +344,7 @@ static void the_sums_over_few_points_are_exact(void **state) {
     }
 }
 
-/* All tiers that the processor has, and the pulls of a graph, against sums in double. */
+/* The tier in use against sums in double, and against the reference bit by bit. */
 static void the_pulls_of_a_graph_are_its_sums(void **state) {
     (void)state;
     enum { N = 300, D = 8 };
@@ -370,6 +370,83 @@ static void the_pulls_of_a_graph_are_its_sums(void **state) {
     free(v);
 }
 
+static void transforms_are_those_of_the_definition(void **state) {
+    (void)state;
+    static const size_t LENGTHS[] = {2, 3, 4, 8, 12, 24, 64, 96, 256};
+    uint64_t random = 15;
+    for (size_t t = 0; t < sizeof LENGTHS / sizeof *LENGTHS; t++) {
+        const size_t n = LENGTHS[t];
+        float cosine[256], sine[256];
+        dip_lanes in[256], x[2][256], y[2][256];
+        const dip_fft plan = {n, cosine, sine};
+        for (size_t i = 0; i < n; i++) {
+            cosine[i] = (float)cos(2 * M_PI * (double)i / (double)n);
+            sine[i] = (float)sin(2 * M_PI * (double)i / (double)n);
+            for (size_t l = 0; l < DIP_TSNE_LANES; l++) {
+                in[i].re[l] = (float)normal(&random);
+                in[i].im[l] = (float)normal(&random);
+            }
+        }
+        memcpy(x[0], in, n * sizeof *in);
+        memcpy(x[1], in, n * sizeof *in);
+        const dip_lanes *result = dip_tsne_kernels_get()->fft(&plan, x[0], y[0]);
+        assert_memory_equal(result, dip_tsne_kernels_reference()->fft(&plan, x[1], y[1]),
+                            n * sizeof *result);
+        for (size_t k = 0; k < n * DIP_TSNE_LANES; k++) {
+            const size_t l = k % DIP_TSNE_LANES;
+            double re = 0, im = 0;
+            for (size_t i = 0; i < n; i++) {
+                const double angle = 2 * M_PI * (double)(k / DIP_TSNE_LANES * i % n) / (double)n;
+                re += (double)in[i].re[l] * cos(angle) + (double)in[i].im[l] * sin(angle);
+                im += (double)in[i].im[l] * cos(angle) - (double)in[i].re[l] * sin(angle);
+            }
+            check_near((double)result[k / DIP_TSNE_LANES].re[l], re, 1e-6 * (double)(n + 8));
+            check_near((double)result[k / DIP_TSNE_LANES].im[l], im, 1e-6 * (double)(n + 8));
+        }
+    }
+}
+
+/* Each loop over points gives the bits of the reference. */
+static void the_tier_in_use_has_the_bits_of_the_reference(void **state) {
+    (void)state;
+    enum { N = 500, SIZE = 128 };
+    const dip_tsne_kernels *tiers[] = {dip_tsne_kernels_get(), dip_tsne_kernels_reference()};
+    uint64_t random = 16;
+    float x[N], y[N], fx[4][N], fy[4][N];
+    float *grid[2] = {floats(SIZE * SIZE), floats(SIZE * SIZE)};
+    float *fields = floats(SIZE * SIZE * DIP_TSNE_NODE);
+    int32_t order[N];
+    double z[4];
+    for (size_t i = 0; i < N; i++) {
+        x[i] = (float)(100 * check_random_unit(&random));
+        y[i] = (float)(100 * check_random_unit(&random));
+        order[i] = (int32_t)i;
+    }
+    for (size_t i = 0; i < SIZE * SIZE * DIP_TSNE_NODE; i++) {
+        fields[i] = (float)normal(&random);
+    }
+    const dip_tsne_places places = {x, y, SIZE, -1, -2, 1.1f};
+    for (size_t t = 0; t < 2; t++) {
+        z[t] = tiers[t]->repel(N, 0, N, x, y, fx[t], fy[t]);
+        tiers[t]->spread(&places, order, N, 0, SIZE, grid[t]);
+        z[2 + t] = tiers[t]->look_up(&places, order, N, fields, fx[2 + t], fy[2 + t]);
+    }
+    double charge = 0;
+    for (size_t i = 0; i < SIZE * SIZE; i++) {
+        charge += (double)grid[0][i];
+    }
+    check_close(charge, N, 1e-5);
+    assert_memory_equal(grid[0], grid[1], SIZE * SIZE * sizeof(float));
+    for (size_t t = 0; t < 4; t += 2) {
+        assert_true(z[t] == z[t + 1]);
+        assert_memory_equal(fx[t], fx[t + 1], sizeof fx[t]);
+        assert_memory_equal(fy[t], fy[t + 1], sizeof fy[t]);
+    }
+    free(grid[0]);
+    free(grid[1]);
+    free(fields);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_have_the_entropy_of_the_perplexity),
@@ -381,6 +458,8 @@ int main(void) {
         cmocka_unit_test(outliers_do_not_break_the_grid),
         cmocka_unit_test(the_sums_over_few_points_are_exact),
         cmocka_unit_test(the_pulls_of_a_graph_are_its_sums),
+        cmocka_unit_test(transforms_are_those_of_the_definition),
+        cmocka_unit_test(the_tier_in_use_has_the_bits_of_the_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

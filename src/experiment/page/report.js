@@ -41,6 +41,7 @@ async function makePage() {
       tablesSection(results), figuresSection(results, window.Plotly), choicesSection(results),
       runsSection(results), warningsSection(results), againSection(results));
   navigation();
+  closeTips();
   watch();
   await drawInTurn();
   document.documentElement.dataset.state = "ready";

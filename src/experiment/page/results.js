@@ -9,8 +9,8 @@ const BOLD_NOTE = ": the best of its column, and significantly different from th
     "tested.";
 const AGAIN_NOTE = "The same seeds, data and options give the same numbers. Runs that are " +
     "finished are kept in the report's folder; made there again, only what is missing is " +
-    "trained. The numbers of this page are in results.json, in the CSV files beside it, and in " +
-    "the page itself:";
+    "trained. The numbers of this page are in results.json and in the CSV files beside it, and " +
+    "in the page itself:";
 
 function scoresLegend() {
   return element("p", {class: "note"},
@@ -122,7 +122,7 @@ function runsSection(results) {
               " of training in all. A run's key names its " +
               "folder under runs/."),
       lazyDetails("All runs (press a column's name to sort)",
-          () => scroll(sortableTable("All runs", runColumns(results), runs))));
+          () => scroll(sortableTable(runColumns(results), runs))));
 }
 
 /* ---- warnings, and again ---- */

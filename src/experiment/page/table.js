@@ -22,7 +22,7 @@ const scroll = (node) =>
 
 /* A table whose rows are put in order by a press on a column's name. columns: {label, value(row),
    show(row), className}; what value() gives is compared. */
-function sortableTable(caption, columns, rows) {
+function sortableTable(columns, rows) {
   const body = element("tbody");
   const heads = columns.map((column) => element("th", {scope: "col", class: column.className}));
   const fill = (order) => body.replaceChildren(
@@ -46,7 +46,7 @@ function sortableTable(caption, columns, rows) {
   columns.forEach((column, i) => heads[i].append(
                       element("button", {type: "button", click: () => sort(i)}, column.label)));
   fill(rows);
-  return element("table", {}, element("caption", {}, caption),
+  return element("table", {class: "dense"},
       element("thead", {}, element("tr", {}, heads)), body);
 }
 
@@ -96,13 +96,18 @@ function scoreCell(cell, isReference) {
   return lines;
 }
 
+/* "3,990 pairs, 1,200 queries", as far as it is known. */
+function sizeText({pairs, queries}) {
+  if (pairs === 0) {
+    return "no pairs";
+  }
+  return [[pairs, "pair", "pairs"], [queries, "query", "queries"]].filter(([n]) => isNumber(n))
+      .map((size) => counted(...size)).join(", ");
+}
+
 function groupHead(group) {
-  const {pairs, queries} = group.columns[0];
-  const size = pairs === 0 ? "no pairs"
-                           : counted(pairs, "pair") +
-          (isNumber(queries) ? ", " + counted(queries, "query", "queries") : "");
   return {
-    content: [sliceName(group.slice), element("small", {}, size)],
+    content: [sliceName(group.slice), element("small", {}, sizeText(group.columns[0]))],
     scope: "colgroup",
     colspan: group.columns.length,
     class: "group",
@@ -197,6 +202,13 @@ function attachTips(node, data) {
   node.addEventListener("mouseleave", hideTip);
 }
 
+/* A press elsewhere, or Escape, takes the tip away. */
+function closeTips() {
+  document.addEventListener(
+      "click", (event) => event.target.closest("td[data-column]") || hideTip());
+  document.addEventListener("keydown", (event) => event.key === "Escape" && hideTip());
+}
+
 function hideTip() {
   const tip = document.getElementById("tip");
   if (tip) {
@@ -235,6 +247,7 @@ function detailTable(data) {
     ];
   }));
   return table({
+    className: "dense",
     groups,
     head: [names.map((name, i) => ({content: name, class: i < 3 || i === 11 ? "left" : null}))]
   });
