@@ -15,8 +15,8 @@ bool heap_is_ours(void);
  * A negative n turns this off. */
 void heap_fail_after(long n, bool sticky);
 
-/* Allocations of this thread so far; and those of them that heap_fail_after counts, which are all but
- * the OpenMP library's own. */
+/* Allocations of this thread so far; and those of them that heap_fail_after counts, which are all
+ * but the OpenMP library's own. */
 long heap_count(void);
 long heap_failable(void);
 
