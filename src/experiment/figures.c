@@ -256,7 +256,7 @@ static dip_status add_curves(const dip_figure_sources *sources, const dip_plan_f
 
 /* ---- recall by popularity -------------------------------------------------------------------- */
 
-static dip_status add_bars(const dip_outcome *outcome, const char *label, size_t method,
+static dip_status add_bars(const dip_outcome *outcome, const char *label, size_t method, size_t k,
                            json_t *series, dip_error *err) {
     const dip_method_outcome *result = &outcome->methods[method];
     json_t *object = NULL;
@@ -270,8 +270,8 @@ static dip_status add_bars(const dip_outcome *outcome, const char *label, size_t
     DIP_TRY(dip_put_new_array(object, "pairs", &pairs, err));
     for (size_t g = 0; g < DIP_N_POPULARITY_GROUPS; g++) {
         const double n = (double)outcome->group_pairs[g] * (double)result->n_good;
-        DIP_TRY(
-            dip_json_append(y, dip_real_or_null(n > 0 ? (double)result->hits[g] / n : NAN), err));
+        DIP_TRY(dip_json_append(y, dip_real_or_null(n > 0 ? (double)result->hits[k][g] / n : NAN),
+                                err));
         DIP_TRY(dip_json_append(pairs, json_integer(outcome->group_pairs[g]), err));
     }
     return DIP_OK;
@@ -302,11 +302,17 @@ static dip_status add_deciles(const dip_figure_sources *sources, const dip_plan_
     DIP_TRY(put_axis(figure, "tenths of the items with training pairs", "linear", &axis, err));
     DIP_TRY(put_decile_ticks(axis, err));
     DIP_TRY(dip_put_new_array(figure, "panels", &panels, err));
-    snprintf(label, sizeof label, "Recall@%zu of test pairs", dip_run_longest(&study->base));
-    DIP_TRY(add_panel(panels, label, &series, err));
-    for (size_t m = 0; m < plan->methods.n; m++) {
-        const size_t method = plan->methods.at[m];
-        DIP_TRY(add_bars(outcome, study->plan->method[method].label, method, series, err));
+    for (size_t i = 0; i < plan->columns.n; i++) {
+        size_t place = 0;
+        DIP_TRY(dip_outcome_place(outcome, &plan->columns.at[i], &place, err));
+        snprintf(label, sizeof label, "Recall@%lld of test pairs",
+                 (long long)plan->columns.at[i].k);
+        DIP_TRY(add_panel(panels, label, &series, err));
+        for (size_t m = 0; m < plan->methods.n; m++) {
+            const size_t method = plan->methods.at[m];
+            DIP_TRY(add_bars(outcome, study->plan->method[method].label, method,
+                             place / DIP_N_METRICS, series, err));
+        }
     }
     return DIP_OK;
 }

@@ -29,11 +29,13 @@ static dip_status score(gathering *g, dip_error *err) {
 }
 
 static void add_hits(gathering *g, dip_method_outcome *method) {
-    int64_t hits[DIP_N_POPULARITY_GROUPS];
-    dip_hits_by_decile(&g->data->questions[1], g->group, g->rank, dip_run_longest(&g->config),
-                       g->outcome->group_pairs, hits);
-    for (size_t i = 0; i < DIP_N_POPULARITY_GROUPS; i++) {
-        method->hits[i] += hits[i];
+    for (size_t k = 0; k < g->outcome->k.n; k++) {
+        int64_t hits[DIP_N_POPULARITY_GROUPS];
+        dip_hits_by_decile(&g->data->questions[1], g->group, g->rank,
+                           (size_t)g->outcome->k.value[k], g->outcome->group_pairs, hits);
+        for (size_t i = 0; i < DIP_N_POPULARITY_GROUPS; i++) {
+            method->hits[k][i] += hits[i];
+        }
     }
 }
 

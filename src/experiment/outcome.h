@@ -15,7 +15,8 @@ typedef struct dip_method_outcome {
     size_t n_good;              /* runs that did not fail */
     dip_groups groups;          /* of the good runs */
     dip_difference *difference; /* [width] from the baseline; NULL for the baseline itself */
-    int64_t hits[DIP_N_POPULARITY_GROUPS]; /* within the longest list, over all good seeds */
+    /* among the first evaluate.k[i], over all good seeds */
+    int64_t hits[DIP_LIST_MAX][DIP_N_POPULARITY_GROUPS];
 } dip_method_outcome;
 
 typedef struct dip_outcome {

@@ -141,6 +141,11 @@ static dip_status check_figure(dip_plan_reader *r, const dip_yaml_node *node,
         (figure->kind == DIP_FIGURE_CHOICE || figure->kind == DIP_FIGURE_DECILES)) {
         return dip_yaml_fail(&r->yaml, node, err, "the figure needs columns");
     }
+    for (size_t i = 0; i < figure->columns.n && figure->kind == DIP_FIGURE_DECILES; i++) {
+        if (figure->columns.at[i].metric != 0 || figure->columns.at[i].slice != 0) {
+            return dip_yaml_fail(&r->yaml, node, err, "deciles are drawn of recall@K alone");
+        }
+    }
     for (size_t m = 0; m < figure->methods.n && figure->kind == DIP_FIGURE_CHOICE; m++) {
         const dip_plan_method *method = &r->plan->method[figure->methods.at[m]];
         size_t c = 0;

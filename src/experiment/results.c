@@ -110,7 +110,7 @@ static dip_status put_study(const dip_results_sources *s, json_t *results, dip_e
     json_t *seeds = NULL;
     dip_settings options = study->plan->options;
     DIP_TRY(dip_put_new_object(results, "study", &object, err));
-    DIP_TRY(dip_json_set(object, "preset", json_string(study->plan->name), err));
+    DIP_TRY(dip_json_set(object, "preset", json_string(dip_last_name(study->plan->name)), err));
     dip_options_get(dip_options_find(&dip_config_table, "evaluate.protocol"), &study->base, metric);
     DIP_TRY(dip_json_set(object, "protocol", json_string(metric), err));
     DIP_TRY(dip_put_new_array(object, "seeds", &seeds, err));
@@ -128,7 +128,9 @@ static dip_status put_study(const dip_results_sources *s, json_t *results, dip_e
         DIP_TRY(
             dip_settings_put(&options, s->overrides->at[i].key, s->overrides->at[i].value, err));
     }
-    return dip_put_settings(object, "options", &options, err);
+    DIP_TRY(dip_put_settings(object, "options", &options, err));
+    json_object_del(json_object_get(object, "options"), "threads"); /* no number depends on them */
+    return DIP_OK;
 }
 
 static dip_status put_conditions(const dip_study *study, json_t *results, dip_error *err) {

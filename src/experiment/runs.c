@@ -15,6 +15,7 @@
 #include "model/model.h"
 #include "train/run.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -24,6 +25,7 @@ enum { VERSION = 1 };
 static const char *const RANK_PARTS[2] = {"ranks-validation.npy", "ranks-test.npy"};
 static const char *const SCORE_KEYS[2] = {"validation", "test"};
 #define VECTORS_PART "vectors.npy"
+#define TRAINING "training-"
 
 /* ---- the key --------------------------------------------------------------------------------- */
 
@@ -103,7 +105,7 @@ typedef struct work {
     dip_config config; /* with the threads */
     const dip_watch *watch;
     char *path;  /* runs/KEY */
-    char *model; /* runs/.training-KEY */
+    char *model; /* runs/training-KEY */
     json_t *content;
     dip_model trained;
     bool is_trained;
@@ -257,6 +259,16 @@ static dip_status publish(const work *w, dip_error *err) {
     return status;
 }
 
+/* What a run leaves beside its folder while it is made. */
+static void remove_training(const char *folder, const char *key) {
+    static const char *const ENDS[] = {"", ".checkpoints"};
+    for (size_t i = 0; i < 2; i++) {
+        char name[64];
+        snprintf(name, sizeof name, TRAINING "%.32s%s", key, ENDS[i]);
+        dip_discard_folder(folder, name);
+    }
+}
+
 static dip_status make(work *w, dip_error *err) {
     json_t *options = NULL;
     DIP_TRY(dip_json_new_object(&w->content, err));
@@ -286,17 +298,16 @@ dip_status dip_run_make(const char *folder, const dip_run *run, int threads, con
     work w = {.run = run, .config = run->config, .watch = watch};
     w.config.threads = threads;
     w.path = path_of(folder, "", run->key, err);
-    w.model = w.path != NULL ? path_of(folder, "training-", run->key, err) : NULL;
+    w.model = w.path != NULL ? path_of(folder, TRAINING, run->key, err) : NULL;
+    if (w.model != NULL && dip_path_exists(w.path)) { /* it would be made already, were it whole */
+        dip_discard_folder(folder, run->key);
+    }
     const dip_status status = w.model != NULL ? make(&w, err) : DIP_ERR_MEMORY;
     if (w.is_trained) {
         dip_model_release(&w.trained);
     }
     if (status == DIP_OK) {
-        char name[64];
-        snprintf(name, sizeof name, "training-%s", run->key);
-        dip_discard_folder(folder, name);
-        snprintf(name, sizeof name, "training-%s.checkpoints", run->key);
-        dip_discard_folder(folder, name);
+        remove_training(folder, run->key);
     }
     json_decref(w.content);
     dip_free(w.rank[0]);
@@ -305,6 +316,26 @@ dip_status dip_run_make(const char *folder, const dip_run *run, int threads, con
     dip_free(w.path);
     dip_free(w.model);
     return status;
+}
+
+void dip_runs_sweep(const char *folder) {
+    DIR *runs = opendir(folder);
+    for (struct dirent *entry = runs != NULL ? readdir(runs) : NULL; entry != NULL;
+         entry = readdir(runs)) {
+        const size_t length = sizeof TRAINING - 1;
+        const char *key = entry->d_name + length;
+        char path[4096];
+        if (strncmp(entry->d_name, TRAINING, length) != 0 || strlen(key) != DIP_RUN_KEY_BYTES - 1) {
+            continue;
+        }
+        const int n = snprintf(path, sizeof path, "%s/%s", folder, key);
+        if (n > 0 && (size_t)n < sizeof path && dip_path_exists(path)) {
+            remove_training(folder, key);
+        }
+    }
+    if (runs != NULL) {
+        closedir(runs);
+    }
 }
 
 /* ---- results --------------------------------------------------------------------------------- */

@@ -59,6 +59,9 @@ bool dip_run_is_made(const char *folder, const dip_run *run);
 dip_status dip_run_make(const char *folder, const dip_run *run, int threads, const dip_watch *watch,
                         dip_error *err);
 
+/* Removes what processes that were killed left of runs that are finished. */
+void dip_runs_sweep(const char *folder);
+
 typedef struct dip_run_result {
     dip_folder folder;
     bool failed;

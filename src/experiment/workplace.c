@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/output.h"
 #include "base/sweep.h"
+#include "experiment/runs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -213,6 +214,7 @@ dip_status dip_workplace_open(dip_workplace *place, const dip_claim *claim, dip_
     json_decref(study);
     DIP_TRY(status);
     DIP_TRY(make_inner(claim->output, "runs", &place->runs, err));
+    dip_runs_sweep(place->runs);
     return make_inner(claim->output, "data", &place->data, err);
 }
 

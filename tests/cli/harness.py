@@ -225,13 +225,16 @@ class Case(unittest.TestCase):
         self.assertTrue(result.err.startswith("diptych"), result.err)
         self.assertTrue(result.err.endswith("\n"), result.err)
 
-    def refused(self, code, arguments, *texts, **settings):
-        """Runs a command that must fail with a code and texts, print nothing, change nothing."""
-        before = snapshot(self.folder)
+    def refused(self, code, arguments, *texts, but=(), **settings):
+        """Runs a command that must fail with a code and texts, print nothing, change nothing, but
+        for files of these names."""
+        def kept():
+            return {k: v for k, v in snapshot(self.folder).items() if k not in but}
+        before = kept()
         result = run(*arguments, **settings)
         self.says(result, code, *texts)
         self.assertEqual(result.out, "")
-        self.assertEqual(snapshot(self.folder), before, "something was left behind or changed")
+        self.assertEqual(kept(), before, "something was left behind or changed")
         return result
 
     def not_prepared(self, code, project, *texts, options=()):

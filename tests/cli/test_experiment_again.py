@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""experiment made again: the same results for any number of jobs and threads, after a signal, a
+kill or a damaged run; finished runs are not made twice; full disks and diverging methods."""
+import glob
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+
+import harness
+import studies
+from harness import IO, run
+from studies import finished, lasting
+
+RUNS = 6  # of the small study
+
+
+class Again(harness.Case):
+    """One dataset, one small study."""
+
+    def setUp(self):
+        super().setUp()
+        self.data = studies.prepare(self)
+
+    def made(self, *options, out="r", study=None):
+        """Results of the small study."""
+        return studies.experiment(self, self.data, study or studies.small(), *options, out=out)
+
+    # ---- the same numbers
+
+    def test_jobs_and_threads(self):
+        """One run at a time or two, on one thread or two."""
+        wanted = lasting(self.made("--jobs", "1"))
+        for i, options in enumerate((["--jobs", "2", "--threads", "2"], ["--threads", "2"],
+                                     ["--jobs", "3"])):
+            self.assertEqual(lasting(self.made(*options, out="r%d" % i)), wanted)
+
+    def test_a_finished_study_is_not_made_again(self):
+        """Only the report is; a new title, and more seeds with --force, keep the runs."""
+        wanted = self.made()
+        before = finished(self.path("r"))
+        self.assertEqual(len(before), RUNS)
+        self.assertEqual(lasting(self.made()), lasting(wanted))
+        self.assertEqual(self.made("--title", "Another <title>")["title"], "Another <title>")
+        self.assertEqual(finished(self.path("r")), before)
+        found = self.made("--seeds", "3", "--force")
+        self.assertEqual(found["study"]["seeds"], [1, 2, 3])
+        after = finished(self.path("r"))
+        self.assertEqual({key: after[key] for key in before}, before)
+        self.assertEqual(len(after), RUNS + 2)
+
+    def test_command(self):
+        """What the report says makes the same report, whatever is in the names."""
+        os.rename(self.data, self.path("d 'x'.dip"))
+        self.data = self.path("d 'x'.dip")
+        found = self.made("--train.epochs", "1", "--seeds", "1")
+        command = found["command"].replace("-o DIR", "-o again -q --plotly plotly.min.js")
+        self.assertTrue(command.startswith("diptych experiment "), command)
+        shutil.copy(harness.COMMAND, self.path("diptych"))
+        done = subprocess.run(command.replace("diptych", harness.COMMAND, 1), shell=True,
+                              cwd=self.folder, env=harness.environment(), check=False,
+                              capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(lasting(studies.results(self.path("again"))), lasting(found))
+
+    def test_presets_and_their_files(self):
+        """--print-study prints what --study reads back to the same results."""
+        flags = ["--train.epochs", "1", "--model.hidden", "4", "--train.batch", "8", "--seeds", "1",
+                 "--evaluate.k", "10,50"]
+        text = self.done(run("experiment", "--print-study", "quick")).out
+        base = ["experiment", self.data, "-o", self.path("r"), "-q", "--plotly",
+                studies.plotly(self), *flags]
+        self.done(run(*base))
+        wanted = lasting(studies.results(self.path("r")))
+        before = finished(self.path("r"))
+        found = lasting(self.made(*flags, "--force", study=self.write("mine.yaml", text)))
+        self.assertEqual((wanted["study"].pop("preset"), found["study"].pop("preset")),
+                         ("quick", "mine.yaml"))
+        self.assertEqual(found, wanted)
+        self.assertEqual(finished(self.path("r")), before)
+
+    # ---- interrupted
+
+    def started(self, out):
+        """The study, one run after the other, and the words that start it."""
+        words = studies.command(self, self.data, self.longer(), "--jobs", "1", out=out)
+        child = harness.start(*words)
+        self.addCleanup(child.kill)
+        return child, words
+
+    @staticmethod
+    def longer():
+        """The small study with runs that last a while."""
+        return dict(studies.small(), options={"train": {"epochs": 30, "patience": 0}})
+
+    def wait_for(self, out, count, child):
+        """Waits until some runs are finished; False when the command ended before."""
+        end = time.monotonic() + 60
+        while len(finished(self.path(out))) < count:
+            self.assertLess(time.monotonic(), end)
+            if child.poll() is not None:
+                return False
+            time.sleep(0.002)
+        return True
+
+    def stop_again_and_again(self, out, stop):
+        """Starts the study until it ends by itself, and stops it when one more run is finished."""
+        stops, before = 0, {}
+        for count in range(1, RUNS + 1):
+            child, words = self.started(out)
+            if self.wait_for(out, count, child):
+                time.sleep(0.02 * (count % 3))
+                stops += stop(child)
+            child.communicate(timeout=60)
+            now = finished(self.path(out))
+            self.assertEqual({key: now[key] for key in before}, before, "made twice")
+            before = now
+        self.done(run(*words))
+        now = finished(self.path(out))
+        self.assertEqual({key: now[key] for key in before}, before, "made twice")
+        self.assertGreater(stops, 1)
+        runs = self.path(out, "runs")
+        self.assertEqual(len(os.listdir(runs)), RUNS, os.listdir(runs))
+
+    def interrupt(self, child):
+        """Ctrl-C; whether it came in time."""
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=60)
+        if child.returncode == 0:
+            return False
+        self.assertEqual(child.returncode, 130, err)
+        self.assertIn(b"interrupted", err)
+        self.assertIn(b"the same command goes on", err)
+        return True
+
+    def test_interrupted(self):
+        """SIGINT: exit code 130, and the same command goes on to the same results."""
+        wanted = lasting(self.made(study=self.longer()))
+        self.stop_again_and_again("again", self.interrupt)
+        self.assertEqual(lasting(studies.results(self.path("again"))), wanted)
+
+    def test_killed(self):
+        """kill -9."""
+        def kill(child):
+            child.kill()
+            child.communicate()
+            return child.returncode == -signal.SIGKILL
+        wanted = lasting(self.made(study=self.longer()))
+        self.stop_again_and_again("again", kill)
+        self.assertEqual(lasting(studies.results(self.path("again"))), wanted)
+        self.assertFalse([n for n in os.listdir(self.path("again")) if n.startswith(".")])
+
+    # ---- damaged
+
+    def test_damaged_runs_are_made_again(self):
+        """A byte that flipped, a part or a manifest that is gone: that run, and no other."""
+        wanted = lasting(self.made())
+        finals = [one["key"] for one in wanted["runs"] if one["stage"] == "final"]
+        choice = [one["key"] for one in wanted["runs"] if one["stage"] == "choice"][0]
+
+        def flip(path):
+            data = bytearray(harness.read_bytes(path))
+            data[len(data) // 2] ^= 1
+            harness.write_bytes(path, bytes(data))
+        for key, name, damage in ((finals[0], "ranks-test.npy", flip),
+                                  (finals[1], "ranks-validation.npy", os.remove),
+                                  (finals[2], "manifest.json", flip),
+                                  (choice, "manifest.json", os.remove)):
+            before = finished(self.path("r"))
+            damage(self.path("r", "runs", key, name))
+            self.assertEqual(lasting(self.made()), wanted)
+            after = finished(self.path("r"))
+            self.assertEqual({k for k in after if after[k] != before.get(k)}, {key})
+
+    def test_damaged_share_is_drawn_again(self):
+        """The dataset with a share of the training pairs."""
+        study = dict(studies.small(), conditions={"half": {"options":
+                                                           {"split.train_fraction": 0.5}}})
+        wanted = lasting(self.made(study=study))
+        part = glob.glob(self.path("r", "data", "*", "pairs-train.npy"))[0]
+        harness.write_bytes(part, harness.read_bytes(part)[:-4])
+        self.assertEqual(lasting(self.made(study=study)), wanted)
+
+    # ---- diverging
+
+    def test_a_method_that_diverges(self):
+        """It is reported, with a choice or without; the rest goes on."""
+        study = studies.small()
+        wild = {"ssl.method": "none", "train.rate": "1e30", "train.nonfinite_limit": 1}
+        study["methods"]["wild"] = {"label": "Wild", "options": wild}
+        study["methods"]["wilder"] = {"label": "Wilder", "options": wild,
+                                      "choose": {"train.decay": [0, 0.5]}}
+        found = self.made(study=study)
+        rows = {row["method"]: row for row in found["tables"][0]["rows"]}
+        for name, label in (("wild", "Wild"), ("wilder", "Wilder")):
+            self.assertEqual(rows[name]["seeds"], 0)
+            for cell in rows[name]["cells"]:
+                self.assertEqual((cell["mean"], cell["values"], cell["p_seed"], cell["difference"],
+                                  cell["is_best"]), (None, [], None, None, False))
+            self.assertIn('all pairs: 2 of 2 runs of "%s" diverged and are left out' % label,
+                          found["warnings"])
+        failed = [one for one in found["runs"] if one["failed"] is not None]
+        self.assertEqual({one["method"] for one in failed}, {"wild", "wilder"})
+        self.assertEqual([t["score"] for t in found["choices"][1]["tried"]], [None, None])
+        curves = [f for f in found["figures"] if f["id"] == "curves-full"][0]
+        self.assertEqual([s["name"] for s in curves["panels"][0]["series"]], ["Plain", "CFM"])
+        self.assertEqual(rows["cfm"]["seeds"], 2)
+        lines = harness.read_bytes(self.path("r", "runs.csv")).decode().splitlines()
+        self.assertTrue([line for line in lines if ",wild," in line][0].split('"')[2]
+                        .startswith(",,,,"), lines)
+        self.assertEqual(lasting(self.made(study=study)), lasting(found))
+
+    # ---- full disks
+
+    def disk(self, size):
+        """A small file system; skips where that is not allowed."""
+        if os.geteuid() != 0:
+            self.skipTest("mounting a small file system needs root")
+        place = self.path("disk")
+        os.mkdir(place)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dk" % size, "none", place],
+                              stderr=subprocess.PIPE, check=False)
+        if done.returncode != 0:
+            self.skipTest("cannot mount here: " + done.stderr.decode().strip())
+        self.addCleanup(subprocess.run, ["umount", place], check=True)
+        return place
+
+    def fill(self, place, leave):
+        """Leaves so many KiB."""
+        disk = os.statvfs(place)
+        size = disk.f_bavail * disk.f_bsize - (leave << 10)
+        harness.write_bytes(os.path.join(place, "ballast"), b"x" * size)
+
+    def test_full_disk_keeps_the_report(self):
+        """Until the whole new report fits, the older one stays, all files of it."""
+        place = self.disk(4096)
+        first = self.made(out="disk/r")
+        report = os.path.join(place, "r")
+        names = ("results.json", "tables.csv", "runs.csv", "index.html")
+        before = {name: harness.read_bytes(os.path.join(report, name)) for name in names}
+        words = studies.command(self, self.data, studies.small(), "--title", "New", out="disk/r")
+        for leave in (0, 4, 12, 40, 80):
+            self.fill(place, leave)
+            self.says(run(*words), IO, report, "No space left on device")
+            after = {name: harness.read_bytes(os.path.join(report, name)) for name in names}
+            self.assertEqual(after, before)
+            self.assertFalse([n for n in os.listdir(report) if n.startswith(".")])
+            os.remove(os.path.join(place, "ballast"))
+        self.done(run(*words))
+        found = studies.results(report)
+        self.assertEqual(found.pop("title"), "New")
+        self.assertEqual(lasting(found), {k: v for k, v in lasting(first).items() if k != "title"})
+
+    def test_space_freed(self):
+        """A study that found no room, at any point, goes on when there is some."""
+        place = self.disk(4096)
+        words = studies.command(self, self.data, studies.small(), out="disk/r")
+        for leave in (0, 4, 8, 16, 64, 128):
+            self.fill(place, leave)
+            self.says(run(*words), IO, place, "No space left on device")
+            os.remove(os.path.join(place, "ballast"))
+        self.done(run(*words))
+        self.assertEqual(lasting(studies.results(os.path.join(place, "r"))),
+                         lasting(self.made()))
+
+
+if __name__ == "__main__":
+    unittest.main()
