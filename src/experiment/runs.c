@@ -11,7 +11,6 @@
 #include "evaluate/ranks.h"
 #include "evaluate/scores.h"
 #include "experiment/curve.h"
-#include "model/augment.h"
 #include "model/model.h"
 #include "train/run.h"
 
@@ -83,19 +82,6 @@ size_t dip_run_longest(const dip_config *config) {
         longest = config->evaluate.k.value[i] > longest ? config->evaluate.k.value[i] : longest;
     }
     return (size_t)longest;
-}
-
-dip_status dip_run_check(const dip_config *config, const dip_dataset *dataset, dip_error *err) {
-    dip_augmenter augmenter;
-    DIP_TRY(dip_augmenter_make(&augmenter, config->ssl.method, dataset->schema.items.n_features,
-                               dataset->mutual_information, 1, err));
-    if (config->train.extra_negatives == DIP_EXTRA_VIEWS &&
-        (!dip_method_has_views(config->ssl.method) || config->ssl.alpha <= 0)) {
-        return dip_fail(err, DIP_ERR_USAGE,
-                        "train.extra_negatives: views needs an ssl.method with views, such as cfm, "
-                        "and ssl.alpha above 0; use items or none");
-    }
-    return DIP_OK;
 }
 
 /* ---- making a run ---------------------------------------------------------------------------- */

@@ -211,10 +211,17 @@ class Input(harness.Case):
         study["figures"] = []
         self.bad(USAGE, study, ['the method "cfm"', "masking needs at least two"], data=data)
 
-    def test_views_that_there_are_not(self):
-        """Views as negatives of a method without views."""
-        self.bad(USAGE, studies.small(), ['the method "plain"', "train.extra_negatives: views"],
-                 "--train.extra_negatives", "views")
+    def test_options_that_contradict_each_other(self):
+        """Views as negatives of a method without views, nothing to train alone first, a correction
+        that needs another option."""
+        for words, texts in ((["--train.extra_negatives", "views"], ["extra_negatives: views"]),
+                             (["--ssl.pretrain", "1"], ["ssl.pretrain", "no second loss"]),
+                             (["--train.logq", "refined", "--train.mask_hits", "no"],
+                              ["train.logq: refined", "train.mask_hits"])):
+            self.bad(USAGE, studies.small(), ['the method "plain"', *texts], *words)
+        study = studies.small()
+        study["methods"]["cfm"]["choose"] = {"ssl.pretrain": [1, 2]}
+        self.bad(USAGE, study, ['the method "cfm"', "ssl.pretrain: 2 epochs leave none"])
 
     def test_no_held_out_pairs(self):
         """Nothing to choose on, or nothing to be judged on."""
