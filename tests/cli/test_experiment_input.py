@@ -221,6 +221,7 @@ class Input(harness.Case):
             self.bad(USAGE, studies.small(), ['the method "plain"', *texts], *words)
         study = studies.small()
         study["methods"]["cfm"]["choose"] = {"ssl.pretrain": [1, 2]}
+        study["figures"] = []
         self.bad(USAGE, study, ['the method "cfm"', "ssl.pretrain: 2 epochs leave none"])
 
     def test_no_held_out_pairs(self):
