@@ -47,7 +47,7 @@ typedef struct dip_plan_method {
     dip_settings options;
     size_t n_choices;
     dip_choice choice[DIP_PLAN_CHOICES]; /* in this order; what was chosen stays for the next */
-    int like; /* the method whose chosen values this one takes over, -1 for none */
+    int like; /* the method whose chosen values this one begins with, -1 for none */
 } dip_plan_method;
 
 typedef struct dip_plan_condition {

@@ -255,10 +255,24 @@ static dip_status read_like(dip_plan_reader *r, void *object, const dip_yaml_nod
                              "like: \"%s\" is no method of this study with something to choose",
                              dip_yaml_text(like));
     }
-    if (method->n_choices > 0) {
-        return dip_yaml_fail(&r->yaml, like, err, "a method has either like or choose");
-    }
     method->like = (int)other;
+    return DIP_OK;
+}
+
+/* A method that begins with what another chose must not be waited for by that one. */
+static dip_status check_likes(dip_plan_reader *r, const dip_yaml_node *methods, dip_error *err) {
+    const dip_plan *plan = r->plan;
+    for (size_t m = 0; m < plan->n_methods; m++) {
+        size_t steps = 0;
+        for (int at = plan->method[m].like; at >= 0; at = plan->method[at].like) {
+            if (++steps > plan->n_methods) {
+                return dip_yaml_fail(&r->yaml, methods, err,
+                                     "the methods are like each other in a circle, beginning with "
+                                     "\"%s\"",
+                                     plan->method[m].name);
+            }
+        }
+    }
     return DIP_OK;
 }
 
@@ -319,6 +333,7 @@ static dip_status read_parts(dip_plan_reader *r, const dip_yaml_node *root, dip_
     if ((node = dip_yaml_get(&r->yaml, root, "methods")) != NULL) {
         DIP_TRY(dip_plan_each(r, node, read_method, r->plan, err));
         DIP_TRY(dip_plan_each(r, node, read_like, r->plan, err));
+        DIP_TRY(check_likes(r, node, err));
     }
     if (r->plan->n_conditions == 0 || r->plan->n_methods == 0) {
         return dip_yaml_fail(&r->yaml, root, err, "a study needs methods and conditions");

@@ -161,7 +161,7 @@ static dip_status ask_round(dip_study *study, dip_error *err) {
         if (!is_ready(study, cell)) {
             continue;
         }
-        if (method->like >= 0) {
+        if (method->like >= 0 && cell->stage == 0) {
             cell->chosen = dip_study_cell(study, cell->condition, (size_t)method->like)->chosen;
         }
         DIP_TRY(cell->stage < method->n_choices ? ask_choice(study, cell, err)

@@ -66,8 +66,8 @@ class Tune(harness.Case):
     # ---- what is searched, and how
 
     def test_rungs(self):
-        """9 settings for an epoch, the best 3 for three, the best for nine; every score is that of a
-        run, and those that go on are the best ones."""
+        """9 settings for an epoch, the best 3 for three, the best for nine; every score is that of
+        a run, and those that go on are the best ones."""
         report = self.tuned("--trials", "9", "--finalists", "1", "--seeds", "2", "--train.epochs",
                             "9", "--train.patience", "0")
         self.assertEqual((report["metric"], report["split"]), ("recall@3", "validation"))
