@@ -6,6 +6,7 @@
 #include "fixture.h"
 
 #include "experiment/runs.h"
+#include "train/run.h"
 
 #include <dirent.h>
 
@@ -109,6 +110,44 @@ static void idle_options_are_no_part_of_a_key(void **state) {
     key_with(&w, "ssl.batch", "8", one);
     key_with(&w, "ssl.batch", "16", two);
     assert_string_not_equal(one, two);
+    close_world(&w);
+}
+
+/* The same but for the time it took. */
+static void check_same_run(const char *a, const char *b, const char *key) {
+    dip_run_result result[2];
+    check_ok(dip_run_open(&result[0], a, key, check_error()));
+    check_ok(dip_run_open(&result[1], b, key, check_error()));
+    for (size_t i = 0; i < 2; i++) {
+        json_object_del(result[i].folder.manifest, "seconds");
+        json_object_del(result[i].folder.manifest, "checksum");
+    }
+    assert_true(json_equal(result[0].folder.manifest, result[1].folder.manifest));
+    dip_run_close(&result[0]);
+    dip_run_close(&result[1]);
+}
+
+/* A process that was stopped between the training and the ranking left a finished model. */
+static void a_finished_model_is_taken_up(void **state) {
+    world w;
+    json_t *report = NULL;
+    char name[64];
+    open_world(&w, *state);
+    dip_run run = run_of(&w);
+    run.config.train.epochs = 12;
+    run.config.train.patience = 0;
+    run.config.train.rate = 0.5;
+    check_ok(dip_run_name(&run, check_error()));
+    check_ok(dip_run_make(w.runs, &run, 1, NULL, check_error()));
+    const char *other = check_path(*state, "other");
+    assert_int_equal(mkdir(other, 0777), 0);
+    snprintf(name, sizeof name, "other/training-%s", run.key);
+    const dip_run_request request = {.output = check_path(*state, name)};
+    check_ok(dip_train_run(&w.dataset, &run.config, &request, &report, check_error()));
+    assert_true(json_integer_value(json_object_get(report, "best_epoch")) < 12);
+    json_decref(report);
+    check_ok(dip_run_make(other, &run, 1, NULL, check_error()));
+    check_same_run(w.runs, other, run.key);
     close_world(&w);
 }
 
@@ -273,6 +312,7 @@ int main(void) {
         check_test_in_folder(idle_options_are_no_part_of_a_key),
         check_test_in_folder(a_run_is_kept_without_its_model),
         check_test_in_folder(ranks_and_vectors_are_read_back),
+        check_test_in_folder(a_finished_model_is_taken_up),
         check_test_in_folder(a_diverging_run_is_a_result),
         check_test_in_folder(damaged_runs_are_made_again),
         check_test_in_folder(leftovers_are_swept),
