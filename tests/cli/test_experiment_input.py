@@ -31,7 +31,8 @@ MISTAKES = [
     (HEAD + "baseline: ^[plain]\n", ["is no method of this study"]),
     (HEAD + "  rfm: {like: ^plain}\n", ['like: "plain" is no method of this study']),
     (HEAD + "  rfm: {like: ^nobody}\n", ['like: "nobody" is no method of this study']),
-    (HEAD + "    like: ^cfm\n", ["either like or choose"]),
+    (HEAD.replace("  plain", "  ^plain").replace("    options", "    like: rfm\n    options")
+     + "  rfm: {like: cfm, choose: {ssl.alpha: [1]}}\n", ["like each other in a circle", '"cfm"']),
     (HEAD + "  rfm: {like: ^[cfm]}\n", ["the name of a method is wanted"]),
     (HEAD + "  ^a/b: {}\n", ["letters, digits"]),
     (HEAD + "  rfm: ^cfm\n", ["a mapping is wanted here"]),

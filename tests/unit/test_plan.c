@@ -216,7 +216,7 @@ static void mistakes_name_their_place(void **state) {
         {"  'm m': {}\n", "s.yaml:5:3: the name of a method is made of letters"},
         {"  '': {}\n", "s.yaml:5:3: the name of a method"},
         {"  m: {like: m}\n", "s.yaml:5:13: like: \"m\" is no method"},
-        {"  m: {like: b, choose: {ssl.alpha: [1]}}\n", "s.yaml:5:13: a method has either"},
+        {"  m: {like: m, choose: {ssl.alpha: [1]}}\n", "s.yaml:3:3: the methods are like each"},
         {"  m: {label: [x]}\n", "s.yaml:5:14: a text is wanted"},
         {"  m: {choose: {ssl.alpha: [[1]]}}\n", "s.yaml:5:28: a text is wanted"},
         {"  m: {options: [x]}\n", "s.yaml:5:16: a mapping is wanted"},
