@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Prints the tables of a report as Markdown, for docs/results.md:
+
+    python3 tools/results_tables.py report/results.json
+
+A cell is the mean over the seeds, its standard deviation, and the change against the baseline. s and q
+mark differences from the baseline with an adjusted p below .05 by seed and by query; bold has both.
+"""
+import json
+import sys
+
+LEVEL = 0.05
+
+
+def number(value):
+    """.0537 as the paper prints it."""
+    return "-" if value is None else ("%.4f" % value).replace("0.", ".", 1)
+
+
+def marks(cell):
+    """Which tests a difference passed."""
+    found = ""
+    for mark, key in (("s", "p_seed"), ("q", "p_query")):
+        if cell.get(key) is not None and cell[key] < LEVEL:
+            found += mark
+    return "<sup>%s</sup>" % found if found else ""
+
+
+def cell_text(cell):
+    """One cell of a method."""
+    text = number(cell["mean"])
+    if cell["mean"] is None:
+        return text
+    if cell.get("is_best") and cell.get("is_significant"):
+        text = "**%s**" % text
+    text += marks(cell)
+    if cell.get("sd") is not None:
+        text += " ±" + number(cell["sd"])
+    if cell.get("change") is not None:
+        text += " (%+.0f%%)" % (100 * cell["change"])
+    return text
+
+
+def setting_text(row):
+    """What was chosen, in short."""
+    chosen = row.get("setting") or {}
+    return ", ".join("%s %s" % (key.split(".", 1)[1], value) for key, value in chosen.items())
+
+
+def column_text(column):
+    """"tail Recall@10"; all pairs are not named."""
+    return ("" if column["slice"] == "all" else column["slice"] + " ") + column["label"]
+
+
+def print_table(table):
+    """One table with its title."""
+    print("\n%s\n" % table["title"])
+    print("| | %s | chosen |" % " | ".join(map(column_text, table["columns"])))
+    print("|---|%s---|" % ("---|" * len(table["columns"])))
+    for row in table["rows"]:
+        print("| %s | %s | %s |" % (row["label"], " | ".join(map(cell_text, row["cells"])),
+                                    setting_text(row)))
+
+
+def main():
+    """All tables of the files given."""
+    for path in sys.argv[1:]:
+        with open(path, encoding="utf-8") as file:
+            report = json.load(file)
+        pairs = report["dataset"]["pairs"]
+        print("%s: %d items; %d training, %d validation, %d test pairs; %d seeds" % (
+            report["title"], report["dataset"]["items"], pairs["train"], pairs["validation"],
+            pairs["test"], len(report["study"]["seeds"])))
+        for table in report["tables"]:
+            print_table(table)
+
+
+if __name__ == "__main__":
+    main()
