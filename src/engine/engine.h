@@ -61,6 +61,9 @@ const char *dip_phase_name(dip_phase phase);
 
 typedef struct dip_engine dip_engine;
 
+/* DIP_ERR_USAGE   options that contradict each other. */
+dip_status dip_engine_check(const dip_config *config, dip_error *err);
+
 /* Allocates the model, its initial values, the optimizer and all buffers. Keeps dataset and
  * config. */
 dip_status dip_engine_create(dip_engine **out, const dip_dataset *dataset, const dip_config *config,

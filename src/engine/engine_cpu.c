@@ -37,15 +37,30 @@ const char *dip_engine_precision(const dip_config *config) {
     return choose_arithmetic(config->train.precision)->name;
 }
 
-/* ---- creation -------------------------------------------------------------------------------- */
-
-static dip_status create_refined(dip_engine *engine, size_t columns, dip_error *err) {
-    static const char PURPOSE[] = "the refined correction";
-    if (!engine->config.train.mask_hits) {
+dip_status dip_engine_check(const dip_config *config, dip_error *err) {
+    if (config->train.logq == DIP_LOGQ_REFINED && !config->train.mask_hits) {
         return dip_fail(err, DIP_ERR_USAGE,
                         "train.logq: refined counts on negatives that are not the positive's own "
                         "item; set train.mask_hits: yes, or train.logq: exact");
     }
+    if (config->train.extra_negatives == DIP_EXTRA_VIEWS && !dip_engine_has_views(config)) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "train.extra_negatives: views needs an ssl.method with views, such as cfm, "
+                        "and ssl.alpha above 0; use items or none");
+    }
+    if (config->train.extra_negatives == DIP_EXTRA_VIEWS && config->ssl.pretrain > 0 &&
+        config->ssl.after_pretrain == DIP_AFTER_STOP) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "train.extra_negatives: views are not made any more with "
+                        "ssl.after_pretrain: stop; use items or none");
+    }
+    return DIP_OK;
+}
+
+/* ---- creation -------------------------------------------------------------------------------- */
+
+static dip_status create_refined(dip_engine *engine, size_t columns, dip_error *err) {
+    static const char PURPOSE[] = "the refined correction";
     DIP_TRY(dip_distinct_create(&engine->candidates, columns, engine->threads, err));
     engine->batch_own =
         dip_alloc((size_t)engine->config.train.batch, sizeof *engine->batch_own, PURPOSE, err);
@@ -100,20 +115,6 @@ static dip_status create_batch(dip_engine *engine, size_t batch, size_t columns,
 
 static dip_status create_extra(dip_engine *engine, dip_error *err) {
     const dip_config *config = &engine->config;
-    if (config->train.extra_negatives == DIP_EXTRA_NONE) {
-        return DIP_OK;
-    }
-    if (config->train.extra_negatives == DIP_EXTRA_VIEWS && !dip_engine_has_views(config)) {
-        return dip_fail(err, DIP_ERR_USAGE,
-                        "train.extra_negatives: views needs an ssl.method with views, such as cfm, "
-                        "and ssl.alpha above 0; use items or none");
-    }
-    if (config->train.extra_negatives == DIP_EXTRA_VIEWS && config->ssl.pretrain > 0 &&
-        config->ssl.after_pretrain == DIP_AFTER_STOP) {
-        return dip_fail(err, DIP_ERR_USAGE,
-                        "train.extra_negatives: views are not made any more with "
-                        "ssl.after_pretrain: stop; use items or none");
-    }
     if (config->train.extra_negatives == DIP_EXTRA_ITEMS) {
         DIP_TRY(create_pass(engine, &engine->extra, &engine->towers.item,
                             dip_engine_self_batch(config), NULL, err));
@@ -158,6 +159,7 @@ static dip_status create_parts(dip_engine *engine, dip_error *err) {
 
 dip_status dip_engine_create(dip_engine **out, const dip_dataset *dataset, const dip_config *config,
                              dip_error *err) {
+    DIP_TRY(dip_engine_check(config, err));
     dip_engine *engine = dip_alloc(1, sizeof *engine, "the training engine", err);
     if (engine == NULL) {
         return DIP_ERR_MEMORY;

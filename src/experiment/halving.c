@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "model/augment.h"
+#include "train/trainer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,8 +87,9 @@ static bool is_same(const dip_settings *a, const dip_settings *b) {
 static bool is_trainable(const dip_halving *halving, const dip_settings *setting) {
     const dip_candidate candidate = {.setting = *setting};
     dip_config config;
-    return dip_halving_config(halving, &candidate, 1, 1, &config, NULL) == DIP_OK &&
-           dip_run_check(&config, halving->data->dataset, NULL) == DIP_OK;
+    const int64_t epochs = dip_halving_epochs(halving, 0);
+    return dip_halving_config(halving, &candidate, epochs, 1, &config, NULL) == DIP_OK &&
+           dip_trainer_check(halving->data->dataset, &config, NULL) == DIP_OK;
 }
 
 /* Different settings as far as the space has them; the first is the base. */
@@ -312,10 +314,17 @@ static dip_status rank_finals(dip_halving *halving, dip_error *err) {
     return DIP_OK;
 }
 
+dip_status dip_halving_begin(dip_halving *halving, dip_error *err) {
+    const dip_candidate base = {0};
+    dip_config config;
+    halving->rungs = count_rungs(halving);
+    DIP_TRY(dip_halving_config(halving, &base, dip_halving_epochs(halving, 0), 1, &config, err));
+    return dip_trainer_check(halving->data->dataset, &config, err);
+}
+
 dip_status dip_halving_run(dip_halving *halving, dip_error *err) {
     size_t left = 0;
     DIP_TRY(draw_candidates(halving, err));
-    halving->rungs = count_rungs(halving);
     size_t *list = dip_alloc(halving->n, sizeof *list, "settings", err);
     if (list == NULL) {
         return DIP_ERR_MEMORY;

@@ -51,7 +51,11 @@ typedef struct dip_halving {
     double *values; /* [n_finals x seeds] */
 } dip_halving;
 
-/* base, data, folder, workers, space, trials, eta, finalists and seeds are given. */
+/* base, data, space, trials, eta, finalists and seeds are given; the rungs follow.
+ * DIP_ERR_USAGE   the base cannot be trained for as few epochs as the first rung has. */
+dip_status dip_halving_begin(dip_halving *halving, dip_error *err);
+
+/* folder and workers are given too. */
 dip_status dip_halving_run(dip_halving *halving, dip_error *err);
 
 /* The configuration of a candidate for a number of epochs. */

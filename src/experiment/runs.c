@@ -11,7 +11,6 @@
 #include "evaluate/ranks.h"
 #include "evaluate/scores.h"
 #include "experiment/curve.h"
-#include "model/augment.h"
 #include "model/model.h"
 #include "train/run.h"
 
@@ -83,19 +82,6 @@ size_t dip_run_longest(const dip_config *config) {
         longest = config->evaluate.k.value[i] > longest ? config->evaluate.k.value[i] : longest;
     }
     return (size_t)longest;
-}
-
-dip_status dip_run_check(const dip_config *config, const dip_dataset *dataset, dip_error *err) {
-    dip_augmenter augmenter;
-    DIP_TRY(dip_augmenter_make(&augmenter, config->ssl.method, dataset->schema.items.n_features,
-                               dataset->mutual_information, 1, err));
-    if (config->train.extra_negatives == DIP_EXTRA_VIEWS &&
-        (!dip_method_has_views(config->ssl.method) || config->ssl.alpha <= 0)) {
-        return dip_fail(err, DIP_ERR_USAGE,
-                        "train.extra_negatives: views needs an ssl.method with views, such as cfm, "
-                        "and ssl.alpha above 0; use items or none");
-    }
-    return DIP_OK;
 }
 
 /* ---- making a run ---------------------------------------------------------------------------- */
@@ -178,17 +164,21 @@ static dip_status encode_items(work *w, dip_error *err) {
     return dip_encode(&job, w->vectors, err);
 }
 
+/* What a training that ended in an earlier process says is of the epoch that it kept; the curve is
+ * whole, so that the number of epochs comes from there. */
 static dip_status put_training(work *w, json_t *report, double seconds, dip_error *err) {
-    static const char *const KEYS[] = {"epochs",   "best_epoch", "best_validation", "steps",
-                                       "examples", "precision",  "skipped_batches"};
+    static const char *const KEYS[] = {"best_epoch", "best_validation", "precision"};
+    DIP_TRY(dip_curve_read(&w->trained.folder, w->content, err));
+    const json_t *epochs = json_object_get(json_object_get(w->content, "curve"), "epoch");
+    const json_t *last = json_array_get(epochs, json_array_size(epochs) - 1);
+    DIP_TRY(dip_json_set(w->content, "epochs", json_integer(json_integer_value(last)), err));
     for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++) {
         json_t *value = json_object_get(report, KEYS[i]);
         if (value != NULL) {
             DIP_TRY(dip_json_set(w->content, KEYS[i], json_incref(value), err));
         }
     }
-    DIP_TRY(dip_json_set(w->content, "seconds", json_real(seconds), err));
-    return dip_curve_read(&w->trained.folder, w->content, err);
+    return dip_json_set(w->content, "seconds", json_real(seconds), err);
 }
 
 /* A training that diverged has no model worth ranking by. */

@@ -44,10 +44,6 @@ dip_status dip_run_name(dip_run *run, dip_error *err);
 /* The longest list that a configuration asks for: ranks beyond it are 0. */
 size_t dip_run_longest(const dip_config *config);
 
-/* Whether a run with these options can be trained on the dataset at all.
- * DIP_ERR_USAGE   a method that masks and one feature, or views as negatives without views */
-dip_status dip_run_check(const dip_config *config, const dip_dataset *dataset, dip_error *err);
-
 /* Whether folder holds the run, whole. A damaged one is made anew. */
 bool dip_run_is_made(const char *folder, const dip_run *run);
 

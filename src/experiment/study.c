@@ -2,6 +2,7 @@
 #include "experiment/study.h"
 
 #include "base/mem.h"
+#include "train/trainer.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -45,7 +46,7 @@ static dip_status check_setting(const dip_study *study, size_t condition, size_t
                                 dip_error *err) {
     dip_config config;
     DIP_TRY(dip_study_config(study, condition, method, setting, 1, &config, err));
-    const dip_status status = dip_run_check(&config, dataset, err);
+    const dip_status status = dip_trainer_check(dataset, &config, err);
     return status == DIP_OK ? DIP_OK
                             : dip_fail_context(err, status, "the method \"%s\"",
                                                study->plan->method[method].name);

@@ -132,14 +132,7 @@ static dip_status search(tuning *t, dip_error *err) {
     double bytes = 0;
     dip_halving *halving = &t->halving;
     DIP_TRY(bytes_of_a_run(t, &bytes, err));
-    halving->base = t->base;
-    halving->data = &t->data;
     halving->folder = t->place.runs;
-    halving->space = &t->space;
-    halving->trials = t->settings.trials;
-    halving->eta = t->settings.eta;
-    halving->finalists = t->settings.finalists;
-    halving->seeds = t->settings.seeds;
     halving->workers = (dip_workers){.folder = t->place.runs,
                                      .threads = dip_engine_threads(&t->base),
                                      .watch = t->request->watch};
@@ -378,7 +371,6 @@ static dip_status run(tuning *t, json_t **report, dip_error *err) {
     json_t *made = NULL;
     DIP_TRY(read_request(t, err));
     DIP_TRY(fix_given(t, err));
-    DIP_TRY(dip_run_check(&t->base, t->request->dataset, err));
     tune_settings hashed = t->settings;
     hashed.jobs = 0;
     const dip_claim claim = {.output = t->request->output,
@@ -389,6 +381,14 @@ static dip_status run(tuning *t, json_t **report, dip_error *err) {
                                      XXH3_64bits(&hashed, sizeof hashed),
                              .replaces = t->request->replaces};
     DIP_TRY(open_data(t, err));
+    t->halving = (dip_halving){.base = t->base,
+                               .data = &t->data,
+                               .space = &t->space,
+                               .trials = t->settings.trials,
+                               .eta = t->settings.eta,
+                               .finalists = t->settings.finalists,
+                               .seeds = t->settings.seeds};
+    DIP_TRY(dip_halving_begin(&t->halving, err));
     DIP_TRY(dip_workplace_open(&t->place, &claim, err));
     DIP_TRY(search(t, err));
     DIP_TRY(dip_json_new_object(&made, err));

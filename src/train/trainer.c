@@ -65,6 +65,21 @@ static dip_status check_pretraining(const dip_config *config, dip_error *err) {
     return DIP_OK;
 }
 
+dip_status dip_trainer_check(const dip_dataset *dataset, const dip_config *config, dip_error *err) {
+    const dip_schema *schema = &dataset->schema;
+    dip_augmenter augmenter;
+    DIP_TRY(check_pretraining(config, err));
+    DIP_TRY(dip_engine_check(config, err));
+    DIP_TRY(dip_augmenter_make(&augmenter, config->ssl.method, schema->items.n_features,
+                               dataset->mutual_information, 1, err));
+    if (!dip_engine_has_queries(config) || schema->queries_are_items ||
+        schema->queries.n_features > 1) {
+        return DIP_OK;
+    }
+    return dip_augmenter_make_queries(&augmenter, config->ssl.method, schema->queries.n_features,
+                                      NULL, 1, err);
+}
+
 static dip_status alloc_batches(dip_trainer *trainer, dip_error *err) {
     const size_t n = (size_t)trainer->config.train.batch;
     trainer->n_self = (size_t)trainer->config.ssl.batch;
@@ -87,7 +102,7 @@ static dip_status init(dip_trainer *trainer, dip_error *err) {
     struct dip_config *config = &trainer->config;
     DIP_TRY(make_pool(trainer, err));
     DIP_TRY(check_sizes(trainer, err));
-    DIP_TRY(check_pretraining(config, err));
+    DIP_TRY(dip_trainer_check(dataset, config, err));
     cut_batches(trainer);
     DIP_TRY(alloc_batches(trainer, err));
     DIP_TRY(dip_augmenter_make(&trainer->augmenter, config->ssl.method,

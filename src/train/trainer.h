@@ -36,6 +36,10 @@ struct dip_trainer {
     size_t n_pool;
 };
 
+/* Whether a configuration can be trained on a dataset at all, before anything is made.
+ * DIP_ERR_USAGE   options that contradict each other or the dataset */
+dip_status dip_trainer_check(const dip_dataset *dataset, const dip_config *config, dip_error *err);
+
 dip_status dip_trainer_init(dip_trainer *trainer, const dip_dataset *dataset,
                             const dip_config *config, dip_error *err);
 

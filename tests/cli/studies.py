@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of experiment and tune share: a small dataset, studies, their results."""
 import copy
+import csv
+import io
 import json
 import math
 import os
@@ -61,6 +63,12 @@ def experiment(case, dataset, study, *options, out="r"):
 def results(folder, name="results.json"):
     """A report as JSON."""
     return json.loads(harness.read_bytes(os.path.join(folder, name)).decode())
+
+
+def rows(folder, name):
+    """A table of a report as dictionaries."""
+    text = harness.read_bytes(os.path.join(folder, name)).decode()
+    return list(csv.DictReader(io.StringIO(text)))
 
 
 def lasting(report):

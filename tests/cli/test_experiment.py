@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """experiment: its numbers against train, evaluate and formulas of docs/evaluation.md in Python."""
-import csv
-import io
 import itertools
 import math
 import os
@@ -257,7 +255,7 @@ class Numbers(harness.Case):
 
     def test_csv(self):
         """tables.csv and runs.csv hold the same numbers."""
-        rows = self.read_csv("tables.csv")
+        rows = studies.rows(self.report, "tables.csv")
         self.assertEqual(len(rows), sum(len(t["rows"]) * len(COLUMNS)
                                         for t in self.results["tables"]))
         for row in rows:
@@ -266,7 +264,7 @@ class Numbers(harness.Case):
             cell = [r for r in table["rows"] if r["method"] == row["method"]][0]["cells"][place]
             for key in ("mean", "sd", "low", "high", "change", "p_seed", "p_query"):
                 self.same_number(row[key], cell.get(key))
-        rows = self.read_csv("runs.csv")
+        rows = studies.rows(self.report, "runs.csv")
         self.assertEqual([r["key"] for r in rows], [r["key"] for r in self.results["runs"]])
         for row, one in zip(rows, self.results["runs"]):
             for key in ("method", "condition", "stage"):
@@ -274,11 +272,6 @@ class Numbers(harness.Case):
             self.assertEqual(row["setting"], " ".join("%s=%s" % i for i in one["setting"].items()))
             for key in ("epochs", "best_epoch", "best_validation", "seconds", "seed"):
                 self.same_number(row[key], one[key])
-
-    def read_csv(self, name):
-        """Rows as dictionaries."""
-        text = harness.read_bytes(os.path.join(self.report, name)).decode()
-        return list(csv.DictReader(io.StringIO(text)))
 
     def same_number(self, text, number):
         """A number to six digits; nothing for null."""
@@ -314,6 +307,18 @@ class Numbers(harness.Case):
                 _, rows = self.table(2, condition)
                 self.assertEqual(rows[method]["setting"], setting)
             self.assertEqual(rows["plain"]["setting"], {})
+
+    def test_like_and_choose(self):
+        """A method begins with what another one chose, and goes on choosing."""
+        study = studies.small()
+        study["methods"]["rfm"] = {"options": {"ssl.method": "rfm"}, "like": "cfm",
+                                   "choose": {"ssl.dropout": [0.1, 0.6]}}
+        found = studies.experiment(self, self.data, study)
+        alpha, dropout = [[t["value"] for t in c["tried"] if t["chosen"]][0]
+                          for c in found["choices"]]
+        self.assertEqual([one["setting"] for one in found["runs"] if one["method"] == "rfm"],
+                         [{"ssl.alpha": alpha, "ssl.dropout": d}
+                          for d in ("0.1", "0.6", dropout, dropout)])
 
     def test_validation_metric(self):
         """What the choice goes by is the validation metric of the epoch that is kept."""

@@ -31,7 +31,8 @@ MISTAKES = [
     (HEAD + "baseline: ^[plain]\n", ["is no method of this study"]),
     (HEAD + "  rfm: {like: ^plain}\n", ['like: "plain" is no method of this study']),
     (HEAD + "  rfm: {like: ^nobody}\n", ['like: "nobody" is no method of this study']),
-    (HEAD + "    like: ^cfm\n", ["either like or choose"]),
+    (HEAD.replace("  plain", "  ^plain").replace("    options", "    like: rfm\n    options")
+     + "  rfm: {like: cfm, choose: {ssl.alpha: [1]}}\n", ["like each other in a circle", '"cfm"']),
     (HEAD + "  rfm: {like: ^[cfm]}\n", ["the name of a method is wanted"]),
     (HEAD + "  ^a/b: {}\n", ["letters, digits"]),
     (HEAD + "  rfm: ^cfm\n", ["a mapping is wanted here"]),
@@ -211,10 +212,18 @@ class Input(harness.Case):
         study["figures"] = []
         self.bad(USAGE, study, ['the method "cfm"', "masking needs at least two"], data=data)
 
-    def test_views_that_there_are_not(self):
-        """Views as negatives of a method without views."""
-        self.bad(USAGE, studies.small(), ['the method "plain"', "train.extra_negatives: views"],
-                 "--train.extra_negatives", "views")
+    def test_options_that_contradict_each_other(self):
+        """Views as negatives of a method without views, nothing to train alone first, a correction
+        that needs another option."""
+        for words, texts in ((["--train.extra_negatives", "views"], ["extra_negatives: views"]),
+                             (["--ssl.pretrain", "1"], ["ssl.pretrain", "no second loss"]),
+                             (["--train.logq", "refined", "--train.mask_hits", "no"],
+                              ["train.logq: refined", "train.mask_hits"])):
+            self.bad(USAGE, studies.small(), ['the method "plain"', *texts], *words)
+        study = studies.small()
+        study["methods"]["cfm"]["choose"] = {"ssl.pretrain": [1, 2]}
+        study["figures"] = []
+        self.bad(USAGE, study, ['the method "cfm"', "ssl.pretrain: 2 epochs leave none"])
 
     def test_no_held_out_pairs(self):
         """Nothing to choose on, or nothing to be judged on."""
