@@ -45,6 +45,10 @@ static bool is_idle(const dip_config *config, const char *key) {
     if (strcmp(key, "ssl.dropout") == 0) {
         return !drops;
     }
+    if (strcmp(key, "ssl.batch") == 0 || strcmp(key, "ssl.items") == 0) {
+        return (!has_loss || config->ssl.method == DIP_METHOD_FEATURE_DROPOUT) &&
+               config->train.extra_negatives == DIP_EXTRA_NONE;
+    }
     if (strcmp(key, "ssl.temperature") == 0) {
         return !has_views && config->ssl.method != DIP_METHOD_SPREAD_OUT;
     }
