@@ -9,7 +9,7 @@
 static const cli_flag FLAGS[] = {
     {"strict", 0, NULL, "exit with 1 when there is a finding of level \"problem\""},
     {"no-measure", 0, NULL, "make no training steps to measure the time that training takes"},
-    {"preset", 0, "NAME", "forecast with a preset of options: paper"},
+    {"preset", 0, "NAME", "forecast with a preset of options: best, or paper"},
     {NULL, 0, NULL, NULL},
 };
 

@@ -10,7 +10,7 @@ static const cli_flag FLAGS[] = {
     {"checkpoint-every", 0, "N", "short for --train.checkpoint_every N"},
     {"resume", 0, NULL,
      "go on from the last whole checkpoint in MODEL.checkpoints, or start when there is none"},
-    {"preset", 0, "NAME", "start from a preset of options: paper"},
+    {"preset", 0, "NAME", "start from a preset of options: best, or paper"},
     {"options", 0, "FILE", "then take options from a YAML file, such as diptych tune writes"},
     {NULL, 0, NULL, NULL},
 };

@@ -266,7 +266,19 @@ static void the_paper_preset_sets_the_papers_values(void **state) {
     assert_int_equal(config.model.hidden.value[0], 1024);
     assert_int_equal(config.model.hidden.value[1], 128);
     check_fails(dip_config_apply_preset(&config, "papr", check_error()), DIP_ERR_USAGE,
-                "unknown preset \"papr\"");
+                "unknown preset \"papr\"; there are \"paper\", \"best\"");
+}
+
+static void the_best_preset_sets_what_did_best(void **state) {
+    (void)state;
+    dip_config config = defaults();
+    check_ok(dip_config_apply_preset(&config, "best", check_error()));
+    assert_int_equal(config.train.optimizer, DIP_OPTIMIZER_ADAM);
+    assert_int_equal(config.train.logq, DIP_LOGQ_EXACT);
+    assert_int_equal(config.train.extra_negatives, DIP_EXTRA_ITEMS);
+    assert_int_equal(config.ssl.method, DIP_METHOD_NOISE);
+    assert_int_equal(config.ssl.items, DIP_SSL_TRAINING);
+    assert_int_equal(config.ssl.batch, 128);
 }
 
 static dip_config unusual(void) {
@@ -329,6 +341,7 @@ int main(void) {
         cmocka_unit_test(integers_beyond_the_range_are_refused_exactly),
         cmocka_unit_test(a_misspelled_option_is_suggested),
         cmocka_unit_test(the_paper_preset_sets_the_papers_values),
+        cmocka_unit_test(the_best_preset_sets_what_did_best),
         cmocka_unit_test(the_stored_form_reads_back),
         cmocka_unit_test(keys_left_out_of_the_stored_form_keep_their_value),
         cmocka_unit_test(a_bad_stored_form_is_a_bad_file),
