@@ -4,8 +4,9 @@
 
     python3 tools/results_tables.py report/results.json
 
-A cell is the mean over the seeds, its standard deviation, and the change against the baseline. s and
-q mark differences from the baseline with an adjusted p below .05 by seed and by query; bold has both.
+A cell is the mean over the seeds, its standard deviation, and the change against the baseline. s
+and q mark differences from the baseline with an adjusted p below .05 by seed and by query; bold has
+both.
 """
 import json
 import sys
