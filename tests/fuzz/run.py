@@ -5,6 +5,7 @@
     python3 tests/fuzz/run.py                     all targets, 10 million executions each
     python3 tests/fuzz/run.py --runs 100000 npy   one target, shortly
     python3 tests/fuzz/run.py --keep              also renews the corpus and results.txt of the tree
+    python3 tests/fuzz/run.py --keep --add model  adds to what earlier runs have done
 
 Inputs that a run finds stay in BUILD/corpus and are where the next run begins. An input that breaks
 a promise goes to BUILD/findings; BUILD/tests/fuzz/fuzz_TARGET FILE runs it again.
@@ -138,6 +139,10 @@ def work_on(arguments, target):
     if arguments.keep and not row["findings"]:
         minimise(arguments.build, target)
     row.update(measure(target))
+    if arguments.add:
+        before = read_results().get(target)
+        for column in ("executions", "seconds") if before else ():
+            row[column] = str(int(row[column]) + int(before[column]))
     if arguments.keep and not row["findings"]:
         write_results(row)
     print(show(row), flush=True)
@@ -152,6 +157,8 @@ def main():
     parser.add_argument("--jobs", type=int, default=1, help="targets at a time")
     parser.add_argument("--keep", action="store_true",
                         help="renew the corpus of the tree and results.txt")
+    parser.add_argument("--add", action="store_true",
+                        help="count the executions of earlier runs, which results.txt has, too")
     parser.add_argument("--build", default=os.path.join(HERE, "..", "..", "build", "fuzz"),
                         help="where the targets were built")
     arguments = parser.parse_args()
