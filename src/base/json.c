@@ -172,6 +172,21 @@ dip_status dip_json_new_array(json_t **array, dip_error *err) {
     return *array != NULL ? DIP_OK : no_memory(err);
 }
 
+dip_status dip_json_put_object(json_t *object, const char *key, json_t **made, dip_error *err) {
+    DIP_TRY(dip_json_new_object(made, err));
+    return dip_json_set(object, key, *made, err);
+}
+
+dip_status dip_json_put_array(json_t *object, const char *key, json_t **made, dip_error *err) {
+    DIP_TRY(dip_json_new_array(made, err));
+    return dip_json_set(object, key, *made, err);
+}
+
+dip_status dip_json_append_object(json_t *array, json_t **made, dip_error *err) {
+    DIP_TRY(dip_json_new_object(made, err));
+    return dip_json_append(array, *made, err);
+}
+
 /* jansson 2.14 can drop a piece of the text when one of its allocations fails, and still report
  * success; what is written must read back as what was meant. */
 static bool reads_back(const json_t *json, const char *text) {

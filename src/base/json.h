@@ -42,6 +42,11 @@ dip_status dip_json_append(json_t *array, json_t *value, dip_error *err);
 dip_status dip_json_new_object(json_t **object, dip_error *err);
 dip_status dip_json_new_array(json_t **array, dip_error *err);
 
+/* A new empty object or array under a key, or at the end of an array, borrowed. */
+dip_status dip_json_put_object(json_t *object, const char *key, json_t **made, dip_error *err);
+dip_status dip_json_put_array(json_t *object, const char *key, json_t **made, dip_error *err);
+dip_status dip_json_append_object(json_t *array, json_t **made, dip_error *err);
+
 /* The canonical text of a document, keys in order, one blank of indentation, with a final newline;
  * or on one line without. The caller dip_free()s it. */
 dip_status dip_json_dump(const json_t *json, char **text, dip_error *err);

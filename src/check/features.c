@@ -255,7 +255,7 @@ static dip_status put_values(const source *s, const column_facts *f, json_t *obj
 static dip_status put_feature(const source *s, const column_facts *f, json_t *list,
                               dip_error *err) {
     json_t *object = NULL;
-    DIP_TRY(dip_append_object(list, &object, err));
+    DIP_TRY(dip_json_append_object(list, &object, err));
     DIP_TRY(put_head(s, object, err));
     DIP_TRY(dip_put_real(object, "coverage", dip_share_of(f->with, f->n), err));
     DIP_TRY(
@@ -344,11 +344,11 @@ static dip_status check_side(dip_checkup *check, dip_side side, json_t *list, di
 
 static dip_status put_tables(const dip_checkup *check, dip_error *err) {
     json_t *list = NULL;
-    DIP_TRY(dip_put_array(check->report, "tables", &list, err));
+    DIP_TRY(dip_json_put_array(check->report, "tables", &list, err));
     for (size_t t = 0; t < check->dataset->schema.n_tables; t++) {
         const dip_table *table = &check->dataset->schema.tables[t];
         json_t *object = NULL;
-        DIP_TRY(dip_append_object(list, &object, err));
+        DIP_TRY(dip_json_append_object(list, &object, err));
         DIP_TRY(dip_put_text(object, "name", table->name, err));
         DIP_TRY(dip_put_integer(object, "rows", table->rows, err));
         DIP_TRY(dip_json_set(object, "is_vocabulary", json_boolean(table->is_vocabulary), err));
@@ -358,7 +358,7 @@ static dip_status put_tables(const dip_checkup *check, dip_error *err) {
 
 dip_status dip_check_features(dip_checkup *check, dip_error *err) {
     json_t *list = NULL;
-    DIP_TRY(dip_put_array(check->report, "features", &list, err));
+    DIP_TRY(dip_json_put_array(check->report, "features", &list, err));
     DIP_TRY(check_side(check, DIP_SIDE_ITEM, list, err));
     if (!check->dataset->schema.queries_are_items) {
         DIP_TRY(check_side(check, DIP_SIDE_QUERY, list, err));

@@ -61,8 +61,8 @@ static dip_status put_tensors(const dip_params *params, json_t *forecast, dip_er
     json_t *tables = NULL;
     double dense = 0;
     double total = 0;
-    DIP_TRY(dip_put_object(forecast, "parameters", &object, err));
-    DIP_TRY(dip_put_array(object, "tables", &tables, err));
+    DIP_TRY(dip_json_put_object(forecast, "parameters", &object, err));
+    DIP_TRY(dip_json_put_array(object, "tables", &tables, err));
     for (size_t i = 0; i < params->n; i++) {
         const dip_param *param = &params->list[i];
         const double n = (double)param->rows * (double)param->columns;
@@ -70,7 +70,7 @@ static dip_status put_tensors(const dip_params *params, json_t *forecast, dip_er
         total += n;
         dense += is_step_table(param) ? 0 : n;
         if (is_step_table(param)) {
-            DIP_TRY(dip_append_object(tables, &table, err));
+            DIP_TRY(dip_json_append_object(tables, &table, err));
             DIP_TRY(dip_put_text(table, "name", param->name, err));
             DIP_TRY(dip_put_integer(table, "rows", (int64_t)param->rows, err));
             DIP_TRY(dip_put_integer(table, "width", (int64_t)param->columns, err));
@@ -255,7 +255,7 @@ static dip_status put_memory(const dip_checkup *check, const dip_forecast *f, bo
                 {"machine_total", f->machine_total},
                 {"machine_available", f->machine_available}};
     json_t *object = NULL;
-    DIP_TRY(dip_put_object(forecast, "memory", &object, err));
+    DIP_TRY(dip_json_put_object(forecast, "memory", &object, err));
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         DIP_TRY(dip_put_real(object, rows[i].key, rows[i].bytes, err));
     }
@@ -288,7 +288,7 @@ static dip_status put_disk(const dip_checkup *check, const dip_config *config,
     json_t *object = NULL;
     const bool is_known = statvfs(check->dataset->folder.path, &disk) == 0;
     const double room = is_known ? (double)disk.f_bavail * (double)disk.f_frsize : 0;
-    DIP_TRY(dip_put_object(forecast, "disk", &object, err));
+    DIP_TRY(dip_json_put_object(forecast, "disk", &object, err));
     DIP_TRY(dip_put_real(object, "model", f->model_bytes, err));
     DIP_TRY(dip_put_real(object, "checkpoint", f->checkpoint_bytes, err));
     DIP_TRY(dip_put_real(object, "checkpoints_at_most", count, err));
@@ -342,7 +342,7 @@ dip_status dip_check_forecast(dip_checkup *check, dip_error *err) {
     dip_towers towers;
     dip_error why = {DIP_OK, ""};
     json_t *forecast = NULL;
-    DIP_TRY(dip_put_object(check->report, "forecast", &forecast, err));
+    DIP_TRY(dip_json_put_object(check->report, "forecast", &forecast, err));
     dip_status status = dip_towers_create(&towers, &check->dataset->schema, check->config, &why);
     if (status == DIP_ERR_USAGE) {
         DIP_TRY(dip_put_text(forecast, "refused", why.message, err));

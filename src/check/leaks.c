@@ -189,7 +189,7 @@ static asked count_asked(const dip_checkup *check, size_t split) {
 static dip_status put_split(const dip_checkup *check, json_t *splits, size_t split,
                             const leaks *found, const asked *a, dip_error *err) {
     json_t *object = NULL;
-    DIP_TRY(dip_put_object(splits, dip_split_names[split], &object, err));
+    DIP_TRY(dip_json_put_object(splits, dip_split_names[split], &object, err));
     DIP_TRY(dip_put_integer(object, "pairs", check->dataset->n_pairs[split], err));
     DIP_TRY(dip_put_integer(object, "repeated_pairs", found->repeated, err));
     DIP_TRY(dip_put_integer(object, "pairs_that_train", found->in_train, err));
@@ -275,7 +275,7 @@ static dip_status put_counts(const dip_checkup *check, json_t *splits, dip_error
     };
     const json_t *counts = json_object_get(check->dataset->folder.manifest, "counts");
     json_t *object = NULL;
-    DIP_TRY(dip_put_object(splits, "left_out", &object, err));
+    DIP_TRY(dip_json_put_object(splits, "left_out", &object, err));
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
         const int64_t n = json_integer_value(json_object_get(counts, ROWS[i].key));
         DIP_TRY(dip_put_integer(object, ROWS[i].key, n, err));
@@ -305,7 +305,7 @@ static dip_status find_method(const dip_checkup *check, json_t *splits, dip_erro
 static dip_status find_self_pairs(const dip_checkup *check, json_t *splits, dip_error *err) {
     const int64_t count = count_self_pairs(check, 0);
     json_t *object = NULL;
-    DIP_TRY(dip_put_object(splits, "train", &object, err));
+    DIP_TRY(dip_json_put_object(splits, "train", &object, err));
     DIP_TRY(dip_put_integer(object, "pairs", check->dataset->n_pairs[0], err));
     DIP_TRY(dip_put_integer(object, "self_pairs", count, err));
     if (count == 0) {
@@ -318,7 +318,7 @@ static dip_status find_self_pairs(const dip_checkup *check, json_t *splits, dip_
 
 dip_status dip_check_leaks(dip_checkup *check, dip_error *err) {
     json_t *splits = NULL;
-    DIP_TRY(dip_put_object(check->report, "splits", &splits, err));
+    DIP_TRY(dip_json_put_object(check->report, "splits", &splits, err));
     DIP_TRY(find_method(check, splits, err));
     DIP_TRY(find_self_pairs(check, splits, err));
     for (size_t split = 1; split < DIP_N_SPLITS; split++) {

@@ -19,8 +19,8 @@ static dip_status put_matrix(const dip_checkup *check, json_t *information, dip_
     const size_t k = check->dataset->schema.items.n_features;
     json_t *names = NULL;
     json_t *matrix = NULL;
-    DIP_TRY(dip_put_array(information, "features", &names, err));
-    DIP_TRY(dip_put_array(information, "matrix", &matrix, err));
+    DIP_TRY(dip_json_put_array(information, "features", &names, err));
+    DIP_TRY(dip_json_put_array(information, "matrix", &matrix, err));
     for (size_t i = 0; i < k; i++) {
         json_t *row = NULL;
         DIP_TRY(dip_json_append(names, json_string(name_of(check, i)), err));
@@ -39,7 +39,7 @@ static dip_status put_pair(const dip_checkup *check, json_t *list, size_t i, siz
     const size_t k = check->dataset->schema.items.n_features;
     const double *matrix = check->dataset->mutual_information;
     json_t *pair = NULL;
-    DIP_TRY(dip_append_object(list, &pair, err));
+    DIP_TRY(dip_json_append_object(list, &pair, err));
     DIP_TRY(dip_put_text(pair, "a", name_of(check, i), err));
     DIP_TRY(dip_put_text(pair, "b", name_of(check, j), err));
     DIP_TRY(dip_put_real(pair, "information", matrix[i * k + j], err));
@@ -56,7 +56,7 @@ static dip_status find_near(const dip_checkup *check, json_t *information, dip_e
     const size_t k = check->dataset->schema.items.n_features;
     const double *matrix = check->dataset->mutual_information;
     json_t *list = NULL;
-    DIP_TRY(dip_put_array(information, "near_duplicates", &list, err));
+    DIP_TRY(dip_json_put_array(information, "near_duplicates", &list, err));
     for (size_t i = 0; i < k; i++) {
         for (size_t j = i + 1; j < k; j++) {
             const double a = matrix[i * k + i];
@@ -75,7 +75,7 @@ static dip_status find_near(const dip_checkup *check, json_t *information, dip_e
 static dip_status put_names(const dip_checkup *check, json_t *object, const char *key,
                             uint64_t mask, dip_error *err) {
     json_t *names = NULL;
-    DIP_TRY(dip_put_array(object, key, &names, err));
+    DIP_TRY(dip_json_put_array(object, key, &names, err));
     for (size_t f = 0; f < check->dataset->schema.items.n_features; f++) {
         if ((mask >> f) & 1) {
             DIP_TRY(dip_json_append(names, json_string(name_of(check, f)), err));
@@ -101,7 +101,7 @@ static dip_status put_seed(const dip_checkup *check, json_t *seeds, size_t seed,
     const bool masks_nothing = says_nothing(check, mask);
     const bool keeps_nothing = says_nothing(check, all & ~mask);
     json_t *object = NULL;
-    DIP_TRY(dip_append_object(seeds, &object, err));
+    DIP_TRY(dip_json_append_object(seeds, &object, err));
     DIP_TRY(dip_put_text(object, "seed", name_of(check, seed), err));
     DIP_TRY(put_names(check, object, "h_masks", mask, err));
     DIP_TRY(put_names(check, object, "g_masks", all & ~mask, err));
@@ -128,12 +128,12 @@ dip_status dip_check_masks(dip_checkup *check, dip_error *err) {
     json_t *seeds = NULL;
     dip_augmenter augmenter;
     char method[DIP_VALUE_MAX];
-    DIP_TRY(dip_put_object(check->report, "information", &information, err));
+    DIP_TRY(dip_json_put_object(check->report, "information", &information, err));
     DIP_TRY(put_matrix(check, information, err));
     DIP_TRY(find_near(check, information, err));
     dip_method_name(check->config->ssl.method, method);
     DIP_TRY(dip_put_text(information, "method", method, err));
-    DIP_TRY(dip_put_array(information, "seeds", &seeds, err));
+    DIP_TRY(dip_json_put_array(information, "seeds", &seeds, err));
     if (k < 2) {
         return dip_find(check, is_masking(check->config->ssl.method) ? DIP_PROBLEM : DIP_NOTE,
                         "masks",

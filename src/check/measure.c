@@ -167,7 +167,7 @@ dip_status dip_check_time(const dip_checkup *check, const dip_forecast *sizes, j
     const bool in_folder = check->config->train.table_folder[0] != '\0';
     const double needed = sizes->memory.total - sizes->memory.dataset -
                           (in_folder ? sizes->memory.tables + sizes->memory.optimizer : 0);
-    DIP_TRY(dip_put_object(forecast, "time", &object, err));
+    DIP_TRY(dip_json_put_object(forecast, "time", &object, err));
     if (!check->measures) {
         return dip_put_text(object, "not_measured", "it was not asked for", err);
     }

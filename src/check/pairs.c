@@ -62,7 +62,7 @@ static dip_status put_rows(dip_checkup *check, dip_error *err) {
     json_t *pairs = NULL;
     check->n_test_asked = count_facts(check->query_facts, n_queries, DIP_FACT_TESTED, 0);
     check->n_valid_asked = count_facts(check->query_facts, n_queries, DIP_FACT_VALIDATED, 0);
-    DIP_TRY(dip_put_object(check->report, "rows", &rows, err));
+    DIP_TRY(dip_json_put_object(check->report, "rows", &rows, err));
     DIP_TRY(dip_put_integer(rows, "items", n, err));
     DIP_TRY(dip_put_integer(rows, "queries", n_queries, err));
     DIP_TRY(dip_json_set(rows, "queries_are_items", json_boolean(dataset->schema.queries_are_items),
@@ -73,7 +73,7 @@ static dip_status put_rows(dip_checkup *check, dip_error *err) {
                             count_facts(check->query_facts, n_queries, DIP_FACT_ASKS, 0), err));
     DIP_TRY(dip_put_integer(rows, "test_queries", check->n_test_asked, err));
     DIP_TRY(dip_put_integer(rows, "validation_queries", check->n_valid_asked, err));
-    DIP_TRY(dip_put_object(rows, "pairs", &pairs, err));
+    DIP_TRY(dip_json_put_object(rows, "pairs", &pairs, err));
     for (size_t s = 0; s < DIP_N_SPLITS; s++) {
         DIP_TRY(dip_put_integer(pairs, dip_split_names[s], dataset->n_pairs[s], err));
     }

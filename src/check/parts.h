@@ -55,13 +55,6 @@ dip_status dip_put_integer(json_t *object, const char *key, int64_t number, dip_
 dip_status dip_put_real(json_t *object, const char *key, double number, dip_error *err);
 dip_status dip_put_text(json_t *object, const char *key, const char *text, dip_error *err);
 
-/* object[key] = {} or [], borrowed. */
-dip_status dip_put_object(json_t *object, const char *key, json_t **made, dip_error *err);
-dip_status dip_put_array(json_t *object, const char *key, json_t **made, dip_error *err);
-
-/* A new {} at the end of an array, borrowed. */
-dip_status dip_append_object(json_t *array, json_t **made, dip_error *err);
-
 enum { DIP_LEAK_SLOTS = 1 << 23 };
 
 /* The parts of a check, in this order. */

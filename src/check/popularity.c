@@ -69,7 +69,7 @@ static dip_status put_curve(json_t *popularity, const int64_t *sorted, int64_t n
     json_t *curve = NULL;
     int64_t pairs = 0;
     int64_t at = 0;
-    DIP_TRY(dip_put_array(popularity, "curve", &curve, err));
+    DIP_TRY(dip_json_put_array(popularity, "curve", &curve, err));
     for (int64_t p = 0; p <= CURVE_POINTS; p++) {
         for (; at < n * p / CURVE_POINTS; at++) {
             pairs += sorted[at];
@@ -129,7 +129,7 @@ dip_status dip_check_popularity(dip_checkup *check, dip_error *err) {
     int64_t *sorted = NULL;
     int64_t n_head = 0;
     json_t *popularity = NULL;
-    DIP_TRY(dip_put_object(check->report, "popularity", &popularity, err));
+    DIP_TRY(dip_json_put_object(check->report, "popularity", &popularity, err));
     DIP_TRY(sort_counts(check, &sorted, &n_head, err));
     mark_head(check, sorted, n_head);
     dip_status status = put_shares(check, popularity, sorted, n_head, err);

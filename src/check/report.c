@@ -19,21 +19,6 @@ dip_status dip_put_text(json_t *object, const char *key, const char *text, dip_e
     return dip_json_set(object, key, json_string(text), err);
 }
 
-dip_status dip_put_object(json_t *object, const char *key, json_t **made, dip_error *err) {
-    DIP_TRY(dip_json_new_object(made, err));
-    return dip_json_set(object, key, *made, err);
-}
-
-dip_status dip_put_array(json_t *object, const char *key, json_t **made, dip_error *err) {
-    DIP_TRY(dip_json_new_array(made, err));
-    return dip_json_set(object, key, *made, err);
-}
-
-dip_status dip_append_object(json_t *array, json_t **made, dip_error *err) {
-    DIP_TRY(dip_json_new_object(made, err));
-    return dip_json_append(array, *made, err);
-}
-
 dip_status dip_find(const dip_checkup *check, dip_level level, const char *about,
                     const char *advice, dip_error *err, const char *format, ...) {
     static const char *const NAMES[] = {"note", "warning", "problem"};
@@ -43,7 +28,7 @@ dip_status dip_find(const dip_checkup *check, dip_level level, const char *about
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    DIP_TRY(dip_append_object(check->findings, &finding, err));
+    DIP_TRY(dip_json_append_object(check->findings, &finding, err));
     DIP_TRY(dip_put_text(finding, "level", NAMES[level], err));
     DIP_TRY(dip_put_text(finding, "about", about, err));
     DIP_TRY(dip_put_text(finding, "text", text, err));
@@ -54,7 +39,7 @@ dip_status dip_find(const dip_checkup *check, dip_level level, const char *about
 static dip_status sort_findings(dip_checkup *check, dip_error *err) {
     static const char *const LEVELS[] = {"problem", "warning", "note"};
     json_t *sorted = NULL;
-    DIP_TRY(dip_put_array(check->report, "findings", &sorted, err));
+    DIP_TRY(dip_json_put_array(check->report, "findings", &sorted, err));
     for (size_t l = 0; l < 3; l++) {
         size_t i = 0;
         json_t *finding = NULL;

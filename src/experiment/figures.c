@@ -34,7 +34,7 @@ static dip_status begin(const dip_plan_figure *plan, const dip_plan_condition *c
                         const char *name, const char *kind, json_t *figures, json_t **figure,
                         dip_error *err) {
     char text[2 * DIP_PLAN_TEXT_MAX + 8];
-    DIP_TRY(dip_append_new_object(figures, figure, err));
+    DIP_TRY(dip_json_append_object(figures, figure, err));
     if (condition != NULL) {
         snprintf(text, sizeof text, "%s-%s", name, condition->name);
     } else {
@@ -52,16 +52,16 @@ static dip_status begin(const dip_plan_figure *plan, const dip_plan_condition *c
 
 static dip_status put_axis(json_t *figure, const char *label, const char *scale, json_t **axis,
                            dip_error *err) {
-    DIP_TRY(dip_put_new_object(figure, "x", axis, err));
+    DIP_TRY(dip_json_put_object(figure, "x", axis, err));
     DIP_TRY(dip_json_set(*axis, "label", json_string(label), err));
     return dip_json_set(*axis, "scale", json_string(scale), err);
 }
 
 static dip_status add_panel(json_t *panels, const char *label, json_t **series, dip_error *err) {
     json_t *panel = NULL;
-    DIP_TRY(dip_append_new_object(panels, &panel, err));
+    DIP_TRY(dip_json_append_object(panels, &panel, err));
     DIP_TRY(dip_json_set(panel, "label", json_string(label), err));
-    return dip_put_new_array(panel, "series", series, err);
+    return dip_json_put_array(panel, "series", series, err);
 }
 
 typedef struct line {
@@ -71,10 +71,10 @@ typedef struct line {
 
 static dip_status add_line(json_t *series, const char *name, line *made, dip_error *err) {
     json_t *object = NULL;
-    DIP_TRY(dip_append_new_object(series, &object, err));
+    DIP_TRY(dip_json_append_object(series, &object, err));
     DIP_TRY(dip_json_set(object, "name", json_string(name), err));
-    DIP_TRY(dip_put_new_array(object, "x", &made->x, err));
-    DIP_TRY(dip_put_new_array(object, "y", &made->y, err));
+    DIP_TRY(dip_json_put_array(object, "x", &made->x, err));
+    DIP_TRY(dip_json_put_array(object, "y", &made->y, err));
     DIP_TRY(dip_json_set(object, "low", json_null(), err));
     return dip_json_set(object, "high", json_null(), err);
 }
@@ -162,7 +162,7 @@ static dip_status put_ticks(const dip_study *study, const dip_plan_figure *plan,
             }
         }
     }
-    DIP_TRY(dip_put_new_array(axis, "ticks", &ticks, err));
+    DIP_TRY(dip_json_put_array(axis, "ticks", &ticks, err));
     for (size_t v = 0; longest != NULL && v < longest->n; v++) {
         double x = NAN;
         if (dip_parse_number(longest->value[v], &x)) {
@@ -185,7 +185,7 @@ static dip_status add_choice(const dip_figure_sources *sources, const dip_plan_f
     DIP_TRY(dip_json_set(figure, "split", json_string("validation"), err));
     DIP_TRY(put_axis(figure, option_label(plan->option), is_alpha ? "log" : "linear", &axis, err));
     DIP_TRY(put_ticks(study, plan, axis, err));
-    DIP_TRY(dip_put_new_array(figure, "panels", &panels, err));
+    DIP_TRY(dip_json_put_array(figure, "panels", &panels, err));
     for (size_t i = 0; i < plan->columns.n; i++) {
         char key[DIP_PLAN_NAME_MAX];
         char label[2 * DIP_PLAN_NAME_MAX];
@@ -200,7 +200,7 @@ static dip_status add_choice(const dip_figure_sources *sources, const dip_plan_f
                                     series, err));
         }
         DIP_TRY(validation_mean(study, condition, baseline, -1, 0, key, &level, err));
-        DIP_TRY(dip_put_new_object(json_array_get(panels, i), "reference", &reference, err));
+        DIP_TRY(dip_json_put_object(json_array_get(panels, i), "reference", &reference, err));
         DIP_TRY(
             dip_json_set(reference, "name", json_string(study->plan->method[baseline].label), err));
         DIP_TRY(dip_json_set(reference, "y", dip_real_or_null(level), err));
@@ -245,7 +245,7 @@ static dip_status add_curves(const dip_figure_sources *sources, const dip_plan_f
         begin(plan, &study->plan->condition[condition], "curves", "lines", figures, &figure, err));
     DIP_TRY(dip_json_set(figure, "note", json_string("The first seed of each method."), err));
     DIP_TRY(put_axis(figure, "epoch", "linear", &axis, err));
-    DIP_TRY(dip_put_new_array(figure, "panels", &panels, err));
+    DIP_TRY(dip_json_put_array(figure, "panels", &panels, err));
     DIP_TRY(add_panel(panels, metric, &series[0], err));
     DIP_TRY(add_panel(panels, "training loss", &series[1], err));
     for (size_t m = 0; m < plan->methods.n; m++) {
@@ -262,12 +262,12 @@ static dip_status add_bars(const dip_outcome *outcome, const char *label, size_t
     json_t *object = NULL;
     json_t *y = NULL;
     json_t *pairs = NULL;
-    DIP_TRY(dip_append_new_object(series, &object, err));
+    DIP_TRY(dip_json_append_object(series, &object, err));
     DIP_TRY(dip_json_set(object, "name", json_string(label), err));
-    DIP_TRY(dip_put_new_array(object, "y", &y, err));
+    DIP_TRY(dip_json_put_array(object, "y", &y, err));
     DIP_TRY(dip_json_set(object, "low", json_null(), err));
     DIP_TRY(dip_json_set(object, "high", json_null(), err));
-    DIP_TRY(dip_put_new_array(object, "pairs", &pairs, err));
+    DIP_TRY(dip_json_put_array(object, "pairs", &pairs, err));
     for (size_t g = 0; g < DIP_N_POPULARITY_GROUPS; g++) {
         const double n = (double)outcome->group_pairs[g] * (double)result->n_good;
         DIP_TRY(dip_json_append(y, dip_real_or_null(n > 0 ? (double)result->hits[k][g] / n : NAN),
@@ -279,7 +279,7 @@ static dip_status add_bars(const dip_outcome *outcome, const char *label, size_t
 
 static dip_status put_decile_ticks(json_t *axis, dip_error *err) {
     json_t *ticks = NULL;
-    DIP_TRY(dip_put_new_array(axis, "ticks", &ticks, err));
+    DIP_TRY(dip_json_put_array(axis, "ticks", &ticks, err));
     for (int g = 1; g < DIP_N_POPULARITY_GROUPS; g++) {
         char text[32];
         snprintf(text, sizeof text, g == 1 ? "%d (most popular)" : "%d", g);
@@ -301,7 +301,7 @@ static dip_status add_deciles(const dip_figure_sources *sources, const dip_plan_
         begin(plan, &study->plan->condition[condition], "deciles", "bars", figures, &figure, err));
     DIP_TRY(put_axis(figure, "tenths of the items with training pairs", "linear", &axis, err));
     DIP_TRY(put_decile_ticks(axis, err));
-    DIP_TRY(dip_put_new_array(figure, "panels", &panels, err));
+    DIP_TRY(dip_json_put_array(figure, "panels", &panels, err));
     for (size_t i = 0; i < plan->columns.n; i++) {
         size_t place = 0;
         DIP_TRY(dip_outcome_place(outcome, &plan->columns.at[i], &place, err));
@@ -328,7 +328,7 @@ static dip_status add_popularity(const dip_figure_sources *sources, const dip_pl
     json_t *series = NULL;
     DIP_TRY(begin(plan, NULL, "popularity", "lines", figures, &figure, err));
     DIP_TRY(put_axis(figure, "share of the items, most popular first", "linear", &axis, err));
-    DIP_TRY(dip_put_new_array(figure, "panels", &panels, err));
+    DIP_TRY(dip_json_put_array(figure, "panels", &panels, err));
     DIP_TRY(add_panel(panels, "share of the training pairs", &series, err));
     for (size_t d = 0; d < study->n_data; d++) {
         const json_t *curve =
@@ -351,7 +351,7 @@ static dip_status add_popularity(const dip_figure_sources *sources, const dip_pl
 static dip_status put_masks(const json_t *information, json_t *figure, dip_error *err) {
     const json_t *seeds = json_object_get(information, "seeds");
     json_t *masks = NULL;
-    DIP_TRY(dip_put_new_array(figure, "masks", &masks, err));
+    DIP_TRY(dip_json_put_array(figure, "masks", &masks, err));
     for (size_t i = 0; i < json_array_size(seeds); i++) {
         const json_t *seed = json_array_get(seeds, i);
         json_t *mask =

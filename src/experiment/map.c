@@ -168,8 +168,8 @@ static dip_status put_items(const mapping *map, json_t *figure, dip_error *err) 
     const dip_rows *rows = &map->dataset->items;
     json_t *titles = NULL;
     json_t *colours = NULL;
-    DIP_TRY(dip_put_new_array(figure, "titles", &titles, err));
-    DIP_TRY(dip_put_new_array(figure, "category_of", &colours, err));
+    DIP_TRY(dip_json_put_array(figure, "titles", &titles, err));
+    DIP_TRY(dip_json_put_array(figure, "category_of", &colours, err));
     for (size_t i = 0; i < map->n; i++) {
         size_t length = 0;
         const char *text = dip_strings_at(&rows->titles, map->item[i], &length);
@@ -189,7 +189,7 @@ static dip_status put_coordinates(const float *xy, size_t n, json_t *panel, dip_
     static const char *const KEYS[] = {"x", "y"};
     for (size_t axis = 0; axis < 2; axis++) {
         json_t *list = NULL;
-        DIP_TRY(dip_put_new_array(panel, KEYS[axis], &list, err));
+        DIP_TRY(dip_json_put_array(panel, KEYS[axis], &list, err));
         for (size_t i = 0; i < n; i++) {
             const double value = round(100 * (double)xy[2 * i + axis]) / 100;
             DIP_TRY(dip_json_append(list, json_real(value), err));
@@ -238,7 +238,7 @@ static dip_status add_panel(const dip_figure_sources *sources, const mapping *ma
     dip_status status = dip_run_vectors(&result, &file, &vectors, &items, &width, err);
     dip_run_close(&result);
     DIP_TRY(status);
-    status = dip_append_new_object(panels, &panel, err);
+    status = dip_json_append_object(panels, &panel, err);
     if (status == DIP_OK) {
         status = dip_json_set(panel, "label", json_string(study->plan->method[method].label), err);
     }
@@ -261,7 +261,7 @@ static dip_status fill(const dip_figure_sources *sources, const dip_plan_figure 
     DIP_TRY(dip_json_set(figure, "category",
                          feature >= 0 ? json_string(entity->features[feature].name) : json_null(),
                          err));
-    DIP_TRY(dip_put_new_array(figure, "categories", &categories, err));
+    DIP_TRY(dip_json_put_array(figure, "categories", &categories, err));
     if (feature >= 0) {
         DIP_TRY(colour_items(map, &entity->features[feature], &map->dataset->items.columns[feature],
                              categories, err));
@@ -269,7 +269,7 @@ static dip_status fill(const dip_figure_sources *sources, const dip_plan_figure 
         DIP_TRY(dip_json_append(categories, json_string("items"), err));
     }
     DIP_TRY(put_items(map, figure, err));
-    DIP_TRY(dip_put_new_array(figure, "panels", &panels, err));
+    DIP_TRY(dip_json_put_array(figure, "panels", &panels, err));
     for (size_t m = 0; m < plan->methods.n; m++) {
         DIP_TRY(add_panel(sources, map, condition, plan->methods.at[m], panels, err));
     }

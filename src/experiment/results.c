@@ -79,7 +79,7 @@ static dip_status put_dataset(const dip_results_sources *s, json_t *results, dip
     json_t *pairs = NULL;
     json_t *features = NULL;
     char by[DIP_VALUE_MAX];
-    DIP_TRY(dip_put_new_object(results, "dataset", &object, err));
+    DIP_TRY(dip_json_put_object(results, "dataset", &object, err));
     DIP_TRY(dip_json_set(object, "name", json_string(dip_last_name(dataset->folder.path)), err));
     DIP_TRY(dip_json_set(object, "path", json_string(dataset->folder.path), err));
     DIP_TRY(
@@ -89,11 +89,11 @@ static dip_status put_dataset(const dip_results_sources *s, json_t *results, dip
                          json_integer(dip_dataset_rows(dataset, DIP_SIDE_QUERY)->n), err));
     dip_options_get(dip_options_find(&dip_config_table, "split.by"), &dataset->config, by);
     DIP_TRY(dip_json_set(object, "split_by", json_string(by), err));
-    DIP_TRY(dip_put_new_object(object, "pairs", &pairs, err));
+    DIP_TRY(dip_json_put_object(object, "pairs", &pairs, err));
     for (size_t i = 0; i < DIP_N_SPLITS; i++) {
         DIP_TRY(dip_json_set(pairs, dip_split_names[i], json_integer(dataset->n_pairs[i]), err));
     }
-    DIP_TRY(dip_put_new_array(object, "features", &features, err));
+    DIP_TRY(dip_json_put_array(object, "features", &features, err));
     for (size_t f = 0; f < items->n_features; f++) {
         DIP_TRY(dip_json_append(features, json_string(items->features[f].name), err));
     }
@@ -109,11 +109,11 @@ static dip_status put_study(const dip_results_sources *s, json_t *results, dip_e
     json_t *object = NULL;
     json_t *seeds = NULL;
     dip_settings options = study->plan->options;
-    DIP_TRY(dip_put_new_object(results, "study", &object, err));
+    DIP_TRY(dip_json_put_object(results, "study", &object, err));
     DIP_TRY(dip_json_set(object, "preset", json_string(dip_last_name(study->plan->name)), err));
     dip_options_get(dip_options_find(&dip_config_table, "evaluate.protocol"), &study->base, metric);
     DIP_TRY(dip_json_set(object, "protocol", json_string(metric), err));
-    DIP_TRY(dip_put_new_array(object, "seeds", &seeds, err));
+    DIP_TRY(dip_json_put_array(object, "seeds", &seeds, err));
     for (int64_t i = 1; i <= study->plan->seeds; i++) {
         DIP_TRY(dip_json_append(seeds, json_integer(i), err));
     }
@@ -135,11 +135,11 @@ static dip_status put_study(const dip_results_sources *s, json_t *results, dip_e
 
 static dip_status put_conditions(const dip_study *study, json_t *results, dip_error *err) {
     json_t *list = NULL;
-    DIP_TRY(dip_put_new_array(results, "conditions", &list, err));
+    DIP_TRY(dip_json_put_array(results, "conditions", &list, err));
     for (size_t c = 0; c < study->plan->n_conditions; c++) {
         const dip_plan_condition *condition = &study->plan->condition[c];
         json_t *object = NULL;
-        DIP_TRY(dip_append_new_object(list, &object, err));
+        DIP_TRY(dip_json_append_object(list, &object, err));
         DIP_TRY(dip_json_set(object, "name", json_string(condition->name), err));
         DIP_TRY(dip_json_set(object, "label", json_string(condition->label), err));
         DIP_TRY(dip_json_set(object, "train_pairs",
@@ -151,11 +151,11 @@ static dip_status put_conditions(const dip_study *study, json_t *results, dip_er
 
 static dip_status put_methods(const dip_study *study, json_t *results, dip_error *err) {
     json_t *list = NULL;
-    DIP_TRY(dip_put_new_array(results, "methods", &list, err));
+    DIP_TRY(dip_json_put_array(results, "methods", &list, err));
     for (size_t m = 0; m < study->plan->n_methods; m++) {
         const dip_plan_method *method = &study->plan->method[m];
         json_t *object = NULL;
-        DIP_TRY(dip_append_new_object(list, &object, err));
+        DIP_TRY(dip_json_append_object(list, &object, err));
         DIP_TRY(dip_json_set(object, "name", json_string(method->name), err));
         DIP_TRY(dip_json_set(object, "label", json_string(method->label), err));
         DIP_TRY(dip_put_settings(object, "options", &method->options, err));
@@ -170,16 +170,16 @@ static dip_status put_choice(const dip_study *study, const dip_cell *cell, size_
     const dip_plan_method *method = &study->plan->method[cell->method];
     json_t *object = NULL;
     json_t *tried = NULL;
-    DIP_TRY(dip_append_new_object(list, &object, err));
+    DIP_TRY(dip_json_append_object(list, &object, err));
     DIP_TRY(dip_json_set(object, "condition",
                          json_string(study->plan->condition[cell->condition].name), err));
     DIP_TRY(dip_json_set(object, "method", json_string(method->name), err));
     DIP_TRY(dip_json_set(object, "option", json_string(method->choice[c].key), err));
-    DIP_TRY(dip_put_new_array(object, "tried", &tried, err));
+    DIP_TRY(dip_json_put_array(object, "tried", &tried, err));
     for (size_t v = 0; v < method->choice[c].n; v++) {
         const double score = cell->score[c][v];
         json_t *value = NULL;
-        DIP_TRY(dip_append_new_object(tried, &value, err));
+        DIP_TRY(dip_json_append_object(tried, &value, err));
         DIP_TRY(dip_json_set(value, "value", json_string(method->choice[c].value[v]), err));
         DIP_TRY(dip_json_set(value, "score", dip_real_or_null(score < 0 ? NAN : score), err));
         DIP_TRY(dip_json_set(value, "chosen", json_boolean(v == cell->picked[c]), err));
@@ -190,7 +190,7 @@ static dip_status put_choice(const dip_study *study, const dip_cell *cell, size_
 static dip_status put_choices(const dip_study *study, json_t *results, dip_error *err) {
     const size_t n = study->plan->n_conditions * study->plan->n_methods;
     json_t *list = NULL;
-    DIP_TRY(dip_put_new_array(results, "choices", &list, err));
+    DIP_TRY(dip_json_put_array(results, "choices", &list, err));
     for (size_t i = 0; i < n; i++) {
         const dip_cell *cell = &study->cells[i];
         for (size_t c = 0; c < study->plan->method[cell->method].n_choices; c++) {
@@ -212,7 +212,7 @@ static dip_status put_run(const dip_study *study, const dip_study_run *run, json
     const dip_plan *plan = study->plan;
     json_t *object = NULL;
     dip_run_result result;
-    DIP_TRY(dip_append_new_object(list, &object, err));
+    DIP_TRY(dip_json_append_object(list, &object, err));
     DIP_TRY(dip_json_set(object, "key", json_string(run->key), err));
     DIP_TRY(dip_json_set(object, "method", json_string(plan->method[run->method].name), err));
     DIP_TRY(
@@ -233,7 +233,7 @@ static dip_status put_run(const dip_study *study, const dip_study_run *run, json
 
 static dip_status put_runs(const dip_study *study, json_t *results, dip_error *err) {
     json_t *list = NULL;
-    DIP_TRY(dip_put_new_array(results, "runs", &list, err));
+    DIP_TRY(dip_json_put_array(results, "runs", &list, err));
     for (size_t i = 0; i < study->n_runs; i++) {
         DIP_TRY(put_run(study, &study->runs[i], list, err));
     }
@@ -245,7 +245,7 @@ static dip_status put_runs(const dip_study *study, json_t *results, dip_error *e
 static dip_status put_tables(const dip_study *study, const dip_outcome *outcomes, json_t *results,
                              dip_error *err) {
     json_t *list = NULL;
-    DIP_TRY(dip_put_new_array(results, "tables", &list, err));
+    DIP_TRY(dip_json_put_array(results, "tables", &list, err));
     for (size_t i = 0; i < study->plan->n_tables; i++) {
         const dip_plan_table *plan = &study->plan->table[i];
         for (size_t c = 0; c < plan->conditions.n; c++) {
@@ -266,7 +266,7 @@ static dip_status put_figures(const dip_results_sources *s, const dip_outcome *o
                                         .map_items = s->settings->map_items,
                                         .watch = s->watch};
     json_t *list = NULL;
-    DIP_TRY(dip_put_new_array(results, "figures", &list, err));
+    DIP_TRY(dip_json_put_array(results, "figures", &list, err));
     for (size_t i = 0; i < s->study->plan->n_figures; i++) {
         DIP_TRY(dip_figure_add(&sources, &s->study->plan->figure[i], list, err));
     }
@@ -303,7 +303,7 @@ static dip_status warn_outcome(const dip_study *study, const dip_outcome *outcom
 static dip_status put_warnings(const dip_study *study, const dip_outcome *outcomes, json_t *results,
                                dip_error *err) {
     json_t *warnings = NULL;
-    DIP_TRY(dip_put_new_array(results, "warnings", &warnings, err));
+    DIP_TRY(dip_json_put_array(results, "warnings", &warnings, err));
     for (size_t c = 0; c < study->plan->n_conditions; c++) {
         DIP_TRY(warn_outcome(study, &outcomes[c], warnings, err));
     }

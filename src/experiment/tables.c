@@ -112,7 +112,7 @@ static dip_status put_spread(making *t, size_t row, const table_column *c, json_
     DIP_TRY(dip_json_set(cell, "sd", dip_real_or_null(is_empty(t, c) ? NAN : spread.sd), err));
     DIP_TRY(dip_json_set(cell, "low", dip_real_or_null(is_empty(t, c) ? NAN : spread.low), err));
     DIP_TRY(dip_json_set(cell, "high", dip_real_or_null(is_empty(t, c) ? NAN : spread.high), err));
-    DIP_TRY(dip_put_new_array(cell, "values", &values, err));
+    DIP_TRY(dip_json_put_array(cell, "values", &values, err));
     for (size_t i = 0; i < n && !is_empty(t, c); i++) {
         DIP_TRY(dip_json_append(values, dip_real_or_null(t->values[0][i]), err));
     }
@@ -137,7 +137,7 @@ static dip_status put_comparison(const making *t, size_t row, const table_column
         return dip_json_set(cell, "difference", json_null(), err);
     }
     const dip_difference *d = &method->difference[c->place];
-    DIP_TRY(dip_put_new_object(cell, "difference", &difference, err));
+    DIP_TRY(dip_json_put_object(cell, "difference", &difference, err));
     DIP_TRY(dip_json_set(difference, "mean", dip_real_or_null(d->mean), err));
     DIP_TRY(dip_json_set(difference, "low", dip_real_or_null(d->low), err));
     return dip_json_set(difference, "high", dip_real_or_null(d->high), err);
@@ -150,17 +150,17 @@ static dip_status put_method_row(making *t, json_t *rows, size_t row, const tabl
     const dip_cell *chosen = dip_study_cell(t->study, t->outcome->condition, m);
     json_t *object = NULL;
     json_t *cells = NULL;
-    DIP_TRY(dip_append_new_object(rows, &object, err));
+    DIP_TRY(dip_json_append_object(rows, &object, err));
     DIP_TRY(dip_json_set(object, "method", json_string(method->name), err));
     DIP_TRY(dip_json_set(object, "label", json_string(method->label), err));
     DIP_TRY(dip_json_set(object, "kind", json_string("method"), err));
     DIP_TRY(dip_put_settings(object, "setting", &chosen->chosen, err));
     DIP_TRY(
         dip_json_set(object, "seeds", json_integer((json_int_t)method_of(t, row)->n_good), err));
-    DIP_TRY(dip_put_new_array(object, "cells", &cells, err));
+    DIP_TRY(dip_json_put_array(object, "cells", &cells, err));
     for (size_t i = 0; i < t->plan->columns.n; i++) {
         json_t *cell = NULL;
-        DIP_TRY(dip_append_new_object(cells, &cell, err));
+        DIP_TRY(dip_json_append_object(cells, &cell, err));
         DIP_TRY(put_spread(t, row, &columns[i], cell, err));
         DIP_TRY(put_comparison(t, row, &columns[i], cell, err));
     }
@@ -172,15 +172,15 @@ static dip_status put_reference(const making *t, json_t *rows, const char *name,
                                 const double *mean, const table_column *columns, dip_error *err) {
     json_t *object = NULL;
     json_t *cells = NULL;
-    DIP_TRY(dip_append_new_object(rows, &object, err));
+    DIP_TRY(dip_json_append_object(rows, &object, err));
     DIP_TRY(dip_json_set(object, "method", json_string(name), err));
     DIP_TRY(dip_json_set(object, "label", json_string(label), err));
     DIP_TRY(dip_json_set(object, "kind", json_string("reference"), err));
-    DIP_TRY(dip_put_new_array(object, "cells", &cells, err));
+    DIP_TRY(dip_json_put_array(object, "cells", &cells, err));
     for (size_t i = 0; i < t->plan->columns.n; i++) {
         json_t *cell = NULL;
         const double value = is_empty(t, &columns[i]) ? NAN : mean[columns[i].place];
-        DIP_TRY(dip_append_new_object(cells, &cell, err));
+        DIP_TRY(dip_json_append_object(cells, &cell, err));
         DIP_TRY(dip_json_set(cell, "mean", dip_real_or_null(value), err));
     }
     return DIP_OK;
@@ -190,13 +190,13 @@ static dip_status put_reference(const making *t, json_t *rows, const char *name,
 
 static dip_status put_columns(const making *t, json_t *table, dip_error *err) {
     json_t *columns = NULL;
-    DIP_TRY(dip_put_new_array(table, "columns", &columns, err));
+    DIP_TRY(dip_json_put_array(table, "columns", &columns, err));
     for (size_t i = 0; i < t->plan->columns.n; i++) {
         const dip_plan_column *plan = &t->plan->columns.at[i];
         char text[DIP_PLAN_NAME_MAX];
         json_t *column = NULL;
         dip_plan_column_text(plan, text);
-        DIP_TRY(dip_append_new_object(columns, &column, err));
+        DIP_TRY(dip_json_append_object(columns, &column, err));
         DIP_TRY(dip_json_set(column, "key", json_string(text), err));
         dip_plan_column_label(plan, text);
         DIP_TRY(dip_json_set(column, "label", json_string(text), err));
@@ -224,7 +224,7 @@ static dip_status put_head(const making *t, json_t *table, dip_error *err) {
 
 static dip_status put_rows(making *t, json_t *table, const table_column *columns, dip_error *err) {
     json_t *rows = NULL;
-    DIP_TRY(dip_put_new_array(table, "rows", &rows, err));
+    DIP_TRY(dip_json_put_array(table, "rows", &rows, err));
     for (size_t r = 0; r < t->plan->methods.n; r++) {
         DIP_TRY(put_method_row(t, rows, r, columns, err));
     }

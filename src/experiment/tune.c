@@ -220,11 +220,11 @@ static dip_status compare(const tuning *t, size_t other, dip_difference *differe
 
 static dip_status put_candidates(const tuning *t, json_t *report, dip_error *err) {
     json_t *list = NULL;
-    DIP_TRY(dip_put_new_array(report, "settings", &list, err));
+    DIP_TRY(dip_json_put_array(report, "settings", &list, err));
     for (size_t i = 0; i < t->halving.n; i++) {
         const dip_candidate *candidate = &t->halving.candidates[i];
         json_t *object = NULL;
-        DIP_TRY(dip_append_new_object(list, &object, err));
+        DIP_TRY(dip_json_append_object(list, &object, err));
         DIP_TRY(dip_json_set(object, "setting", json_integer((json_int_t)i), err));
         DIP_TRY(dip_put_settings(object, "options", &candidate->setting, err));
         DIP_TRY(dip_json_set(object, "rung", json_integer(candidate->rung), err));
@@ -236,7 +236,7 @@ static dip_status put_candidates(const tuning *t, json_t *report, dip_error *err
 
 static dip_status put_rungs(const tuning *t, json_t *report, dip_error *err) {
     json_t *list = NULL;
-    DIP_TRY(dip_put_new_array(report, "rungs", &list, err));
+    DIP_TRY(dip_json_put_array(report, "rungs", &list, err));
     for (size_t r = 0; r < t->halving.rungs; r++) {
         DIP_TRY(dip_json_append(list, json_integer(dip_halving_epochs(&t->halving, r)), err));
     }
@@ -263,13 +263,13 @@ static dip_status put_final(const tuning *t, size_t i, json_t *list, dip_error *
     json_t *object = NULL;
     json_t *seeds = NULL;
     dip_difference difference = {NAN, NAN, NAN, NAN};
-    DIP_TRY(dip_append_new_object(list, &object, err));
+    DIP_TRY(dip_json_append_object(list, &object, err));
     DIP_TRY(dip_json_set(object, "setting", json_integer((json_int_t)halving->finals[i]), err));
     DIP_TRY(
         dip_put_settings(object, "options", &halving->candidates[halving->finals[i]].setting, err));
     DIP_TRY(dip_json_set(object, "mean", dip_real_or_null(spread.mean), err));
     DIP_TRY(dip_json_set(object, "sd", dip_real_or_null(spread.sd), err));
-    DIP_TRY(dip_put_new_array(object, "values", &seeds, err));
+    DIP_TRY(dip_json_put_array(object, "values", &seeds, err));
     for (int64_t s = 0; s < halving->seeds; s++) {
         DIP_TRY(dip_json_append(seeds, dip_real_or_null(values[s] < 0 ? NAN : values[s]), err));
     }
@@ -295,7 +295,7 @@ static dip_status fill_report(const tuning *t, json_t *report, dip_error *err) {
     DIP_TRY(dip_json_set(report, "split", json_string("validation"), err));
     DIP_TRY(put_rungs(t, report, err));
     DIP_TRY(put_candidates(t, report, err));
-    DIP_TRY(dip_put_new_array(report, "finalists", &list, err));
+    DIP_TRY(dip_json_put_array(report, "finalists", &list, err));
     for (size_t i = 0; i < t->halving.n_finals; i++) {
         DIP_TRY(put_final(t, i, list, err));
     }

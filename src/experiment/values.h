@@ -22,30 +22,11 @@ static inline json_t *dip_real_or_null(double number) {
     return isfinite(number) ? json_real(number) : json_null();
 }
 
-/* A new empty object or array under a key, borrowed. */
-static inline dip_status dip_put_new_object(json_t *parent, const char *key, json_t **made,
-                                            dip_error *err) {
-    DIP_TRY(dip_json_new_object(made, err));
-    return dip_json_set(parent, key, *made, err);
-}
-
-static inline dip_status dip_put_new_array(json_t *parent, const char *key, json_t **made,
-                                           dip_error *err) {
-    DIP_TRY(dip_json_new_array(made, err));
-    return dip_json_set(parent, key, *made, err);
-}
-
-/* A new empty object at the end of an array, borrowed. */
-static inline dip_status dip_append_new_object(json_t *array, json_t **made, dip_error *err) {
-    DIP_TRY(dip_json_new_object(made, err));
-    return dip_json_append(array, *made, err);
-}
-
 /* object[key] = {"ssl.alpha": "0.3", ...} */
 static inline dip_status dip_put_settings(json_t *object, const char *key,
                                           const dip_settings *settings, dip_error *err) {
     json_t *made = NULL;
-    DIP_TRY(dip_put_new_object(object, key, &made, err));
+    DIP_TRY(dip_json_put_object(object, key, &made, err));
     for (size_t i = 0; i < settings->n; i++) {
         DIP_TRY(dip_json_set(made, settings->at[i].key, json_string(settings->at[i].value), err));
     }
