@@ -2,6 +2,7 @@
  *
  * The public functions: they check arguments, own the handles, and delegate.
  */
+#include "api/arguments.h"
 #include "api/report.h"
 #include "base/mem.h"
 #include "check/check.h"
@@ -16,18 +17,7 @@
 #include "train/run.h"
 #include "train/trainer.h"
 
-#include <stdio.h>
 #include <string.h>
-
-static dip_status need(const void *argument, const char *name, dip_error *err) {
-    return argument != NULL ? DIP_OK : dip_fail(err, DIP_ERR_USAGE, "argument %s is NULL", name);
-}
-
-static dip_status check_flags(unsigned flags, unsigned known, dip_error *err) {
-    return (flags & ~known) == 0
-               ? DIP_OK
-               : dip_fail(err, DIP_ERR_USAGE, "unknown flags 0x%x", flags & ~known);
-}
 
 /* Allocates a handle. */
 static dip_status make_handle(void *slot, size_t size, const char *what, dip_error *err) {
@@ -45,25 +35,8 @@ size_t dip_option_count(void) {
     return dip_config_table.n;
 }
 
-static dip_status describe_row(const dip_option_table *table, size_t index, dip_option_info *info,
-                               dip_error *err) {
-    char range[DIP_VALUE_MAX];
-    DIP_TRY(need(info, "info", err));
-    if (index >= table->n) {
-        return dip_fail(err, DIP_ERR_USAGE, "there is no %s %zu", table->what, index);
-    }
-    const dip_option *row = &table->row[index];
-    dip_options_range(row, range);
-    *info = (dip_option_info){.key = row->key,
-                              .type = dip_options_type_name(row->type),
-                              .default_value = row->fallback,
-                              .help = row->help};
-    snprintf(info->range, sizeof info->range, "%.255s", range);
-    return DIP_OK;
-}
-
 dip_status dip_option_get(size_t index, dip_option_info *info, dip_error *err) {
-    return describe_row(&dip_config_table, index, info, err);
+    return dip_describe_option(&dip_config_table, index, info, err);
 }
 
 size_t dip_feature_setting_count(void) {
@@ -71,11 +44,11 @@ size_t dip_feature_setting_count(void) {
 }
 
 dip_status dip_feature_setting_get(size_t index, dip_option_info *info, dip_error *err) {
-    return describe_row(&dip_feature_table, index, info, err);
+    return dip_describe_option(&dip_feature_table, index, info, err);
 }
 
 dip_status dip_config_create(dip_config **config, dip_error *err) {
-    DIP_TRY(need(config, "config", err));
+    DIP_TRY(dip_need(config, "config", err));
     DIP_TRY(make_handle(config, sizeof **config, "a configuration", err));
     dip_options_default(&dip_config_table, *config, sizeof **config);
     return DIP_OK;
@@ -86,18 +59,18 @@ void dip_config_free(dip_config *config) {
 }
 
 dip_status dip_config_set(dip_config *config, const char *key, const char *value, dip_error *err) {
-    DIP_TRY(need(config, "config", err));
-    DIP_TRY(need(key, "key", err));
-    DIP_TRY(need(value, "value", err));
+    DIP_TRY(dip_need(config, "config", err));
+    DIP_TRY(dip_need(key, "key", err));
+    DIP_TRY(dip_need(value, "value", err));
     return dip_options_set(&dip_config_table, config, key, value, err);
 }
 
 dip_status dip_config_get(const dip_config *config, const char *key, char *value, size_t capacity,
                           dip_error *err) {
     char text[DIP_VALUE_MAX];
-    DIP_TRY(need(config, "config", err));
-    DIP_TRY(need(key, "key", err));
-    DIP_TRY(need(value, "value", err));
+    DIP_TRY(dip_need(config, "config", err));
+    DIP_TRY(dip_need(key, "key", err));
+    DIP_TRY(dip_need(value, "value", err));
     const dip_option *row = dip_options_find(&dip_config_table, key);
     if (row == NULL) {
         return dip_fail(err, DIP_ERR_USAGE, "unknown option \"%s\"", key);
@@ -112,14 +85,14 @@ dip_status dip_config_get(const dip_config *config, const char *key, char *value
 }
 
 dip_status dip_config_load(dip_config *config, const char *path, dip_error *err) {
-    DIP_TRY(need(config, "config", err));
-    DIP_TRY(need(path, "path", err));
+    DIP_TRY(dip_need(config, "config", err));
+    DIP_TRY(dip_need(path, "path", err));
     return dip_config_read(config, path, err);
 }
 
 dip_status dip_config_preset(dip_config *config, const char *name, dip_error *err) {
-    DIP_TRY(need(config, "config", err));
-    DIP_TRY(need(name, "name", err));
+    DIP_TRY(dip_need(config, "config", err));
+    DIP_TRY(dip_need(name, "name", err));
     return dip_config_apply_preset(config, name, err);
 }
 
@@ -133,8 +106,8 @@ static dip_status copy_config(dip_config **copy, const dip_config *config, dip_e
 
 dip_status dip_project_load(dip_project **project, const char *path, dip_error *err) {
     dip_project *loaded = NULL;
-    DIP_TRY(need(project, "project", err));
-    DIP_TRY(need(path, "path", err));
+    DIP_TRY(dip_need(project, "project", err));
+    DIP_TRY(dip_need(path, "path", err));
     DIP_TRY(make_handle(&loaded, sizeof *loaded, "a project", err));
     const dip_status status = dip_project_read(loaded, path, err);
     if (status != DIP_OK) {
@@ -154,16 +127,16 @@ void dip_project_free(dip_project *project) {
 
 dip_status dip_project_set(dip_project *project, const char *key, const char *value,
                            dip_error *err) {
-    DIP_TRY(need(project, "project", err));
+    DIP_TRY(dip_need(project, "project", err));
     return dip_config_set(&project->config, key, value, err);
 }
 
 dip_status dip_prepare(const dip_project *project, const char *output, unsigned flags,
                        const dip_watch *watch, dip_report **report, dip_error *err) {
     json_t *summary = NULL;
-    DIP_TRY(need(project, "project", err));
-    DIP_TRY(need(output, "output", err));
-    DIP_TRY(check_flags(flags, DIP_REPLACE, err));
+    DIP_TRY(dip_need(project, "project", err));
+    DIP_TRY(dip_need(output, "output", err));
+    DIP_TRY(dip_need_flags(flags, DIP_REPLACE, err));
     DIP_TRY(dip_project_check(project, err));
     DIP_TRY(dip_prepare_dataset(project, output, (flags & DIP_REPLACE) != 0, watch,
                                 report != NULL ? &summary : NULL, err));
@@ -172,8 +145,8 @@ dip_status dip_prepare(const dip_project *project, const char *output, unsigned 
 
 dip_status dip_dataset_open(dip_dataset **dataset, const char *path, dip_error *err) {
     dip_dataset *opened = NULL;
-    DIP_TRY(need(dataset, "dataset", err));
-    DIP_TRY(need(path, "path", err));
+    DIP_TRY(dip_need(dataset, "dataset", err));
+    DIP_TRY(dip_need(path, "path", err));
     DIP_TRY(make_handle(&opened, sizeof *opened, "a dataset", err));
     const dip_status status = dip_dataset_load(opened, path, err);
     if (status != DIP_OK) {
@@ -192,8 +165,8 @@ void dip_dataset_close(dip_dataset *dataset) {
 }
 
 dip_status dip_dataset_config(const dip_dataset *dataset, dip_config **config, dip_error *err) {
-    DIP_TRY(need(dataset, "dataset", err));
-    DIP_TRY(need(config, "config", err));
+    DIP_TRY(dip_need(dataset, "dataset", err));
+    DIP_TRY(dip_need(config, "config", err));
     return copy_config(config, &dataset->config, err);
 }
 
@@ -234,10 +207,10 @@ const char *dip_dataset_item_title(const dip_dataset *dataset, int64_t item, siz
 dip_status dip_check(const dip_dataset *dataset, const dip_config *config, unsigned flags,
                      const dip_watch *watch, dip_report **report, dip_error *err) {
     json_t *json = NULL;
-    DIP_TRY(need(dataset, "dataset", err));
-    DIP_TRY(need(config, "config", err));
-    DIP_TRY(need(report, "report", err));
-    DIP_TRY(check_flags(flags, DIP_QUICK, err));
+    DIP_TRY(dip_need(dataset, "dataset", err));
+    DIP_TRY(dip_need(config, "config", err));
+    DIP_TRY(dip_need(report, "report", err));
+    DIP_TRY(dip_need_flags(flags, DIP_QUICK, err));
     DIP_TRY(dip_check_dataset(dataset, config, (flags & DIP_QUICK) == 0, watch, &json, err));
     return dip_report_wrap(report, json, err);
 }
@@ -247,9 +220,9 @@ dip_status dip_check(const dip_dataset *dataset, const dip_config *config, unsig
 dip_status dip_trainer_create(dip_trainer **trainer, const dip_dataset *dataset,
                               const dip_config *config, dip_error *err) {
     dip_trainer *created = NULL;
-    DIP_TRY(need(trainer, "trainer", err));
-    DIP_TRY(need(dataset, "dataset", err));
-    DIP_TRY(need(config, "config", err));
+    DIP_TRY(dip_need(trainer, "trainer", err));
+    DIP_TRY(dip_need(dataset, "dataset", err));
+    DIP_TRY(dip_need(config, "config", err));
     DIP_TRY(make_handle(&created, sizeof *created, "a trainer", err));
     const dip_status status = dip_trainer_init(created, dataset, config, err);
     if (status != DIP_OK) {
@@ -268,7 +241,7 @@ void dip_trainer_free(dip_trainer *trainer) {
 }
 
 dip_status dip_trainer_step(dip_trainer *trainer, dip_step *step, dip_error *err) {
-    DIP_TRY(need(trainer, "trainer", err));
+    DIP_TRY(dip_need(trainer, "trainer", err));
     return dip_trainer_advance(trainer, step, err);
 }
 
@@ -278,9 +251,9 @@ void dip_trainer_skip(dip_trainer *trainer) {
 
 dip_status dip_trainer_save(const dip_trainer *trainer, const char *path, unsigned flags,
                             dip_error *err) {
-    DIP_TRY(need(trainer, "trainer", err));
-    DIP_TRY(need(path, "path", err));
-    DIP_TRY(check_flags(flags, DIP_REPLACE, err));
+    DIP_TRY(dip_need(trainer, "trainer", err));
+    DIP_TRY(dip_need(path, "path", err));
+    DIP_TRY(dip_need_flags(flags, DIP_REPLACE, err));
     const dip_model_source source = {.towers = dip_engine_towers(trainer->engine),
                                      .config = &trainer->config,
                                      .dataset = trainer->dataset};
@@ -290,10 +263,10 @@ dip_status dip_trainer_save(const dip_trainer *trainer, const char *path, unsign
 dip_status dip_train(const dip_dataset *dataset, const dip_config *config, const char *output,
                      unsigned flags, const dip_watch *watch, dip_report **report, dip_error *err) {
     json_t *state = NULL;
-    DIP_TRY(need(dataset, "dataset", err));
-    DIP_TRY(need(config, "config", err));
-    DIP_TRY(need(output, "output", err));
-    DIP_TRY(check_flags(flags, DIP_REPLACE | DIP_RESUME, err));
+    DIP_TRY(dip_need(dataset, "dataset", err));
+    DIP_TRY(dip_need(config, "config", err));
+    DIP_TRY(dip_need(output, "output", err));
+    DIP_TRY(dip_need_flags(flags, DIP_REPLACE | DIP_RESUME, err));
     const dip_run_request request = {.output = output,
                                      .replaces = (flags & DIP_REPLACE) != 0,
                                      .resumes = (flags & DIP_RESUME) != 0,
@@ -306,8 +279,8 @@ dip_status dip_train(const dip_dataset *dataset, const dip_config *config, const
 
 dip_status dip_model_load(dip_model **model, const char *path, dip_error *err) {
     dip_model *loaded = NULL;
-    DIP_TRY(need(model, "model", err));
-    DIP_TRY(need(path, "path", err));
+    DIP_TRY(dip_need(model, "model", err));
+    DIP_TRY(dip_need(path, "path", err));
     DIP_TRY(make_handle(&loaded, sizeof *loaded, "a model", err));
     const dip_status status = dip_model_read(loaded, path, err);
     if (status != DIP_OK) {
@@ -336,8 +309,8 @@ const char *dip_model_dataset_path(const dip_model *model) {
 }
 
 dip_status dip_model_config(const dip_model *model, dip_config **config, dip_error *err) {
-    DIP_TRY(need(model, "model", err));
-    DIP_TRY(need(config, "config", err));
+    DIP_TRY(dip_need(model, "model", err));
+    DIP_TRY(dip_need(config, "config", err));
     return copy_config(config, &model->config, err);
 }
 
@@ -355,10 +328,10 @@ static dip_status narrow_rows(const int64_t *rows, size_t n, int64_t limit, int3
 
 static dip_status encode_rows(const dip_model *model, const dip_dataset *dataset, dip_side side,
                               const int64_t *rows, size_t n, float *vectors, dip_error *err) {
-    DIP_TRY(need(model, "model", err));
-    DIP_TRY(need(dataset, "dataset", err));
-    DIP_TRY(need(rows, "rows", err));
-    DIP_TRY(need(vectors, "vectors", err));
+    DIP_TRY(dip_need(model, "model", err));
+    DIP_TRY(dip_need(dataset, "dataset", err));
+    DIP_TRY(dip_need(rows, "rows", err));
+    DIP_TRY(dip_need(vectors, "vectors", err));
     DIP_TRY(dip_model_check_dataset(model, dataset, err));
     int32_t *narrow = dip_alloc(n, sizeof *narrow, "rows to encode", err);
     if (narrow == NULL) {
@@ -393,9 +366,9 @@ dip_status dip_model_encode_features(const dip_model *model, const char *side,
                                      const char *const *names, const char *const *values, size_t n,
                                      float *vector, dip_error *err) {
     dip_cells cells;
-    DIP_TRY(need(model, "model", err));
-    DIP_TRY(need(side, "side", err));
-    DIP_TRY(need(vector, "vector", err));
+    DIP_TRY(dip_need(model, "model", err));
+    DIP_TRY(dip_need(side, "side", err));
+    DIP_TRY(dip_need(vector, "vector", err));
     const bool is_query = strcmp(side, "query") == 0;
     if (!is_query && strcmp(side, "item") != 0) {
         return dip_fail(err, DIP_ERR_USAGE, "side \"%s\" is neither item nor query", side);
@@ -413,10 +386,10 @@ dip_status dip_evaluate(const dip_model *model, const dip_dataset *dataset,
                         const dip_config *config, const dip_watch *watch, dip_report **report,
                         dip_error *err) {
     json_t *json = NULL;
-    DIP_TRY(need(model, "model", err));
-    DIP_TRY(need(dataset, "dataset", err));
-    DIP_TRY(need(config, "config", err));
-    DIP_TRY(need(report, "report", err));
+    DIP_TRY(dip_need(model, "model", err));
+    DIP_TRY(dip_need(dataset, "dataset", err));
+    DIP_TRY(dip_need(config, "config", err));
+    DIP_TRY(dip_need(report, "report", err));
     DIP_TRY(dip_model_check_dataset(model, dataset, err));
     DIP_TRY(dip_evaluate_report(&model->towers, dataset, config, watch, &json, err));
     return dip_report_wrap(report, json, err);
@@ -427,9 +400,9 @@ dip_status dip_evaluate(const dip_model *model, const dip_dataset *dataset,
 dip_status dip_index_build(dip_index **index, const dip_model *model, const dip_dataset *dataset,
                            const dip_watch *watch, dip_error *err) {
     dip_index *built = NULL;
-    DIP_TRY(need(index, "index", err));
-    DIP_TRY(need(model, "model", err));
-    DIP_TRY(need(dataset, "dataset", err));
+    DIP_TRY(dip_need(index, "index", err));
+    DIP_TRY(dip_need(model, "model", err));
+    DIP_TRY(dip_need(dataset, "dataset", err));
     DIP_TRY(make_handle(&built, sizeof *built, "an index", err));
     const dip_status status = dip_index_make(built, model, dataset, watch, err);
     if (status != DIP_OK) {
@@ -454,10 +427,10 @@ static dip_status check_k(size_t k, dip_error *err) {
 
 dip_status dip_index_search(const dip_index *index, const float *queries, size_t n, size_t k,
                             int64_t *items, float *scores, dip_error *err) {
-    DIP_TRY(need(index, "index", err));
-    DIP_TRY(need(queries, "queries", err));
-    DIP_TRY(need(items, "items", err));
-    DIP_TRY(need(scores, "scores", err));
+    DIP_TRY(dip_need(index, "index", err));
+    DIP_TRY(dip_need(queries, "queries", err));
+    DIP_TRY(dip_need(items, "items", err));
+    DIP_TRY(dip_need(scores, "scores", err));
     DIP_TRY(check_k(k, err));
     const dip_rank_job job = {.queries = queries,
                               .n = n,
@@ -471,11 +444,11 @@ dip_status dip_index_search(const dip_index *index, const float *queries, size_t
 
 dip_status dip_index_recommend(const dip_index *index, const char *query_id, size_t k,
                                int64_t *items, float *scores, size_t *found, dip_error *err) {
-    DIP_TRY(need(index, "index", err));
-    DIP_TRY(need(query_id, "query_id", err));
-    DIP_TRY(need(items, "items", err));
-    DIP_TRY(need(scores, "scores", err));
-    DIP_TRY(need(found, "found", err));
+    DIP_TRY(dip_need(index, "index", err));
+    DIP_TRY(dip_need(query_id, "query_id", err));
+    DIP_TRY(dip_need(items, "items", err));
+    DIP_TRY(dip_need(scores, "scores", err));
+    DIP_TRY(dip_need(found, "found", err));
     DIP_TRY(check_k(k, err));
     return dip_index_for_query(index, query_id, k, items, scores, found, err);
 }

@@ -5,13 +5,12 @@
  *   an epoch      steps an epoch x seconds a step, and one validation
  *   validation    (items + queries) x seconds a row to encode + queries x items x seconds a score
  */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "check/forecast.h"
 #include "engine/encode.h"
 #include "engine/rank.h"
 #include "train/trainer.h"
-
-#include <time.h>
 
 /* Steps before the clock starts, and how long it runs: until there are enough steps, or they have
  * taken long enough. */
@@ -28,12 +27,6 @@ typedef struct timing {
     double encode_row; /* seconds */
     double score;      /* seconds a query and item */
 } timing;
-
-static double now_seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static dip_status time_steps(const dip_checkup *check, dip_trainer *trainer, timing *t,
                              dip_error *err) {
@@ -56,9 +49,9 @@ static dip_status time_steps(const dip_checkup *check, dip_trainer *trainer, tim
         examples += i >= WARM_STEPS ? seen : 0;
         t->steps = i + 1 - WARM_STEPS;
         if (i + 1 == WARM_STEPS) {
-            start = now_seconds();
+            start = dip_seconds();
         }
-        t->seconds = now_seconds() - start;
+        t->seconds = dip_seconds() - start;
         if (t->steps >= LEAST_STEPS && t->seconds > ENOUGH_SECONDS) {
             break;
         }
@@ -81,9 +74,9 @@ static dip_status time_rank(const dip_encode_job *encoded, const float *vectors,
                                   .d = d,
                                   .k = k,
                                   .threads = encoded->threads};
-        const double start = now_seconds();
+        const double start = dip_seconds();
         status = dip_rank(&job, items, scores, err);
-        t->score = (now_seconds() - start) / ((double)n * (double)encoded->n);
+        t->score = (dip_seconds() - start) / ((double)n * (double)encoded->n);
     }
     dip_free(items);
     dip_free(scores);
@@ -103,9 +96,9 @@ static dip_status time_validation(const dip_trainer *trainer, timing *t, dip_err
     if (vectors == NULL) {
         return DIP_ERR_MEMORY;
     }
-    const double start = now_seconds();
+    const double start = dip_seconds();
     dip_status status = dip_encode(&job, vectors, err);
-    t->encode_row = (now_seconds() - start) / (double)job.n;
+    t->encode_row = (dip_seconds() - start) / (double)job.n;
     if (status == DIP_OK) {
         status = time_rank(&job, vectors, d, (size_t)trainer->config.train.metric_k, t, err);
     }

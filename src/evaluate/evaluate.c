@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "evaluate/evaluate.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "engine/engine.h"
@@ -14,7 +15,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { COSINE_PAIRS = 20000 };
 
@@ -258,12 +258,6 @@ static dip_status warn_slices(const evaluation *e, dip_error *err) {
     return DIP_OK;
 }
 
-static double now_seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static dip_status begin_report(evaluation *e, dip_error *err) {
     char protocol[DIP_VALUE_MAX];
     char split[DIP_VALUE_MAX];
@@ -317,7 +311,7 @@ static dip_status rank_model(evaluation *e, dip_error *err) {
 }
 
 static dip_status run(evaluation *e, dip_error *err) {
-    const double start = now_seconds();
+    const double start = dip_seconds();
     DIP_TRY(begin_report(e, err));
     DIP_TRY(ask(e, err));
     DIP_TRY(rank_model(e, err));
@@ -326,7 +320,7 @@ static dip_status run(evaluation *e, dip_error *err) {
     DIP_TRY(measure_distinct(e, err));
     DIP_TRY(add_baselines(e, err));
     DIP_TRY(add_warnings(e, err));
-    return dip_json_set(e->report, "seconds", json_real(now_seconds() - start), err);
+    return dip_json_set(e->report, "seconds", json_real(dip_seconds() - start), err);
 }
 
 dip_status dip_evaluate_report(const dip_towers *towers, const dip_dataset *dataset,

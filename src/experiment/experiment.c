@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "experiment/experiment.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/output.h"
 #include "base/text.h"
@@ -17,7 +18,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct experiment {
     const dip_experiment_request *request;
@@ -33,12 +33,6 @@ typedef struct experiment {
     dip_study_data data[DIP_PLAN_LIST];
     dip_study study;
 } experiment;
-
-static double now_seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* ---- before anything takes time -------------------------------------------------------------- */
 
@@ -292,7 +286,7 @@ static uint64_t hash_of(const dip_plan *plan) {
 }
 
 static dip_status run(experiment *e, json_t **report, dip_error *err) {
-    const double start = now_seconds();
+    const double start = dip_seconds();
     const dip_experiment_request *request = e->request;
     json_t *results = NULL;
     DIP_TRY(dip_experiment_resolve(request, &e->settings, &e->plan, &e->base, &e->overrides, err));
@@ -313,7 +307,7 @@ static dip_status run(experiment *e, json_t **report, dip_error *err) {
                                          .overrides = &e->overrides,
                                          .dataset = request->dataset,
                                          .checks = (const json_t *const *)e->checks,
-                                         .seconds = now_seconds() - start,
+                                         .seconds = dip_seconds() - start,
                                          .watch = request->watch};
     DIP_TRY(dip_results_make(&sources, &results, err));
     dip_status status = warn_plotly(e, results, err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "experiment/runs.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/npy.h"
@@ -17,7 +18,6 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { VERSION = 1 };
 
@@ -98,12 +98,6 @@ typedef struct work {
     uint16_t *rank[2];
     float *vectors;
 } work;
-
-static double now_seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static dip_status put_scores(work *w, size_t split, dip_error *err) {
     const dip_questions *questions = &w->run->data->questions[split];
@@ -189,11 +183,11 @@ static dip_status put_failure(work *w, const dip_error *why, double seconds, dip
 
 static dip_status train(work *w, dip_error *err) {
     json_t *report = NULL;
-    const double start = now_seconds();
+    const double start = dip_seconds();
     const dip_run_request request = {
         .output = w->model, .replaces = true, .resumes = true, .watch = w->watch};
     dip_status status = dip_train_run(w->run->data->dataset, &w->config, &request, &report, err);
-    const double seconds = now_seconds() - start;
+    const double seconds = dip_seconds() - start;
     if (status == DIP_ERR_NONFINITE) {
         const dip_error why = *err;
         return put_failure(w, &why, seconds, err);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/run.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "evaluate/evaluate.h"
 #include "train/session.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct run {
     dip_session session;
@@ -17,12 +17,6 @@ typedef struct run {
     double start;
     int64_t examples_before; /* of the processes that the run was in before */
 } run;
-
-static double now_seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
@@ -217,7 +211,7 @@ static dip_status explain(const run *r, dip_status status, dip_error *err) {
 static dip_status fill_report(const run *r, json_t *report, dip_error *err) {
     const dip_session *session = &r->session;
     const bool was_finished = session->finished != NULL;
-    const double seconds = was_finished ? 0 : now_seconds() - r->start;
+    const double seconds = was_finished ? 0 : dip_seconds() - r->start;
     const double examples = (double)(session->record.last.examples - r->examples_before);
     DIP_TRY(dip_json_set(report, "seconds", json_real(seconds), err));
     DIP_TRY(dip_json_set(report, "examples_per_second",
@@ -256,7 +250,7 @@ static dip_status make_report(const run *r, json_t **out, dip_error *err) {
 
 static dip_status work(run *r, dip_error *err) {
     r->examples_before = r->session.record.last.examples;
-    r->start = now_seconds();
+    r->start = dip_seconds();
     dip_status status = run_epochs(r, err);
     if (status == DIP_OK) {
         status = finish(r, err);
