@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/command.h"
-#include "cli/progress_bar.h"
-#include "cli/study_args.h"
+#include "cli/run_study.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static const cli_flag FLAGS[] = {
     {"output", 'o', "DIR", "the folder of the report (needed)"},
-    {"preset", 0, "NAME", "the study to run: quick (default), paper, ablation, sparsity or sweep"},
-    {"study", 0, "FILE", "a study of your own, instead of a preset; see docs/experiment.md"},
     {"print-study", 0, "NAME", "print the YAML of a preset, to start your own from, and stop"},
-    {"seeds", 0, "N", "seeds of every final run (default: what the study says)"},
-    {"jobs", 0, "N", "runs at a time (default: as many as cores and memory allow)"},
-    {"category", 0, "FEATURE", "the item feature that colours the map"},
-    {"map-items", 0, "N", "items on the map at most (default 20000)"},
-    {"title", 0, "TEXT", "the title of the report (default: the dataset's name)"},
-    {"plotly", 0, "FILE", "plotly.min.js, when it is not where it was installed"},
     {"force", 'f', NULL,
      "put this study in the place of another one in the folder; finished runs are kept"},
     {NULL, 0, NULL, NULL},
@@ -92,25 +83,6 @@ static void print_report(const dip_report *report, const char *output) {
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static dip_status experiment(const cli_args *args, dip_report **report, dip_error *err) {
-    static cli_study_args all; /* too large for the stack */
-    cli_bar bar;
-    dip_dataset *dataset = NULL;
-    dip_status status = dip_dataset_open(&dataset, args->positional[0], err);
-    if (status == DIP_OK) {
-        status = cli_study_collect(&all, args, dip_experiment_setting_count(),
-                                   dip_experiment_setting_get, err);
-    }
-    const dip_watch watch = cli_bar_start(&bar, cli_has(args, "quiet"));
-    if (status == DIP_OK) {
-        status = dip_experiment(dataset, all.names, all.values, all.n, cli_value(args, "output"),
-                                cli_has(args, "force") ? DIP_REPLACE : 0, &watch, report, err);
-    }
-    cli_bar_stop(&bar);
-    dip_dataset_close(dataset);
-    return status;
-}
-
 static int run(const cli_args *args) {
     dip_error err;
     dip_report *report = NULL;
@@ -123,7 +95,7 @@ static int run(const cli_args *args) {
                                         : "-o DIR is missing: where to write the report");
         return DIP_ERR_USAGE;
     }
-    if (experiment(args, &report, &err) != DIP_OK) {
+    if (cli_run_study(args, dip_experiment, &report, &err) != DIP_OK) {
         return cli_fail(&err);
     }
     if (cli_has(args, "json")) {
@@ -154,6 +126,7 @@ const cli_command cli_experiment = {
         "the same bits for any number.",
     .example = "diptych experiment shop.dip --preset paper -o report --train.epochs 20",
     .flags = FLAGS,
+    .own = {dip_experiment_setting_count, dip_experiment_setting_get},
     .sections = {"", "model.", "train.", "ssl.", "evaluate.", NULL},
     .positional_min = 0,
     .positional_max = 1,

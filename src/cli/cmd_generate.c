@@ -3,56 +3,20 @@
 #include "cli/progress_bar.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static const cli_flag FLAGS[] = {
     {"output", 'o', "DIR", "the folder to write (needed)"},
-    {"items", 0, "N", "items of the catalogue (default 10000)"},
-    {"pairs", 0, "M", "distinct pairs of a query and an item (default 100000)"},
-    {"queries", 0, "Q", "queries with features of their own; without it queries are items"},
-    {"format", 0, "FORMAT", "tsv: tables and a project file for prepare; dataset: the dataset"},
-    {"seed", 0, "S", "another seed, another world (default 1)"},
-    {"threads", 0, "T", "the bytes are the same for any number"},
-    {"zipf", 0, "S", "exponent of popularity, 0 to 1.5 (default 1)"},
-    {"within-cluster", 0, "P", "share of the links that stay in the query's cluster (default 0.6)"},
-    {"within-group", 0, "P", "share that stay in its group of clusters (default 0.2)"},
-    {"clusters", 0, "N",
-     "clusters of items, a multiple of the groups (default: about items^(2/3) / 2)"},
-    {"groups", 0, "N", "groups of clusters (default: about the square root of the clusters)"},
-    {"noise", 0, "P", "probability that a feature tells of another cluster (default 0.1)"},
-    {"test", 0, "P", "share of the pairs for the test (default 0.1)"},
-    {"validation", 0, "P", "share of the pairs for validation (default 0.05)"},
-    {"judge", 0, "N", "queries on which the best possible metrics are measured (default 100000)"},
-    {"truth", 0, NULL, "write cluster, group and popularity rank of every row too"},
     {"force", 'f', NULL, "replace an existing output"},
     {"replace", 0, NULL, "the same"},
     {NULL, 0, NULL, NULL},
 };
 
-/* Flags are settings with '-' for '_'; a switch that is given is on. */
 static dip_status configure(const cli_args *args, dip_recipe *recipe, dip_error *err) {
-    for (size_t i = 0; i < dip_recipe_setting_count(); i++) {
-        dip_option_info info;
-        char name[64];
-        dip_status status = dip_recipe_setting_get(i, &info, err);
-        if (status != DIP_OK) {
-            return status;
-        }
-        snprintf(name, sizeof name, "%s", info.key);
-        for (char *c = strchr(name, '_'); c != NULL; c = strchr(c, '_')) {
-            *c = '-';
-        }
-        const char *value = cli_value(args, name);
-        if (value == NULL) {
-            continue;
-        }
-        const bool is_switch = strcmp(info.type, "switch") == 0;
-        status = dip_recipe_set(recipe, info.key, is_switch ? "true" : value, err);
-        if (status != DIP_OK) {
-            return status;
-        }
+    dip_status status = DIP_OK;
+    for (size_t i = 0; i < args->n_own && status == DIP_OK; i++) {
+        status = dip_recipe_set(recipe, args->own[i].key, args->own[i].value, err);
     }
-    return DIP_OK;
+    return status;
 }
 
 static double number(const dip_report *report, const char *path) {
@@ -132,6 +96,7 @@ const cli_command cli_generate = {
         "a query of their own, whatever the number of pairs.",
     .example = "diptych generate --items 1000000 --pairs 20000000 --format dataset -o big.dip",
     .flags = FLAGS,
+    .own = {dip_recipe_setting_count, dip_recipe_setting_get},
     .sections = {NULL},
     .positional_min = 0,
     .positional_max = 0,

@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/command.h"
-#include "cli/progress_bar.h"
-#include "cli/study_args.h"
+#include "cli/run_study.h"
 
 #include <stdio.h>
 
 static const cli_flag FLAGS[] = {
     {"output", 'o', "DIR", "the folder of the result (needed)"},
-    {"space", 0, "FILE", "a YAML file of options and the values they may take (default: built in)"},
-    {"preset", 0, "NAME", "begin with a preset of options"},
-    {"trials", 0, "N", "settings to try (default 27)"},
-    {"eta", 0, "N", "of n settings at a rung, n / eta go on to the next (default 3)"},
-    {"finalists", 0, "N", "settings that are trained with several seeds (default 3)"},
-    {"seeds", 0, "N", "seeds of a finalist (default 3)"},
-    {"jobs", 0, "N", "runs at a time (default: as many as cores and memory allow)"},
     {"force", 'f', NULL,
      "put this search in the place of another one in the folder; finished runs are kept"},
     {NULL, 0, NULL, NULL},
@@ -109,24 +101,6 @@ static void print_finalists(const dip_report *report) {
     }
 }
 
-static dip_status tune(const cli_args *args, dip_report **report, dip_error *err) {
-    static cli_study_args all; /* too large for the stack */
-    cli_bar bar;
-    dip_dataset *dataset = NULL;
-    dip_status status = dip_dataset_open(&dataset, args->positional[0], err);
-    if (status == DIP_OK) {
-        status = cli_study_collect(&all, args, dip_tune_setting_count(), dip_tune_setting_get, err);
-    }
-    const dip_watch watch = cli_bar_start(&bar, cli_has(args, "quiet"));
-    if (status == DIP_OK) {
-        status = dip_tune(dataset, all.names, all.values, all.n, cli_value(args, "output"),
-                          cli_has(args, "force") ? DIP_REPLACE : 0, &watch, report, err);
-    }
-    cli_bar_stop(&bar);
-    dip_dataset_close(dataset);
-    return status;
-}
-
 static int run(const cli_args *args) {
     dip_error err;
     dip_report *report = NULL;
@@ -134,7 +108,7 @@ static int run(const cli_args *args) {
         fprintf(stderr, "diptych tune: -o DIR is missing: where to write the result\n");
         return DIP_ERR_USAGE;
     }
-    if (tune(args, &report, &err) != DIP_OK) {
+    if (cli_run_study(args, dip_tune, &report, &err) != DIP_OK) {
         return cli_fail(&err);
     }
     if (cli_has(args, "json")) {
@@ -164,6 +138,7 @@ const cli_command cli_tune = {
     .example = "diptych tune shop.dip -o tuned --train.epochs 27 && "
                "diptych train shop.dip -o model --options tuned/best.yaml",
     .flags = FLAGS,
+    .own = {dip_tune_setting_count, dip_tune_setting_get},
     .sections = {"", "model.", "train.", "ssl.", NULL},
     .positional_min = 1,
     .positional_max = 1,

@@ -31,6 +31,29 @@ static const cli_flag *find_flag(const cli_command *command, const char *name, c
     return own != NULL ? own : find_in(COMMON, name, letter);
 }
 
+/* The setting of the command alone that a flag means: "within-cluster" is within_cluster. */
+static bool find_own(const cli_command *command, const char *name, dip_option_info *info) {
+    const size_t n = command->own.count != NULL ? command->own.count() : 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t at = 0;
+        if (command->own.get(i, info, NULL) != DIP_OK) {
+            continue;
+        }
+        while (name[at] != '\0' &&
+               (name[at] == info->key[at] || (name[at] == '-' && info->key[at] == '_'))) {
+            at++;
+        }
+        if (name[at] == '\0' && info->key[at] == '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_switch(const dip_option_info *info) {
+    return strcmp(info->type, "switch") == 0;
+}
+
 static bool is_option_key(const char *name) {
     for (size_t i = 0; i < dip_option_count(); i++) {
         dip_option_info info;
@@ -97,6 +120,15 @@ static bool add_flag(cli_args *args, const cli_flag *flag, const char *value) {
     return true;
 }
 
+/* A switch that is given is on. */
+static bool add_own(cli_args *args, const dip_option_info *info, const char *value) {
+    if (args->n_own == CLI_FLAGS_MAX) {
+        return mistake(args->command, "too many flags", "");
+    }
+    args->own[args->n_own++] = (cli_setting){info->key, is_switch(info) ? "true" : value};
+    return true;
+}
+
 /* --name, --name=value, --name value; also --train.rate 0.1 for the options of the table. */
 static bool parse_long(cli_args *args, const char *word, int argc, char **argv, int *at) {
     char name[64];
@@ -107,12 +139,15 @@ static bool parse_long(cli_args *args, const char *word, int argc, char **argv, 
     }
     memcpy(name, word, length);
     name[length] = '\0';
+    dip_option_info own;
     const cli_flag *flag = find_flag(args->command, name, 0);
-    const bool is_key = flag == NULL && (strchr(name, '.') != NULL || is_option_key(name));
-    if (flag == NULL && !is_key) {
+    const bool is_own = flag == NULL && find_own(args->command, name, &own);
+    const bool is_key =
+        flag == NULL && !is_own && (strchr(name, '.') != NULL || is_option_key(name));
+    if (flag == NULL && !is_own && !is_key) {
         return mistake(args->command, "unknown flag --", name);
     }
-    const bool takes_value = is_key || flag->argument != NULL;
+    const bool takes_value = is_key || (is_own ? !is_switch(&own) : flag->argument != NULL);
     const char *value = equals != NULL ? equals + 1 : "";
     if (!takes_value && equals != NULL) {
         return mistake(args->command, "no value goes with --", name);
@@ -123,7 +158,9 @@ static bool parse_long(cli_args *args, const char *word, int argc, char **argv, 
         }
         value = argv[++*at];
     }
-    return is_key ? add_setting(args, name, length, value) : add_flag(args, flag, value);
+    return is_own   ? add_own(args, &own, value)
+           : is_key ? add_setting(args, name, length, value)
+                    : add_flag(args, flag, value);
 }
 
 /* -o value or -ovalue. */
@@ -236,12 +273,33 @@ static void print_flags(const cli_flag *flags) {
     }
 }
 
-static void print_option(const dip_option_info *info) {
+static void print_option_as(const char *left, const dip_option_info *info) {
     char right[1024];
     snprintf(right, sizeof right, "%s (%s%s%s; default %s)", info->help, info->type,
              info->range[0] != '\0' ? ": " : "", info->range,
              info->default_value[0] != '\0' ? info->default_value : "none");
-    print_entry(info->key, right);
+    print_entry(left, right);
+}
+
+static void print_option(const dip_option_info *info) {
+    print_option_as(info->key, info);
+}
+
+/* Settings of the command alone, as the flags that they are. */
+static void print_own(const cli_own *own) {
+    const size_t n = own->count != NULL ? own->count() : 0;
+    for (size_t i = 0; i < n; i++) {
+        dip_option_info info;
+        char left[80];
+        if (own->get(i, &info, NULL) != DIP_OK) {
+            continue;
+        }
+        snprintf(left, sizeof left, "--%.60s%s", info.key, is_switch(&info) ? "" : " VALUE");
+        for (char *c = strchr(left, '_'); c != NULL; c = strchr(c, '_')) {
+            *c = '-';
+        }
+        print_option_as(left, &info);
+    }
 }
 
 static void print_options(const char *section) {
@@ -268,6 +326,7 @@ void cli_print_help(const cli_command *command) {
     print_wrapped(command->description, 0);
     printf("\nflags\n");
     print_flags(command->flags);
+    print_own(&command->own);
     print_flags(COMMON);
     if (command->sections[0] != NULL) {
         printf("\noptions, as --KEY VALUE, --set KEY=VALUE or in the project file\n");

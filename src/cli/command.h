@@ -24,6 +24,13 @@ typedef struct cli_args cli_args;
 
 typedef struct cli_command cli_command;
 
+/* A table of the library's that tells of settings of the command alone: each is a flag, with '-'
+ * for '_', and listed in the help. get(0 ... count() - 1) fills in one. */
+typedef struct cli_own {
+    size_t (*count)(void);
+    dip_status (*get)(size_t index, dip_option_info *info, dip_error *err);
+} cli_own;
+
 struct cli_command {
     const char *name;        /* "prepare"; of a command of a family, "import wikipedia" */
     const char *summary;     /* one line, for the list of commands */
@@ -31,6 +38,7 @@ struct cli_command {
     const char *description; /* paragraphs */
     const char *example;
     const cli_flag *flags; /* its own, ended by a NULL name */
+    cli_own own;           /* without functions: none */
     const char
         *sections[6]; /* option sections shown in the help: "train.", "ssl.", ...; "" is the top */
     bool shows_features; /* the help lists the settings of features too */
@@ -55,6 +63,8 @@ struct cli_args {
         const cli_flag *flag;
         const char *value;
     } given[CLI_FLAGS_MAX];
+    size_t n_own;
+    cli_setting own[CLI_FLAGS_MAX]; /* settings of the command alone, in order */
     size_t n_settings;
     cli_setting settings[CLI_SETTINGS_MAX]; /* --set key=value and --key value, in order */
     char keys[CLI_SETTINGS_MAX][64];
