@@ -374,9 +374,11 @@ DIP_API size_t dip_experiment_setting_count(void);
 DIP_API DIP_NODISCARD dip_status dip_experiment_setting_get(size_t index, dip_option_info *info,
                                                             dip_error *err);
 
-/* The YAML text of a study that is built in ("quick", "paper", ...), or NULL. Lives as long as the
- * process. */
-DIP_API const char *dip_experiment_preset(const char *name);
+/* The YAML text of a study that is built in ("quick", "paper", ...). Lives as long as the process.
+ *
+ * DIP_ERR_USAGE   there is none of this name; the text lists those that there are */
+DIP_API DIP_NODISCARD dip_status dip_experiment_preset(const char *name, const char **text,
+                                                       dip_error *err);
 
 /* Compares methods on a dataset: chooses their options on the validation split, trains what was
  * chosen with several seeds, ranks the test pairs once, and writes a report: index.html, which is

@@ -24,9 +24,11 @@ dip_status dip_tune_setting_get(size_t index, dip_option_info *info, dip_error *
     return dip_describe_option(&dip_tune_table, index, info, err);
 }
 
-const char *dip_experiment_preset(const char *name) {
+dip_status dip_experiment_preset(const char *name, const char **text, dip_error *err) {
     size_t bytes = 0;
-    return name != NULL ? dip_plan_preset_text(name, &bytes) : NULL;
+    DIP_TRY(dip_need(name, "name", err));
+    DIP_TRY(dip_need(text, "text", err));
+    return dip_plan_preset_text(name, text, &bytes, err);
 }
 
 typedef dip_status (*run_fn)(const dip_experiment_request *request, json_t **report,

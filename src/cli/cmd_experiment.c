@@ -14,13 +14,10 @@ static const cli_flag FLAGS[] = {
 };
 
 static int print_study(const char *name) {
-    const char *text = dip_experiment_preset(name);
-    if (text == NULL) {
-        fprintf(stderr,
-                "diptych experiment: there is no study \"%s\"; there are quick, paper, ablation, "
-                "sparsity, sweep\n",
-                name);
-        return DIP_ERR_USAGE;
+    dip_error err;
+    const char *text = NULL;
+    if (dip_experiment_preset(name, &text, &err) != DIP_OK) {
+        return cli_fail(&err);
     }
     fputs(text, stdout);
     return DIP_OK;

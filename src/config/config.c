@@ -164,8 +164,9 @@ typedef struct preset_row {
     const char *value;
 } preset_row;
 
-/* The setting of arXiv 2007.12865, section 4: plain softmax, Adagrad at 0.01, Wikipedia's tau. */
 static const preset_row PRESETS[] = {
+    /* The setting of arXiv 2007.12865, section 4: plain softmax, Adagrad at 0.01, Wikipedia's tau.
+     */
     {"paper", "train.rate", "0.01"},
     {"paper", "train.logq", "none"},
     {"paper", "train.mask_hits", "no"},
@@ -220,6 +221,15 @@ dip_status dip_config_apply_preset(dip_config *config, const char *name, dip_err
         return dip_fail(err, DIP_ERR_USAGE, "unknown preset \"%s\"; there are %s", name, names);
     }
     return DIP_OK;
+}
+
+const char *dip_config_preset_key(const char *name, size_t i) {
+    for (size_t row = 0; row < sizeof PRESETS / sizeof PRESETS[0]; row++) {
+        if (strcmp(PRESETS[row].preset, name) == 0 && i-- == 0) {
+            return PRESETS[row].key;
+        }
+    }
+    return NULL;
 }
 
 dip_status dip_config_to_json(const dip_config *config, json_t **json, dip_error *err) {

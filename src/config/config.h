@@ -155,6 +155,9 @@ extern const dip_option_table dip_config_table;
 /* Applies the rows of a preset. */
 dip_status dip_config_apply_preset(dip_config *config, const char *name, dip_error *err);
 
+/* The option that row i of a preset sets; NULL beyond the last. */
+const char *dip_config_preset_key(const char *name, size_t i);
+
 /* {"train.rate": "0.05", ...} in table order, and back; keys left out keep their value. */
 dip_status dip_config_to_json(const dip_config *config, json_t **json, dip_error *err);
 dip_status dip_config_from_json(dip_config *config, const json_t *json, dip_error *err);

@@ -281,7 +281,7 @@ static dip_status warn_plotly(const experiment *e, json_t *results, dip_error *e
 
 /* Of what a plan says; not of where it was read from. */
 static uint64_t hash_of(const dip_plan *plan) {
-    const size_t start = offsetof(dip_plan, preset);
+    const size_t start = offsetof(dip_plan, options);
     return XXH3_64bits((const char *)plan + start, sizeof *plan - start);
 }
 

@@ -68,7 +68,7 @@ static dip_status draw(const dip_halving *halving, uint64_t index, dip_settings 
         DIP_TRY(dip_settings_put(&all, axis->key, value, err));
     }
     DIP_TRY(dip_settings_apply(&all, &config, err));
-    setting->n = 0;
+    *setting = (dip_settings){0};
     for (size_t i = 0; i < all.n; i++) {
         if (!is_idle(&config, all.at[i].key)) {
             DIP_TRY(dip_settings_put(setting, all.at[i].key, all.at[i].value, err));

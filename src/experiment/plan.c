@@ -17,37 +17,28 @@ typedef struct preset {
     const size_t *bytes;
 } preset;
 
-static const preset PRESETS[] = {
-    {"quick", dip_plan_file_quick, &dip_plan_file_quick_bytes},
-    {"paper", dip_plan_file_paper, &dip_plan_file_paper_bytes},
-    {"ablation", dip_plan_file_ablation, &dip_plan_file_ablation_bytes},
-    {"sparsity", dip_plan_file_sparsity, &dip_plan_file_sparsity_bytes},
-    {"sweep", dip_plan_file_sweep, &dip_plan_file_sweep_bytes},
-};
+#define PRESET(name) {#name, dip_plan_file_##name, &dip_plan_file_##name##_bytes},
+static const preset PRESETS[] = {DIP_STUDIES(PRESET, PRESET)};
 
 enum { N_PRESETS = sizeof PRESETS / sizeof PRESETS[0] };
 
-const char *dip_plan_preset_names(void) {
-    return "quick, paper, ablation, sparsity, sweep";
-}
-
-const char *dip_plan_preset_text(const char *name, size_t *bytes) {
+dip_status dip_plan_preset_text(const char *name, const char **text, size_t *bytes,
+                                dip_error *err) {
     for (size_t i = 0; i < N_PRESETS; i++) {
         if (strcmp(PRESETS[i].name, name) == 0) {
             *bytes = *PRESETS[i].bytes;
-            return (const char *)PRESETS[i].text;
+            *text = (const char *)PRESETS[i].text;
+            return DIP_OK;
         }
     }
-    return NULL;
+    return dip_fail(err, DIP_ERR_USAGE, "there is no study \"%s\"; there are " DIP_STUDY_NAMES,
+                    name);
 }
 
 dip_status dip_plan_preset(dip_plan **plan, const char *name, dip_error *err) {
+    const char *text = NULL;
     size_t bytes = 0;
-    const char *text = dip_plan_preset_text(name, &bytes);
-    if (text == NULL) {
-        return dip_fail(err, DIP_ERR_USAGE, "there is no study \"%s\"; there are %s", name,
-                        dip_plan_preset_names());
-    }
+    DIP_TRY(dip_plan_preset_text(name, &text, &bytes, err));
     return dip_plan_parse(plan, text, bytes, name, err);
 }
 
@@ -93,6 +84,9 @@ dip_status dip_scope_check(dip_scope scope, const char *key, dip_error *err) {
 /* ---- settings -------------------------------------------------------------------------------- */
 
 dip_status dip_settings_apply(const dip_settings *settings, dip_config *config, dip_error *err) {
+    if (settings->preset[0] != '\0') {
+        DIP_TRY(dip_config_apply_preset(config, settings->preset, err));
+    }
     for (size_t i = 0; i < settings->n; i++) {
         DIP_TRY(dip_options_set(&dip_config_table, config, settings->at[i].key,
                                 settings->at[i].value, err));
@@ -160,4 +154,75 @@ void dip_plan_column_text(const dip_plan_column *column, char text[DIP_PLAN_NAME
 void dip_plan_column_label(const dip_plan_column *column, char text[DIP_PLAN_NAME_MAX]) {
     static const char *const LABELS[] = {"Recall", "MAP", "NDCG", "MRR", "Hit rate"};
     snprintf(text, DIP_PLAN_NAME_MAX, "%s@%lld", LABELS[column->metric], (long long)column->k);
+}
+
+/* ---- a part of a plan ------------------------------------------------------------------------ */
+
+/* Marks the conditions that a list names. */
+static dip_status mark(const dip_plan *plan, const char *list, bool kept[DIP_PLAN_LIST],
+                       dip_error *err) {
+    for (const char *at = list; *at != '\0'; at += *at == ',') {
+        const size_t length = strcspn(at, ",");
+        size_t c = 0;
+        while (c < plan->n_conditions && (strncmp(plan->condition[c].name, at, length) != 0 ||
+                                          plan->condition[c].name[length] != '\0')) {
+            c++;
+        }
+        if (c == plan->n_conditions) {
+            return dip_fail(err, DIP_ERR_USAGE,
+                            "\"%.*s\" is no condition of the study; the first is \"%s\"",
+                            (int)length, at, plan->condition[0].name);
+        }
+        kept[c] = true;
+        at += length;
+    }
+    return DIP_OK;
+}
+
+/* Leaves the conditions that stay, under their new numbers. */
+static void renumber(dip_subset *subset, const bool kept[DIP_PLAN_LIST],
+                     const size_t number[DIP_PLAN_LIST]) {
+    size_t n = 0;
+    for (size_t i = 0; i < subset->n; i++) {
+        if (kept[subset->at[i]]) {
+            subset->at[n++] = number[subset->at[i]];
+        }
+    }
+    subset->n = n;
+}
+
+static void keep_views(dip_plan *plan, const bool kept[DIP_PLAN_LIST],
+                       const size_t number[DIP_PLAN_LIST]) {
+    size_t tables = 0;
+    size_t figures = 0;
+    for (size_t i = 0; i < plan->n_tables; i++) {
+        renumber(&plan->table[i].conditions, kept, number);
+        plan->table[tables] = plan->table[i];
+        tables += plan->table[i].conditions.n > 0;
+    }
+    for (size_t i = 0; i < plan->n_figures; i++) {
+        renumber(&plan->figure[i].conditions, kept, number);
+        plan->figure[figures] = plan->figure[i];
+        figures += plan->figure[i].conditions.n > 0;
+    }
+    plan->n_tables = tables;
+    plan->n_figures = figures;
+}
+
+dip_status dip_plan_keep(dip_plan *plan, const char *conditions, dip_error *err) {
+    bool kept[DIP_PLAN_LIST] = {false};
+    size_t number[DIP_PLAN_LIST];
+    size_t n = 0;
+    DIP_TRY(mark(plan, conditions, kept, err));
+    if (memchr(kept, true, sizeof kept) == NULL) {
+        return dip_fail(err, DIP_ERR_USAGE, "no condition of the study is left");
+    }
+    for (size_t c = 0; c < plan->n_conditions; c++) {
+        number[c] = n;
+        plan->condition[n] = plan->condition[c];
+        n += kept[c];
+    }
+    plan->n_conditions = n;
+    keep_views(plan, kept, number);
+    return DIP_OK;
 }

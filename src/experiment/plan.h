@@ -30,6 +30,7 @@ typedef struct dip_setting {
 } dip_setting;
 
 typedef struct dip_settings {
+    char preset[DIP_PLAN_NAME_MAX]; /* of options, set before the others; "" for none */
     size_t n;
     dip_setting at[DIP_PLAN_SETTINGS];
 } dip_settings;
@@ -101,8 +102,7 @@ typedef struct dip_plan_figure {
 } dip_plan_figure;
 
 typedef struct dip_plan {
-    char name[DIP_PLAN_TEXT_MAX];   /* of the preset or the file */
-    char preset[DIP_PLAN_NAME_MAX]; /* of options; "" for none */
+    char name[DIP_PLAN_TEXT_MAX]; /* of the preset or the file */
     dip_settings options;
     int64_t seeds;        /* of a final run */
     int64_t choice_seeds; /* of a run that serves a choice */
@@ -126,9 +126,12 @@ dip_status dip_plan_read(dip_plan **plan, const char *path, dip_error *err);
 /* One of the presets; an unknown name is an error that lists them. */
 dip_status dip_plan_preset(dip_plan **plan, const char *name, dip_error *err);
 
-/* The text of a preset, or NULL, and the names of all, divided by ", ". */
-const char *dip_plan_preset_text(const char *name, size_t *bytes);
-const char *dip_plan_preset_names(void);
+/* The text of a preset, which ends with a NUL too; likewise. */
+dip_status dip_plan_preset_text(const char *name, const char **text, size_t *bytes, dip_error *err);
+
+/* Keeps only the conditions of a list, "sparse,sparse-logq", and the tables and figures that then
+ * have one left. DIP_ERR_USAGE when a name is no condition of the plan; it is then as before. */
+dip_status dip_plan_keep(dip_plan *plan, const char *conditions, dip_error *err);
 
 /* "tail/recall@10", "recall@10": DIP_ERR_USAGE for other texts. */
 dip_status dip_plan_column_parse(dip_plan_column *column, const char *text, dip_error *err);

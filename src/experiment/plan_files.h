@@ -8,20 +8,19 @@
 
 #include <stddef.h>
 
-extern const unsigned char dip_plan_file_quick[];
-extern const size_t dip_plan_file_quick_bytes;
+/* The studies, of which FIRST is the one that is taken when none is named. */
+#define DIP_STUDIES(FIRST, REST) FIRST(quick) REST(paper) REST(ablation) REST(sparsity) REST(sweep)
 
-extern const unsigned char dip_plan_file_paper[];
-extern const size_t dip_plan_file_paper_bytes;
+/* Their names as one text. */
+#define DIP_STUDY_FIRST_NAME(name) #name
+#define DIP_STUDY_NEXT_NAME(name) ", " #name
+#define DIP_STUDY_NAMES DIP_STUDIES(DIP_STUDY_FIRST_NAME, DIP_STUDY_NEXT_NAME)
 
-extern const unsigned char dip_plan_file_ablation[];
-extern const size_t dip_plan_file_ablation_bytes;
-
-extern const unsigned char dip_plan_file_sparsity[];
-extern const size_t dip_plan_file_sparsity_bytes;
-
-extern const unsigned char dip_plan_file_sweep[];
-extern const size_t dip_plan_file_sweep_bytes;
+#define DIP_STUDY_FILE(name)                                                                       \
+    extern const unsigned char dip_plan_file_##name[];                                             \
+    extern const size_t dip_plan_file_##name##_bytes;
+DIP_STUDIES(DIP_STUDY_FILE, DIP_STUDY_FILE)
+#undef DIP_STUDY_FILE
 
 /* Not a study but the space of dip_tune. */
 extern const unsigned char dip_plan_file_tune[];

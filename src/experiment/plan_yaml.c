@@ -98,26 +98,35 @@ static dip_status read_option(dip_plan_reader *r, void *object, const dip_yaml_n
     return dip_plan_each(r, value, read_option, &inner, err);
 }
 
-static dip_status read_options(dip_plan_reader *r, const dip_yaml_node *node, dip_scope scope,
-                               dip_settings *settings, dip_error *err) {
-    option_place place = {.settings = settings, .scope = scope};
-    return dip_plan_each(r, node, read_option, &place, err);
+/* What a preset sets must be settable here. */
+static dip_status check_preset(const option_place *place, const char *name, dip_error *err) {
+    const char *key = NULL;
+    for (size_t i = 0; (key = dip_config_preset_key(name, i)) != NULL; i++) {
+        DIP_TRY(dip_scope_check(place->scope, key, err));
+    }
+    return DIP_OK;
 }
 
-/* The options of every run may begin with a preset. */
-static dip_status read_base_option(dip_plan_reader *r, void *object, const dip_yaml_node *key,
-                                   const dip_yaml_node *value, dip_error *err) {
+/* Options in one place may begin with a preset. */
+static dip_status read_top(dip_plan_reader *r, void *object, const dip_yaml_node *key,
+                           const dip_yaml_node *value, dip_error *err) {
+    option_place *place = object;
+    char *preset = place->settings->preset;
     if (!dip_plan_is_named(key, "preset")) {
         return read_option(r, object, key, value, err);
     }
-    DIP_TRY(dip_plan_text(r, value, r->plan->preset, sizeof r->plan->preset, err));
-    const dip_status status = dip_config_apply_preset(&r->scratch, r->plan->preset, err);
+    DIP_TRY(dip_plan_text(r, value, preset, sizeof place->settings->preset, err));
+    dip_status status = dip_config_apply_preset(&r->scratch, preset, err);
+    if (status == DIP_OK) {
+        status = check_preset(place, preset, err);
+    }
     return status == DIP_OK ? DIP_OK : dip_yaml_locate(&r->yaml, value, status, err);
 }
 
-static dip_status read_base(dip_plan_reader *r, const dip_yaml_node *node, dip_error *err) {
-    option_place place = {.settings = &r->plan->options, .scope = DIP_SCOPE_EVERY_RUN};
-    return dip_plan_each(r, node, read_base_option, &place, err);
+static dip_status read_options(dip_plan_reader *r, const dip_yaml_node *node, dip_scope scope,
+                               dip_settings *settings, dip_error *err) {
+    option_place place = {.settings = settings, .scope = scope};
+    return dip_plan_each(r, node, read_top, &place, err);
 }
 
 /* ---- methods and conditions ------------------------------------------------------------------ */
@@ -325,7 +334,7 @@ static dip_status read_parts(dip_plan_reader *r, const dip_yaml_node *root, dip_
     DIP_TRY(dip_plan_each(r, root, check_key, NULL, err));
     DIP_TRY(read_numbers(r, root, err));
     if ((node = dip_yaml_get(&r->yaml, root, "options")) != NULL) {
-        DIP_TRY(read_base(r, node, err));
+        DIP_TRY(read_options(r, node, DIP_SCOPE_EVERY_RUN, &r->plan->options, err));
     }
     if ((node = dip_yaml_get(&r->yaml, root, "conditions")) != NULL) {
         DIP_TRY(dip_plan_each(r, node, read_condition, r->plan, err));

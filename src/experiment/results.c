@@ -25,27 +25,33 @@ static dip_status put_word(dip_text *text, const char *word, dip_error *err) {
     return dip_text_put(text, "'", 1, err);
 }
 
-static dip_status put_flag(dip_text *text, const char *flag, const char *value, dip_error *err) {
-    if (value[0] == '\0') {
-        return DIP_OK;
+/* " --map-items 500" for the setting map_items. */
+static dip_status put_flag(dip_text *text, const char *key, const char *value, dip_error *err) {
+    DIP_TRY(dip_text_put(text, " --", 3, err));
+    for (const char *c = key; *c != '\0'; c++) {
+        DIP_TRY(dip_text_put(text, *c == '_' && strchr(key, '.') == NULL ? "-" : c, 1, err));
     }
-    DIP_TRY(dip_text_printf(text, err, " --%s", flag));
     return put_word(text, value, err);
 }
 
+/* Where runs are made, and where a file lies here, is no part of what the report says. */
+static bool is_told(const dip_experiment_settings *settings, const char *key) {
+    return strcmp(key, "jobs") != 0 && strcmp(key, "plotly") != 0 &&
+           (strcmp(key, "preset") != 0 || settings->study[0] == '\0');
+}
+
 static dip_status write_command(const dip_results_sources *s, dip_text *text, dip_error *err) {
-    char seeds[32] = "";
-    const bool has_study = s->settings->study[0] != '\0';
     DIP_TRY(dip_text_printf(text, err, "diptych experiment"));
     DIP_TRY(put_word(text, s->dataset->folder.path, err));
-    DIP_TRY(put_flag(text, has_study ? "study" : "preset",
-                     has_study ? s->settings->study : s->settings->preset, err));
-    if (s->settings->seeds > 0) {
-        snprintf(seeds, sizeof seeds, "%lld", (long long)s->settings->seeds);
+    for (size_t i = 0; i < dip_experiment_table.n; i++) {
+        const dip_option *row = &dip_experiment_table.row[i];
+        char value[DIP_VALUE_MAX];
+        dip_options_get(row, s->settings, value);
+        const bool is_default = strcmp(value, row->fallback) == 0;
+        if (is_told(s->settings, row->key) && (!is_default || strcmp(row->key, "preset") == 0)) {
+            DIP_TRY(put_flag(text, row->key, value, err));
+        }
     }
-    DIP_TRY(put_flag(text, "seeds", seeds, err));
-    DIP_TRY(put_flag(text, "category", s->settings->category, err));
-    DIP_TRY(put_flag(text, "title", s->settings->title, err));
     for (size_t i = 0; i < s->overrides->n; i++) {
         DIP_TRY(put_flag(text, s->overrides->at[i].key, s->overrides->at[i].value, err));
     }

@@ -2,6 +2,7 @@
 #include "experiment/settings.h"
 
 #include "base/mem.h"
+#include "experiment/plan_files.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -15,8 +16,10 @@
 /* clang-format off */
 static const dip_option ROWS[] = {
     TEXT("preset", preset, "quick",
-         "a study that is built in: quick, paper, ablation, sparsity, sweep"),
+         "a study that is built in: " DIP_STUDY_NAMES),
     TEXT("study", study, "", "a YAML file that says what to compare, instead of a preset"),
+    TEXT("conditions", conditions, "",
+         "the conditions of the study to run, divided by commas; left out, all of them"),
     INTEGER("seeds", seeds, "0", 0, 1000, "seeds of every final run; 0 takes what the study says"),
     INTEGER("jobs", jobs, "0", 0, 256, "runs at a time; 0 takes as many as cores and memory allow"),
     TEXT("category", category, "",
@@ -65,7 +68,7 @@ dip_status dip_experiment_resolve(const dip_experiment_request *request,
     DIP_TRY(read_plan(settings, &read, err));
     read->seeds = settings->seeds > 0 ? settings->seeds : read->seeds;
     dip_status status =
-        read->preset[0] != '\0' ? dip_config_apply_preset(base, read->preset, err) : DIP_OK;
+        settings->conditions[0] != '\0' ? dip_plan_keep(read, settings->conditions, err) : DIP_OK;
     if (status == DIP_OK) {
         status = dip_settings_apply(&read->options, base, err);
     }

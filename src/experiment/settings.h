@@ -11,6 +11,7 @@
 typedef struct dip_experiment_settings {
     char preset[DIP_TEXT_MAX];
     char study[DIP_TEXT_MAX];
+    char conditions[DIP_TEXT_MAX];
     int64_t seeds;
     int64_t jobs;
     char category[DIP_TEXT_MAX];

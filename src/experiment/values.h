@@ -22,11 +22,14 @@ static inline json_t *dip_real_or_null(double number) {
     return isfinite(number) ? json_real(number) : json_null();
 }
 
-/* object[key] = {"ssl.alpha": "0.3", ...} */
+/* object[key] = {"preset": "best", "ssl.alpha": "0.3", ...} */
 static inline dip_status dip_put_settings(json_t *object, const char *key,
                                           const dip_settings *settings, dip_error *err) {
     json_t *made = NULL;
     DIP_TRY(dip_json_put_object(object, key, &made, err));
+    if (settings->preset[0] != '\0') {
+        DIP_TRY(dip_json_set(made, "preset", json_string(settings->preset), err));
+    }
     for (size_t i = 0; i < settings->n; i++) {
         DIP_TRY(dip_json_set(made, settings->at[i].key, json_string(settings->at[i].value), err));
     }

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "evaluate/questions.h"
 #include "experiment/plan.h"
+#include "experiment/plan_files.h"
 
 #include "base/mem.h"
 
@@ -55,7 +56,7 @@ static void every_key_is_read(void **state) {
     (void)state;
     dip_plan *plan = parse(WHOLE);
     assert_string_equal(plan->name, "s.yaml");
-    assert_string_equal(plan->preset, "paper");
+    assert_string_equal(plan->options.preset, "paper");
     assert_int_equal(plan->options.n, 4);
     check_setting(&plan->options, 0, "train.rate", "0.5");
     check_setting(&plan->options, 1, "train.batch", "64");
@@ -123,13 +124,61 @@ static void tables_and_figures_are_read(void **state) {
     dip_free(plan);
 }
 
+static void a_method_may_begin_with_a_preset(void **state) {
+    (void)state;
+    dip_plan *plan = parse("conditions: {c: {}}\n"
+                           "methods: {m: {options: {train.rate: 0.25, preset: best}}}\n");
+    dip_config config;
+    dip_config best;
+    dip_options_default(&dip_config_table, &config, sizeof config);
+    best = config;
+    check_ok(dip_settings_apply(&plan->method[0].options, &config, check_error()));
+    check_ok(dip_config_apply_preset(&best, "best", check_error()));
+    best.train.rate = 0.25;
+    for (size_t i = 0; i < dip_config_table.n; i++) {
+        char found[DIP_VALUE_MAX];
+        char wanted[DIP_VALUE_MAX];
+        dip_options_get(&dip_config_table.row[i], &config, found);
+        dip_options_get(&dip_config_table.row[i], &best, wanted);
+        assert_string_equal(found, wanted);
+    }
+    assert_int_equal(config.ssl.items, DIP_SSL_TRAINING);
+    dip_free(plan);
+}
+
+static void a_part_of_a_plan_is_a_plan(void **state) {
+    (void)state;
+    dip_plan *plan = parse(WHOLE);
+    check_fails(dip_plan_keep(plan, "few,nope", check_error()), DIP_ERR_USAGE,
+                "\"nope\" is no condition of the study; the first is \"all\"");
+    check_fails(dip_plan_keep(plan, "fe", check_error()), DIP_ERR_USAGE, "\"fe\" is no condition");
+    check_fails(dip_plan_keep(plan, "", check_error()), DIP_ERR_USAGE, "no condition");
+    assert_int_equal(plan->n_conditions, 2);
+    check_ok(dip_plan_keep(plan, "few", check_error()));
+    assert_int_equal(plan->n_conditions, 1);
+    assert_string_equal(plan->condition[0].name, "few");
+    assert_int_equal(plan->n_tables, 2);
+    for (size_t t = 0; t < 2; t++) {
+        assert_int_equal(plan->table[t].conditions.n, 1);
+        assert_int_equal(plan->table[t].conditions.at[0], 0);
+    }
+    assert_int_equal(plan->n_figures, 2);
+    dip_free(plan);
+    plan = parse(WHOLE);
+    check_ok(dip_plan_keep(plan, "all", check_error()));
+    assert_string_equal(plan->condition[0].label, "everything");
+    assert_int_equal(plan->n_tables, 1); /* the other one was of few alone */
+    assert_int_equal(plan->table[0].columns.n, 4);
+    dip_free(plan);
+}
+
 static void what_is_left_out_has_a_value(void **state) {
     (void)state;
     dip_plan *plan = parse(SMALL);
     assert_int_equal(plan->seeds, 5);
     assert_int_equal(plan->choice_seeds, 1);
     assert_int_equal(plan->baseline, 0);
-    assert_string_equal(plan->preset, "");
+    assert_string_equal(plan->options.preset, "");
     assert_string_equal(plan->method[1].label, "b");
     assert_string_equal(plan->condition[0].label, "c");
     assert_int_equal(plan->n_tables + plan->n_figures, 0);
@@ -143,17 +192,19 @@ static void every_preset_is_a_study(void **state) {
     (void)state;
     for (size_t i = 0; i < N_PRESETS; i++) {
         dip_plan *plan = NULL;
+        const char *text = NULL;
         size_t bytes = 0;
         snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i > 0 ? ", " : "",
                  PRESETS[i]);
-        assert_non_null(dip_plan_preset_text(PRESETS[i], &bytes));
+        check_ok(dip_plan_preset_text(PRESETS[i], &text, &bytes, check_error()));
+        assert_non_null(text);
         check_ok(dip_plan_preset(&plan, PRESETS[i], check_error()));
         assert_string_equal(plan->name, PRESETS[i]);
         assert_string_equal(plan->method[plan->baseline].name, "supervised");
         assert_true(plan->n_tables > 0 && plan->n_figures > 0 && plan->n_methods > 2);
         dip_free(plan);
     }
-    assert_string_equal(dip_plan_preset_names(), names);
+    assert_string_equal(DIP_STUDY_NAMES, names);
 }
 
 static void the_paper_is_all_there(void **state) {
@@ -177,7 +228,8 @@ static void presets_can_be_cut_anywhere(void **state) {
     (void)state;
     for (size_t i = 0; i < N_PRESETS; i++) {
         size_t bytes = 0;
-        const char *text = dip_plan_preset_text(PRESETS[i], &bytes);
+        const char *text = NULL;
+        check_ok(dip_plan_preset_text(PRESETS[i], &text, &bytes, check_error()));
         for (size_t n = 0; n < bytes; n += 3) {
             dip_plan *plan = NULL;
             dip_error err = {DIP_OK, ""};
@@ -224,6 +276,8 @@ static void mistakes_name_their_place(void **state) {
         {"options: {split.train_fraction: 0.5}\n", "s.yaml:5:11: split.train_fraction cannot"},
         {"options: {train: {x: 1}}\n", "s.yaml:5:19: unknown option \"train.x\""},
         {"options: {preset: [paper]}\n", "s.yaml:5:19: a text is wanted"},
+        {"  m: {options: {preset: nope}}\n", "s.yaml:5:25: unknown preset \"nope\""},
+        {"  m: {options: {preset: paper}}\n", "s.yaml:5:25: evaluate.protocol cannot be set"},
         {"tables:\n  - 1\n", "s.yaml:6:5: a mapping is wanted"},
         {"tables:\n  - {number: 0, columns: [map@1]}\n", "s.yaml:6:14: a number from 1"},
         {"tables:\n  - {columns: [[map@1]]}\n", "s.yaml:6:16: \"\" is no column"},
@@ -401,6 +455,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_key_is_read),
         cmocka_unit_test(tables_and_figures_are_read),
+        cmocka_unit_test(a_method_may_begin_with_a_preset),
+        cmocka_unit_test(a_part_of_a_plan_is_a_plan),
         cmocka_unit_test(what_is_left_out_has_a_value),
         cmocka_unit_test(every_preset_is_a_study),
         cmocka_unit_test(the_paper_is_all_there),
