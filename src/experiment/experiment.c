@@ -179,8 +179,7 @@ static dip_status open_data(experiment *e, dip_error *err) {
 static double bytes_of_a_run(const experiment *e) {
     double most = 0;
     for (size_t d = 0; d < e->study.n_data; d++) {
-        const json_t *memory = json_object_get(json_object_get(e->checks[d], "forecast"), "memory");
-        const double bytes = json_number_value(json_object_get(memory, "total"));
+        const double bytes = dip_check_bytes(e->checks[d], "total");
         most = bytes > most ? bytes : most;
     }
     return most;
@@ -198,7 +197,8 @@ static dip_status run_study(experiment *e, dip_error *err) {
                                    .threads = dip_engine_threads(&e->base),
                                    .watch = e->request->watch};
     study->workers.jobs =
-        dip_workers_jobs(e->settings.jobs, study->workers.threads, bytes_of_a_run(e));
+        dip_workers_jobs(e->settings.jobs, study->workers.threads, bytes_of_a_run(e),
+                         dip_check_bytes(e->checks[0], "machine_available"));
     DIP_TRY(dip_study_begin(study, err));
     return dip_study_execute(study, err);
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABEL_BYTES = 96, DRAWS_PER_TRIAL = 64 };
+enum { DRAWS_PER_TRIAL = 64 };
 
 dip_status dip_halving_config(const dip_halving *halving, const dip_candidate *candidate,
                               int64_t epochs, int64_t seed, dip_config *config, dip_error *err) {
@@ -77,15 +77,6 @@ static dip_status draw(const dip_halving *halving, uint64_t index, dip_settings 
     return DIP_OK;
 }
 
-static bool is_same(const dip_settings *a, const dip_settings *b) {
-    bool same = a->n == b->n;
-    for (size_t i = 0; same && i < a->n; i++) {
-        same =
-            strcmp(a->at[i].key, b->at[i].key) == 0 && strcmp(a->at[i].value, b->at[i].value) == 0;
-    }
-    return same;
-}
-
 /* Masks need two features, and a view cannot be a negative where there is none: what cannot be
  * trained is drawn again. */
 static bool is_trainable(const dip_halving *halving, const dip_settings *setting) {
@@ -96,55 +87,6 @@ static bool is_trainable(const dip_halving *halving, const dip_settings *setting
            dip_trainer_check(halving->data->dataset, &config, NULL) == DIP_OK;
 }
 
-/* Different settings as far as the space has them; the first is the base. */
-static dip_status draw_candidates(dip_halving *halving, dip_error *err) {
-    const size_t most = (size_t)halving->trials;
-    halving->candidates = dip_alloc(most, sizeof *halving->candidates, "settings", err);
-    if (halving->candidates == NULL) {
-        return DIP_ERR_MEMORY;
-    }
-    halving->n = 1;
-    for (uint64_t i = 0; halving->n < most && i < most * DRAWS_PER_TRIAL; i++) {
-        dip_settings setting;
-        bool is_new = true;
-        DIP_TRY(draw(halving, i, &setting, err));
-        for (size_t c = 1; c < halving->n; c++) {
-            is_new = is_new && !is_same(&halving->candidates[c].setting, &setting);
-        }
-        if (is_new && is_trainable(halving, &setting)) {
-            halving->candidates[halving->n++].setting = setting;
-        }
-    }
-    return DIP_OK;
-}
-
-/* ---- making runs ----------------------------------------------------------------------------- */
-
-typedef struct batch {
-    size_t n;
-    dip_run *runs;
-    char (*texts)[LABEL_BYTES];
-    const char **labels;
-} batch;
-
-static void batch_free(batch *b) {
-    dip_free(b->runs);
-    dip_free(b->texts);
-    dip_free(b->labels);
-}
-
-static dip_status batch_make(batch *b, size_t n, dip_error *err) {
-    memset(b, 0, sizeof *b);
-    b->runs = dip_alloc(n, sizeof *b->runs, "runs", err);
-    b->texts = dip_alloc(n, sizeof *b->texts, "runs", err);
-    b->labels = dip_alloc(n, sizeof *b->labels, "runs", err);
-    if (b->runs == NULL || b->texts == NULL || b->labels == NULL) {
-        batch_free(b);
-        return DIP_ERR_MEMORY;
-    }
-    return DIP_OK;
-}
-
 static dip_status run_of(const dip_halving *halving, size_t candidate, int64_t epochs, int64_t seed,
                          dip_run *run, dip_error *err) {
     *run = (dip_run){.data = halving->data};
@@ -153,21 +95,55 @@ static dip_status run_of(const dip_halving *halving, size_t candidate, int64_t e
     return dip_run_name(run, err);
 }
 
-static dip_status add(const dip_halving *halving, batch *b, size_t candidate, int64_t epochs,
-                      int64_t seed, dip_error *err) {
-    dip_run *run = &b->runs[b->n];
-    DIP_TRY(run_of(halving, candidate, epochs, seed, run, err));
-    if (dip_run_is_made(halving->folder, run)) {
-        return DIP_OK;
+/* Whether candidate n comes to the same runs as one before it. */
+static dip_status is_repeated(const dip_halving *halving, size_t n, bool *repeated,
+                              dip_error *err) {
+    dip_candidate *candidate = &halving->candidates[n];
+    dip_run run;
+    *repeated = false;
+    DIP_TRY(run_of(halving, n, 1, 1, &run, err));
+    memcpy(candidate->key, run.key, sizeof candidate->key);
+    for (size_t c = 0; c < n && !*repeated; c++) {
+        *repeated = strcmp(halving->candidates[c].key, candidate->key) == 0;
     }
-    snprintf(b->texts[b->n], LABEL_BYTES, "setting %zu, %lld epochs, seed %lld", candidate,
-             (long long)epochs, (long long)seed);
-    b->labels[b->n] = b->texts[b->n];
-    b->n++;
     return DIP_OK;
 }
 
-static dip_status make_all(dip_halving *halving, const batch *b, dip_error *err) {
+/* Different settings as far as the space has them; the first is the base. */
+static dip_status draw_candidates(dip_halving *halving, dip_error *err) {
+    const size_t most = (size_t)halving->trials;
+    bool repeated = false;
+    halving->candidates = dip_alloc(most, sizeof *halving->candidates, "settings", err);
+    if (halving->candidates == NULL) {
+        return DIP_ERR_MEMORY;
+    }
+    DIP_TRY(is_repeated(halving, 0, &repeated, err));
+    halving->n = 1;
+    for (uint64_t i = 0; halving->n < most && i < most * DRAWS_PER_TRIAL; i++) {
+        dip_settings *setting = &halving->candidates[halving->n].setting;
+        DIP_TRY(draw(halving, i, setting, err));
+        if (is_trainable(halving, setting)) {
+            DIP_TRY(is_repeated(halving, halving->n, &repeated, err));
+            halving->n += !repeated;
+        }
+    }
+    return DIP_OK;
+}
+
+/* ---- making runs ----------------------------------------------------------------------------- */
+
+static dip_status add(const dip_halving *halving, dip_run_list *list, size_t candidate,
+                      int64_t epochs, int64_t seed, dip_error *err) {
+    char label[DIP_RUN_LABEL_BYTES];
+    dip_run run;
+    DIP_TRY(run_of(halving, candidate, epochs, seed, &run, err));
+    snprintf(label, sizeof label, "setting %zu, %lld epochs, seed %lld", candidate,
+             (long long)epochs, (long long)seed);
+    dip_run_list_add(list, halving->folder, &run, label);
+    return DIP_OK;
+}
+
+static dip_status make_all(dip_halving *halving, const dip_run_list *b, dip_error *err) {
     dip_workers *workers = &halving->workers;
     workers->total = workers->done;
     workers->runs_total = workers->runs_done + b->n;
@@ -207,8 +183,8 @@ static void sort(const dip_halving *halving, size_t *list, size_t n) {
 static dip_status climb(dip_halving *halving, size_t rung, const size_t *list, size_t n,
                         dip_error *err) {
     const int64_t epochs = dip_halving_epochs(halving, rung);
-    batch b;
-    DIP_TRY(batch_make(&b, n, err));
+    dip_run_list b;
+    DIP_TRY(dip_run_list_create(&b, n, err));
     dip_status status = DIP_OK;
     for (size_t i = 0; i < n && status == DIP_OK; i++) {
         status = add(halving, &b, list[i], epochs, 1, err);
@@ -216,7 +192,7 @@ static dip_status climb(dip_halving *halving, size_t rung, const size_t *list, s
     if (status == DIP_OK) {
         status = make_all(halving, &b, err);
     }
-    batch_free(&b);
+    dip_run_list_free(&b);
     for (size_t i = 0; i < n && status == DIP_OK; i++) {
         dip_candidate *candidate = &halving->candidates[list[i]];
         candidate->rung = (int64_t)rung;
@@ -282,8 +258,8 @@ static dip_status choose_finals(dip_halving *halving, const size_t *list, size_t
 
 static dip_status make_finals(dip_halving *halving, dip_error *err) {
     const int64_t epochs = halving->base.train.epochs;
-    batch b;
-    DIP_TRY(batch_make(&b, halving->n_finals * (size_t)halving->seeds, err));
+    dip_run_list b;
+    DIP_TRY(dip_run_list_create(&b, halving->n_finals * (size_t)halving->seeds, err));
     dip_status status = DIP_OK;
     for (size_t i = 0; i < halving->n_finals; i++) {
         for (int64_t seed = 1; seed <= halving->seeds && status == DIP_OK; seed++) {
@@ -293,7 +269,7 @@ static dip_status make_finals(dip_halving *halving, dip_error *err) {
     if (status == DIP_OK) {
         status = make_all(halving, &b, err);
     }
-    batch_free(&b);
+    dip_run_list_free(&b);
     return status;
 }
 

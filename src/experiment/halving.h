@@ -28,9 +28,10 @@ dip_status dip_space_read(dip_space *space, const char *path, dip_error *err);
 dip_status dip_space_default(dip_space *space, dip_error *err);
 
 typedef struct dip_candidate {
-    dip_settings setting; /* empty: the one that tuning began with */
-    int64_t rung;         /* the last that it took part in; seeds follow after the last rung */
-    double score;         /* there; -1 when it diverged */
+    dip_settings setting;        /* empty: the one that tuning began with */
+    char key[DIP_RUN_KEY_BYTES]; /* of its run of one epoch: two with equal ones are one */
+    int64_t rung; /* the last that it took part in; seeds follow after the last rung */
+    double score; /* there; -1 when it diverged */
 } dip_candidate;
 
 typedef struct dip_halving {

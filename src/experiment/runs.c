@@ -57,8 +57,7 @@ static dip_status describe(const dip_run *run, dip_text *text, dip_error *err) {
         const dip_option *row = &dip_config_table.row[i];
         char value[DIP_VALUE_MAX];
         dip_options_get(row, &run->config, value);
-        if (!is_free(row->key) && !is_idle(&run->config, row->key) &&
-            strcmp(value, row->fallback) != 0) {
+        if (!is_free(row->key) && !is_idle(&run->config, row->key)) {
             DIP_TRY(dip_text_printf(text, err, "%s %s\n", row->key, value));
         }
     }

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LABEL_BYTES = 160 };
-
 static size_t n_cells(const dip_study *study) {
     return study->plan->n_conditions * study->plan->n_methods;
 }
@@ -172,19 +170,6 @@ static dip_status ask_round(dip_study *study, dip_error *err) {
 
 /* ---- making a round -------------------------------------------------------------------------- */
 
-typedef struct round_runs {
-    size_t n;
-    dip_run *runs;
-    char (*texts)[LABEL_BYTES];
-    const char **labels;
-} round_runs;
-
-static void round_free(round_runs *round) {
-    dip_free(round->runs);
-    dip_free(round->texts);
-    dip_free(round->labels);
-}
-
 static dip_status resolve(const dip_study *study, dip_study_run *asked, dip_run *run,
                           dip_error *err) {
     run->data = dip_study_data_of(study, asked->condition);
@@ -197,51 +182,35 @@ static dip_status resolve(const dip_study *study, dip_study_run *asked, dip_run 
     return DIP_OK;
 }
 
-static void label_run(const dip_study *study, const dip_study_run *run, char text[LABEL_BYTES]) {
+static void label_run(const dip_study *study, const dip_study_run *run,
+                      char text[DIP_RUN_LABEL_BYTES]) {
     const dip_plan *plan = study->plan;
-    int used = snprintf(text, LABEL_BYTES, "%s, %s, seed %lld", plan->method[run->method].name,
-                        plan->condition[run->condition].name, (long long)run->seed);
-    if (run->choice >= 0 && used > 0 && used < LABEL_BYTES) {
+    int used =
+        snprintf(text, DIP_RUN_LABEL_BYTES, "%s, %s, seed %lld", plan->method[run->method].name,
+                 plan->condition[run->condition].name, (long long)run->seed);
+    if (run->choice >= 0 && used > 0 && used < DIP_RUN_LABEL_BYTES) {
         const dip_choice *choice = &plan->method[run->method].choice[run->choice];
-        snprintf(text + used, (size_t)(LABEL_BYTES - used), ", %s %s", choice->key,
+        snprintf(text + used, (size_t)(DIP_RUN_LABEL_BYTES - used), ", %s %s", choice->key,
                  choice->value[run->value]);
     }
 }
 
-/* Whether a run with the same key is in the round already. */
-static bool is_listed(const round_runs *round, const char *key) {
-    for (size_t i = 0; i < round->n; i++) {
-        if (strcmp(round->runs[i].key, key) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The runs from `first` on that are not made yet. */
-static dip_status list_missing(dip_study *study, size_t first, round_runs *round, dip_error *err) {
-    const size_t most = study->n_runs - first;
-    round->runs = dip_alloc(most, sizeof *round->runs, "runs", err);
-    round->texts = dip_alloc(most, sizeof *round->texts, "runs", err);
-    round->labels = dip_alloc(most, sizeof *round->labels, "runs", err);
-    if (round->runs == NULL || round->texts == NULL || round->labels == NULL) {
-        return DIP_ERR_MEMORY;
-    }
+static dip_status list_missing(dip_study *study, size_t first, dip_run_list *round,
+                               dip_error *err) {
+    DIP_TRY(dip_run_list_create(round, study->n_runs - first, err));
     for (size_t i = first; i < study->n_runs; i++) {
-        dip_run *run = &round->runs[round->n];
-        DIP_TRY(resolve(study, &study->runs[i], run, err));
-        if (is_listed(round, run->key) || dip_run_is_made(study->folder, run)) {
-            continue;
-        }
-        label_run(study, &study->runs[i], round->texts[round->n]);
-        round->labels[round->n] = round->texts[round->n];
-        round->n++;
+        char label[DIP_RUN_LABEL_BYTES];
+        dip_run run = {0};
+        DIP_TRY(resolve(study, &study->runs[i], &run, err));
+        label_run(study, &study->runs[i], label);
+        dip_run_list_add(round, study->folder, &run, label);
     }
     return DIP_OK;
 }
 
 /* Work and number of all runs that are still to come, as far as one can know. */
-static dip_status count_ahead(dip_study *study, const round_runs *round, dip_error *err) {
+static dip_status count_ahead(dip_study *study, const dip_run_list *round, dip_error *err) {
     dip_workers *workers = &study->workers;
     workers->total = workers->done;
     workers->runs_total = workers->runs_done;
@@ -266,7 +235,7 @@ static dip_status count_ahead(dip_study *study, const round_runs *round, dip_err
 }
 
 static dip_status make_round(dip_study *study, size_t first, dip_error *err) {
-    round_runs round = {0};
+    dip_run_list round = {0};
     dip_status status = list_missing(study, first, &round, err);
     if (status == DIP_OK) {
         status = count_ahead(study, &round, err);
@@ -274,7 +243,7 @@ static dip_status make_round(dip_study *study, size_t first, dip_error *err) {
     if (status == DIP_OK) {
         status = dip_workers_make(&study->workers, round.runs, round.labels, round.n, err);
     }
-    round_free(&round);
+    dip_run_list_free(&round);
     return status;
 }
 

@@ -118,25 +118,25 @@ static dip_status open_data(tuning *t, dip_error *err) {
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-static dip_status bytes_of_a_run(const tuning *t, double *bytes, dip_error *err) {
+static dip_status choose_jobs(tuning *t, dip_error *err) {
+    dip_workers *workers = &t->halving.workers;
     json_t *check = NULL;
     DIP_TRY(
         dip_check_dataset(t->request->dataset, &t->base, false, t->request->watch, &check, err));
-    *bytes = json_number_value(
-        json_object_get(json_object_get(json_object_get(check, "forecast"), "memory"), "total"));
+    workers->jobs =
+        dip_workers_jobs(t->settings.jobs, workers->threads, dip_check_bytes(check, "total"),
+                         dip_check_bytes(check, "machine_available"));
     json_decref(check);
     return DIP_OK;
 }
 
 static dip_status search(tuning *t, dip_error *err) {
-    double bytes = 0;
     dip_halving *halving = &t->halving;
-    DIP_TRY(bytes_of_a_run(t, &bytes, err));
     halving->folder = t->place.runs;
     halving->workers = (dip_workers){.folder = t->place.runs,
                                      .threads = dip_engine_threads(&t->base),
                                      .watch = t->request->watch};
-    halving->workers.jobs = dip_workers_jobs(t->settings.jobs, halving->workers.threads, bytes);
+    DIP_TRY(choose_jobs(t, err));
     return dip_halving_run(halving, err);
 }
 

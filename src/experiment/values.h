@@ -17,6 +17,12 @@ static inline const char *dip_last_name(const char *path) {
     return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
 }
 
+/* Bytes that a check forecasts: "total" of a training, "machine_available". */
+static inline double dip_check_bytes(const json_t *check, const char *key) {
+    const json_t *memory = json_object_get(json_object_get(check, "forecast"), "memory");
+    return json_number_value(json_object_get(memory, key));
+}
+
 /* What cannot be known is null. */
 static inline json_t *dip_real_or_null(double number) {
     return isfinite(number) ? json_real(number) : json_null();

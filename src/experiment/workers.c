@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { TELL_MILLISECONDS = 200, JOBS_MAX = 256, DETAIL_BYTES = 400 };
 
@@ -45,14 +44,51 @@ uint64_t dip_workers_work(const dip_run *run) {
     return (uint64_t)run->data->dataset->n_pairs[0] * (uint64_t)run->config.train.epochs;
 }
 
-int dip_workers_jobs(int64_t wanted, int threads, double bytes_of_a_run) {
-    const double free_bytes = (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / 2;
+int dip_workers_jobs(int64_t wanted, int threads, double bytes_of_a_run, double available) {
     if (wanted > 0) {
         return wanted < JOBS_MAX ? (int)wanted : JOBS_MAX;
     }
-    const double fitting = bytes_of_a_run > 0 ? free_bytes / bytes_of_a_run : threads;
+    const bool is_known = bytes_of_a_run > 0 && available > 0;
+    const double fitting = is_known ? available / 2 / bytes_of_a_run : threads;
     const double most = fitting < threads ? fitting : threads;
     return most < 1 ? 1 : most < JOBS_MAX ? (int)most : JOBS_MAX;
+}
+
+/* ---- what is to be made ---------------------------------------------------------------------- */
+
+dip_status dip_run_list_create(dip_run_list *list, size_t most, dip_error *err) {
+    memset(list, 0, sizeof *list);
+    list->runs = dip_alloc(most, sizeof *list->runs, "runs", err);
+    list->texts = dip_alloc(most, sizeof *list->texts, "runs", err);
+    list->labels = dip_alloc(most, sizeof *list->labels, "runs", err);
+    if (list->runs == NULL || list->texts == NULL || list->labels == NULL) {
+        dip_run_list_free(list);
+        return DIP_ERR_MEMORY;
+    }
+    return DIP_OK;
+}
+
+void dip_run_list_add(dip_run_list *list, const char *folder, const dip_run *run,
+                      const char *label) {
+    for (size_t i = 0; i < list->n; i++) {
+        if (strcmp(list->runs[i].key, run->key) == 0) {
+            return;
+        }
+    }
+    if (dip_run_is_made(folder, run)) {
+        return;
+    }
+    list->runs[list->n] = *run;
+    snprintf(list->texts[list->n], sizeof list->texts[0], "%s", label);
+    list->labels[list->n] = list->texts[list->n];
+    list->n++;
+}
+
+void dip_run_list_free(dip_run_list *list) {
+    dip_free(list->runs);
+    dip_free(list->texts);
+    dip_free(list->labels);
+    memset(list, 0, sizeof *list);
 }
 
 /* ---- workers --------------------------------------------------------------------------------- */

@@ -99,6 +99,17 @@ class Tune(harness.Case):
             left = sorted(ranked[:keep], key=ranked.index)
         self.assertEqual({f["setting"] for f in report["finalists"]}, {0, *left})
 
+    def test_equal_settings_are_one(self):
+        """What comes to the runs of the base, or of another setting, is not tried again: a value
+        that the base has, or options that do nothing."""
+        report = self.tuned("--trials", "9", "--finalists", "1", "--seeds", "1", "--train.rate",
+                            "0.07", "--ssl.method", "none",
+                            space={"train.batch": [32, 16], "ssl.noise": [0.1, 0.2]})
+        tried = [s["options"].get("train.batch") for s in report["settings"]]
+        self.assertEqual(sorted(tried, key=str), ["16", None])
+        keys = [json.dumps(r["options"], sort_keys=True) for r in self.runs()]
+        self.assertEqual(len(keys), len(set(keys)))
+
     def test_settings_come_from_the_space(self):
         """Values of the axes, without those that would do nothing."""
         report = self.tuned("--trials", "20", "--finalists", "1", "--seeds", "1", "--train.epochs",

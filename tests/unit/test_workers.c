@@ -198,12 +198,14 @@ static void an_interruption_keeps_what_is_finished(void **state) {
 
 static void jobs_fit_cores_and_memory(void **state) {
     (void)state;
-    assert_int_equal(dip_workers_jobs(5, 2, 1e18), 5);
-    assert_int_equal(dip_workers_jobs(10000, 2, 0), 256);
-    assert_int_equal(dip_workers_jobs(0, 4, 1), 4);
-    assert_int_equal(dip_workers_jobs(0, 4, 0), 4);
-    assert_int_equal(dip_workers_jobs(0, 4, 1e18), 1);
-    assert_int_equal(dip_workers_jobs(0, 1, 1), 1);
+    assert_int_equal(dip_workers_jobs(5, 2, 1e18, 1e9), 5);
+    assert_int_equal(dip_workers_jobs(10000, 2, 0, 1e9), 256);
+    assert_int_equal(dip_workers_jobs(0, 4, 1, 1e9), 4);
+    assert_int_equal(dip_workers_jobs(0, 4, 0, 1e9), 4);
+    assert_int_equal(dip_workers_jobs(0, 4, 1e18, 1e9), 1);
+    assert_int_equal(dip_workers_jobs(0, 1, 1, 1e9), 1);
+    assert_int_equal(dip_workers_jobs(0, 8, 1e9, 6e9), 3);
+    assert_int_equal(dip_workers_jobs(0, 8, 1e9, 0), 8); /* a system that does not say */
 }
 
 int main(void) {
