@@ -24,7 +24,8 @@ typedef struct dip_workers {
 uint64_t dip_workers_work(const dip_run *run);
 
 /* How many runs fit beside each other: no more than cores, or than half of the memory that is
- * available holds (0: not known, and then it does not count). wanted = 0 leaves it to the machine. */
+ * available holds (0: not known, and then it does not count). wanted = 0 leaves it to the machine.
+ */
 int dip_workers_jobs(int64_t wanted, int threads, double bytes_of_a_run, double available);
 
 /* Runs that are to be made, each once, and what the progress view calls them. */
