@@ -1,62 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The parts of t-SNE against sums in double over all pairs, and the map of real pages against the
- * one that scikit-learn drew (tests/vectors/tsne.txt).
+ * The parts of t-SNE against sums in double over all pairs.
  */
 #include "base/mem.h"
 #include "check.h"
+#include "clouds.h"
 #include "experiment/tsne_parts.h"
 
 static const dip_tsne_settings SETTINGS = {
     .perplexity = 30, .iterations = 500, .seed = 1, .threads = 2};
-
-static float *floats(size_t n) {
-    float *x = calloc(n > 0 ? n : 1, sizeof *x);
-    assert_non_null(x);
-    return x;
-}
-
-static double normal(uint64_t *random) {
-    const double radius = sqrt(-2 * log(1 - check_random_unit(random)));
-    return radius * cos(2 * M_PI * check_random_unit(random));
-}
-
-static void make_unit(size_t n, size_t d, float *v) {
-    for (size_t i = 0; i < n; i++) {
-        double squares = 0;
-        for (size_t c = 0; c < d; c++) {
-            squares += (double)v[i * d + c] * (double)v[i * d + c];
-        }
-        for (size_t c = 0; c < d; c++) {
-            v[i * d + c] = (float)((double)v[i * d + c] / sqrt(squares));
-        }
-    }
-}
-
-/* Unit vectors around `clusters` centres; point i is of cluster i % clusters. */
-static float *clustered(size_t n, size_t d, size_t clusters, double noise, uint64_t seed) {
-    uint64_t random = seed;
-    float *centres = floats(clusters * d);
-    float *v = floats(n * d);
-    for (size_t c = 0; c < clusters * d; c++) {
-        centres[c] = (float)normal(&random);
-    }
-    for (size_t i = 0; i < n * d; i++) {
-        v[i] = centres[i / d % clusters * d + i % d] + (float)(noise * normal(&random));
-    }
-    make_unit(n, d, v);
-    free(centres);
-    return v;
-}
-
-static double distance_between(const float *v, size_t d, size_t i, size_t j) {
-    double sum = 0;
-    for (size_t c = 0; c < d; c++) {
-        const double difference = (double)v[i * d + c] - (double)v[j * d + c];
-        sum += difference * difference;
-    }
-    return sum;
-}
 
 /* ---- affinities ------------------------------------------------------------------------------ */
 
@@ -124,7 +76,7 @@ static double *reference_conditional(const float *v, size_t n, size_t d, size_t 
     for (size_t i = 0; i < n; i++) {
         double nearest = INFINITY;
         for (size_t j = 0; j < n; j++) {
-            squares[j] = j == i ? INFINITY : distance_between(v, d, i, j);
+            squares[j] = j == i ? INFINITY : clouds_squared(v, d, i, j);
             nearest = fmin(nearest, squares[j]);
         }
         for (size_t j = 0; j < n; j++) {
@@ -163,7 +115,7 @@ static double *reference_conditional(const float *v, size_t n, size_t d, size_t 
 static void affinities_are_those_of_all_pairs(void **state) {
     (void)state;
     enum { N = 150, D = 12, K = 30 };
-    float *v = clustered(N, D, 5, 0.7, 11);
+    float *v = clouds_make(N, D, 5, 0.7, 11);
     double *p = reference_conditional(v, N, D, K, 10);
     const dip_tsne_settings settings = {.perplexity = 10, .iterations = 1, .threads = 2};
     dip_tsne_graph graph = {0};
@@ -201,12 +153,12 @@ static void the_start_is_the_principal_components(void **state) {
     (void)state;
     enum { N = 3000, D = 6 };
     uint64_t random = 5;
-    float *v = floats(N * D);
-    float *x = floats(N);
-    float *y = floats(N);
+    float *v = clouds_floats(N * D);
+    float *x = clouds_floats(N);
+    float *y = clouds_floats(N);
     for (size_t i = 0; i < N * D; i++) {
         const double deviation = i % D == 4 ? 3 : i % D == 1 ? 2 : 0.1;
-        v[i] = (float)(7 + deviation * normal(&random));
+        v[i] = (float)(7 + deviation * clouds_normal(&random));
     }
     check_ok(dip_tsne_start(v, N, D, &SETTINGS, x, y, check_error()));
     double xx = 0, yy = 0, vv = 0, ww = 0, xv = 0, yw = 0;
@@ -269,8 +221,8 @@ static void scatter(size_t n, double radius, uint64_t *random, float *x, float *
     for (size_t i = 0; i < n; i++) {
         const double at = 2.4 * (double)(i % 11);
         const double far = radius * sqrt((double)(i % 11) / 11);
-        x[i] = (float)(far * cos(at) + 0.15 * radius * normal(random));
-        y[i] = (float)(0.6 * far * sin(at) + 0.1 * radius * normal(random) - 3);
+        x[i] = (float)(far * cos(at) + 0.15 * radius * clouds_normal(random));
+        y[i] = (float)(0.6 * far * sin(at) + 0.1 * radius * clouds_normal(random) - 3);
     }
 }
 
@@ -279,7 +231,8 @@ static void the_grid_agrees_with_all_pairs(void **state) {
     enum { N = 3000 };
     static const double RADII[] = {1e-4, 0.03, 1, 4, 15, 40, 90, 120, 20, 2};
     uint64_t random = 9;
-    float *x = floats(N), *y = floats(N), *fx = floats(N), *fy = floats(N);
+    float *x = clouds_floats(N), *y = clouds_floats(N), *fx = clouds_floats(N),
+          *fy = clouds_floats(N);
     dip_tsne_field *field = dip_tsne_field_create(N, 2, check_error());
     assert_non_null(field);
     for (size_t r = 0; r < sizeof RADII / sizeof *RADII; r++) {
@@ -306,7 +259,8 @@ static void outliers_do_not_break_the_grid(void **state) {
     (void)state;
     enum { N = 600 };
     uint64_t random = 10;
-    float *x = floats(N), *y = floats(N), *fx = floats(N), *fy = floats(N);
+    float *x = clouds_floats(N), *y = clouds_floats(N), *fx = clouds_floats(N),
+          *fy = clouds_floats(N);
     dip_tsne_field *field = dip_tsne_field_create(N, 2, check_error());
     double z = 0;
     scatter(N, 5, &random, x, y);
@@ -349,7 +303,7 @@ static void the_pulls_of_a_graph_are_its_sums(void **state) {
     (void)state;
     enum { N = 300, D = 8 };
     uint64_t random = 14;
-    float *v = clustered(N, D, 4, 0.8, 13);
+    float *v = clouds_make(N, D, 4, 0.8, 13);
     float x[N], y[N], fx[N], fy[N], rx[N], ry[N];
     dip_tsne_graph graph = {0};
     scatter(N, 3, &random, x, y);
@@ -383,8 +337,8 @@ static void transforms_are_those_of_the_definition(void **state) {
             cosine[i] = (float)cos(2 * M_PI * (double)i / (double)n);
             sine[i] = (float)sin(2 * M_PI * (double)i / (double)n);
             for (size_t l = 0; l < DIP_TSNE_LANES; l++) {
-                in[i].re[l] = (float)normal(&random);
-                in[i].im[l] = (float)normal(&random);
+                in[i].re[l] = (float)clouds_normal(&random);
+                in[i].im[l] = (float)clouds_normal(&random);
             }
         }
         memcpy(x[0], in, n * sizeof *in);
@@ -413,8 +367,8 @@ static void the_tier_in_use_has_the_bits_of_the_reference(void **state) {
     const dip_tsne_kernels *tiers[] = {dip_tsne_kernels_get(), dip_tsne_kernels_reference()};
     uint64_t random = 16;
     float x[N], y[N], fx[4][N], fy[4][N];
-    float *grid[2] = {floats(SIZE * SIZE), floats(SIZE * SIZE)};
-    float *fields = floats(SIZE * SIZE * DIP_TSNE_NODE);
+    float *grid[2] = {clouds_floats(SIZE * SIZE), clouds_floats(SIZE * SIZE)};
+    float *fields = clouds_floats(SIZE * SIZE * DIP_TSNE_NODE);
     int32_t order[N];
     double z[4];
     for (size_t i = 0; i < N; i++) {
@@ -423,7 +377,7 @@ static void the_tier_in_use_has_the_bits_of_the_reference(void **state) {
         order[i] = (int32_t)i;
     }
     for (size_t i = 0; i < SIZE * SIZE * DIP_TSNE_NODE; i++) {
-        fields[i] = (float)normal(&random);
+        fields[i] = (float)clouds_normal(&random);
     }
     const dip_tsne_places places = {x, y, SIZE, -1, -2, 1.1f};
     for (size_t t = 0; t < 2; t++) {

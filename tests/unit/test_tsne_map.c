@@ -5,64 +5,17 @@
  */
 #include "base/mem.h"
 #include "check.h"
+#include "clouds.h"
 #include "experiment/tsne.h"
 
 enum { NEAREST = 10 };
-
-static float *floats(size_t n) {
-    float *x = calloc(n > 0 ? n : 1, sizeof *x);
-    assert_non_null(x);
-    return x;
-}
-
-static double normal(uint64_t *random) {
-    const double radius = sqrt(-2 * log(1 - check_random_unit(random)));
-    return radius * cos(2 * M_PI * check_random_unit(random));
-}
-
-static void make_unit(size_t n, size_t d, float *v) {
-    for (size_t i = 0; i < n; i++) {
-        double squares = 0;
-        for (size_t c = 0; c < d; c++) {
-            squares += (double)v[i * d + c] * (double)v[i * d + c];
-        }
-        for (size_t c = 0; c < d; c++) {
-            v[i * d + c] = (float)((double)v[i * d + c] / sqrt(squares));
-        }
-    }
-}
-
-/* Unit vectors around `clusters` centres; point i is of cluster i % clusters. */
-static float *clustered(size_t n, size_t d, size_t clusters, double noise, uint64_t seed) {
-    uint64_t random = seed;
-    float *centres = floats(clusters * d);
-    float *v = floats(n * d);
-    for (size_t c = 0; c < clusters * d; c++) {
-        centres[c] = (float)normal(&random);
-    }
-    for (size_t i = 0; i < n * d; i++) {
-        v[i] = centres[i / d % clusters * d + i % d] + (float)(noise * normal(&random));
-    }
-    make_unit(n, d, v);
-    free(centres);
-    return v;
-}
-
-static double squared(const float *v, size_t d, size_t i, size_t j) {
-    double sum = 0;
-    for (size_t c = 0; c < d; c++) {
-        const double difference = (double)v[i * d + c] - (double)v[j * d + c];
-        sum += difference * difference;
-    }
-    return sum;
-}
 
 /* The k nearest of i by insertion, ties by index. */
 static void find_nearest(const float *v, size_t n, size_t d, size_t i, size_t k, size_t *who,
                          double *distance) {
     size_t held = 0;
     for (size_t j = 0; j < n; j++) {
-        const double far = j == i ? INFINITY : squared(v, d, i, j);
+        const double far = j == i ? INFINITY : clouds_squared(v, d, i, j);
         size_t at = held < k ? held : k;
         while (at > 0 && far < distance[at - 1]) {
             at--;
@@ -138,8 +91,8 @@ static void clusters_stay_apart(void **state) {
     static const size_t COUNTS[] = {300, 1500}; /* all pairs; the grid */
     for (size_t c = 0; c < 2; c++) {
         const size_t n = COUNTS[c];
-        float *v = clustered(n, 24, 8, 0.5, 21);
-        float *xy = floats(2 * n);
+        float *v = clouds_make(n, 24, 8, 0.5, 21);
+        float *xy = clouds_floats(2 * n);
         int *label = labels_of(n, 8);
         story s = {0};
         const dip_watch watch = {.on_progress = listen, .context = &s};
@@ -167,9 +120,9 @@ static void threads_do_not_change_the_map(void **state) {
     static const size_t COUNTS[] = {200, 3000};
     for (size_t c = 0; c < 2; c++) {
         const size_t n = COUNTS[c];
-        float *v = clustered(n, 16, 6, 0.6, 22);
-        float *one = floats(2 * n);
-        float *other = floats(2 * n);
+        float *v = clouds_make(n, 16, 6, 0.6, 22);
+        float *one = clouds_floats(2 * n);
+        float *other = clouds_floats(2 * n);
         dip_tsne_settings settings = {.perplexity = 15, .iterations = 300, .seed = 4, .threads = 1};
         check_ok(dip_tsne(v, n, 16, &settings, NULL, one, check_error()));
         for (int threads = 2; threads <= 5; threads += 3) {
@@ -189,15 +142,15 @@ static void threads_do_not_change_the_map(void **state) {
 static void few_points_have_a_map(void **state) {
     (void)state;
     for (size_t n = 0; n <= 40; n += n < 8 ? 1 : 16) {
-        float *v = clustered(n, 5, 3, 0.5, 23);
-        float *xy = floats(2 * n);
+        float *v = clouds_make(n, 5, 3, 0.5, 23);
+        float *xy = clouds_floats(2 * n);
         const dip_tsne_settings settings = {
             .perplexity = 30, .iterations = 400, .seed = 1, .threads = 2};
         check_ok(dip_tsne(v, n, 5, &settings, NULL, xy, check_error()));
         check_finite(xy, n);
         for (size_t i = 0; i < n; i++) {
             for (size_t j = 0; j < i; j++) {
-                assert_true(squared(xy, 2, i, j) > 1e-8);
+                assert_true(clouds_squared(xy, 2, i, j) > 1e-8);
             }
         }
         free(v);
@@ -213,8 +166,8 @@ static void equal_vectors_have_a_map(void **state) {
         .perplexity = 30, .iterations = 300, .seed = 1, .threads = 2};
     for (size_t c = 0; c < 2; c++) {
         const size_t n = COUNTS[c];
-        float *v = clustered(n, 4, n, 0, 24);
-        float *xy = floats(2 * n);
+        float *v = clouds_make(n, 4, n, 0, 24);
+        float *xy = clouds_floats(2 * n);
         static const size_t PERIODS[] = {1, 2, 60};
         for (size_t p = 0; p < 3; p++) {
             for (size_t i = PERIODS[p] * 4; i < n * 4; i++) {
@@ -238,7 +191,7 @@ static void equal_vectors_have_a_map(void **state) {
 
 static void bad_arguments_are_refused(void **state) {
     (void)state;
-    float *v = clustered(50, 4, 3, 0.5, 25);
+    float *v = clouds_make(50, 4, 3, 0.5, 25);
     float xy[100] = {0};
     dip_tsne_settings s = {.perplexity = 5, .iterations = 10, .seed = 1, .threads = 1};
     v[37 * 4 + 2] = NAN;
@@ -257,8 +210,8 @@ static void bad_arguments_are_refused(void **state) {
 
 static void it_can_be_stopped(void **state) {
     (void)state;
-    float *v = clustered(600, 8, 3, 0.5, 26);
-    float *xy = floats(1200);
+    float *v = clouds_make(600, 8, 3, 0.5, 26);
+    float *xy = clouds_floats(1200);
     const dip_tsne_settings settings = {
         .perplexity = 10, .iterations = 100, .seed = 1, .threads = 2};
     story s = {.stop_at = 7};
@@ -278,8 +231,8 @@ static void it_can_be_stopped(void **state) {
 
 static void every_allocation_may_fail(void **state) {
     (void)state;
-    float *v = clustered(700, 8, 3, 0.5, 27);
-    float *xy = floats(1400);
+    float *v = clouds_make(700, 8, 3, 0.5, 27);
+    float *xy = clouds_floats(1400);
     const dip_tsne_settings settings = {.perplexity = 10, .iterations = 2, .seed = 1, .threads = 2};
     dip_status status = DIP_ERR_MEMORY;
     int64_t failures = 0;
@@ -311,8 +264,8 @@ static pages read_pages(void) {
     assert_non_null(file);
     assert_non_null(fgets(line, sizeof line, file));
     assert_int_equal(fscanf(file, "pages %zu dims %zu", &p.n, &p.d), 2);
-    p.v = floats(p.n * p.d);
-    p.xy = floats(p.n * 2);
+    p.v = clouds_floats(p.n * p.d);
+    p.xy = clouds_floats(p.n * 2);
     p.section = calloc(p.n, sizeof *p.section);
     for (size_t i = 0; i < p.n; i++) {
         assert_int_equal(
@@ -324,7 +277,7 @@ static pages read_pages(void) {
         }
     }
     fclose(file);
-    make_unit(p.n, p.d, p.v);
+    clouds_make_unit(p.n, p.d, p.v);
     return p;
 }
 
@@ -362,11 +315,11 @@ static double divergence(const double *joint, size_t n, const float *xy) {
     double z = 0;
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < n; j++) {
-            z += j == i ? 0 : 1 / (1 + squared(xy, 2, i, j));
+            z += j == i ? 0 : 1 / (1 + clouds_squared(xy, 2, i, j));
         }
     }
     for (size_t i = 0; i < n * n; i++) {
-        const double q = 1 / (1 + squared(xy, 2, i / n, i % n)) / z;
+        const double q = 1 / (1 + clouds_squared(xy, 2, i / n, i % n)) / z;
         kl += joint[i] > 0 ? joint[i] * log(joint[i] / q) : 0;
     }
     return kl;
@@ -376,7 +329,7 @@ static double divergence(const double *joint, size_t n, const float *xy) {
 static void the_map_is_as_good_as_that_of_scikit_learn(void **state) {
     (void)state;
     pages p = read_pages();
-    float *xy = floats(2 * p.n);
+    float *xy = clouds_floats(2 * p.n);
     double *joint = calloc(p.n * p.n, sizeof *joint);
     story s = {0};
     const dip_watch watch = {.on_progress = listen, .context = &s};
