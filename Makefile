@@ -2,7 +2,7 @@
 .PHONY: help demo test bench build asan tsan fuzz lint setup clean install
 
 help:
-	@echo "make demo     train five methods on real linked pages and compare them (under 5 minutes)"
+	@echo "make demo     compare six methods on real linked pages, and recommend (about 3 minutes)"
 	@echo "make test     run the whole test suite (fetches Arrow, plotly.js and a browser, when it can)"
 	@echo "make bench    measure speed and memory, beside PyTorch where it is installed (about 15 minutes;"
 	@echo "              FLAGS=--quick for the main settings, FLAGS='--python PATH' for another Python)"
@@ -24,7 +24,7 @@ build: setup
 	@cmake --build --preset default --target diptych_command
 
 demo: build
-	@python3 demo/run.py --diptych build/default/diptych --data data/docs-small --out build/demo
+	@examples/demo.sh build/default/diptych data/docs-small/project.yaml build/demo
 
 test: setup
 	@tools/arrow.sh

@@ -66,7 +66,7 @@ class Documents(unittest.TestCase):
     def names(self, text):
         """Paths in backquotes that look like files or folders of the tree."""
         return set(
-            re.findall(r"`((?:src|docs|tests|data|demo|tools|examples|include)/[\w./-]*)`", text)
+            re.findall(r"`((?:src|docs|tests|data|tools|examples|include)/[\w./-]*)`", text)
         )
 
     def test_named_files_exist(self):

@@ -5,7 +5,7 @@ import re
 import unittest
 
 SOURCE_DIR = os.environ["DIP_SOURCE_DIR"]
-FOLDERS = ["src", "include", "tests", "examples", "bench", "tools", "demo"]
+FOLDERS = ["src", "include", "tests", "examples", "bench", "tools"]
 FILE_LINES, COLUMNS = 500, 100
 PAGE = (".js", ".css", ".html")
 ALL = (".c", ".h", ".py", *PAGE)

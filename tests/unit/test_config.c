@@ -276,10 +276,10 @@ static void the_best_preset_sets_what_did_best(void **state) {
     assert_int_equal(config.train.optimizer, DIP_OPTIMIZER_ADAM);
     assert_int_equal(config.train.logq, DIP_LOGQ_EXACT);
     assert_int_equal(config.train.extra_negatives, DIP_EXTRA_ITEMS);
-    assert_int_equal(config.train.batch, 512);
-    assert_int_equal(config.ssl.method, DIP_METHOD_RFM);
+    assert_int_equal(config.train.batch, 1024);
+    assert_int_equal(config.ssl.method, DIP_METHOD_NOISE);
     assert_int_equal(config.ssl.items, DIP_SSL_TRAINING);
-    assert_int_equal(config.ssl.batch, 1024);
+    assert_int_equal(config.ssl.batch, 256);
 }
 
 static dip_config unusual(void) {

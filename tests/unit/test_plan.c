@@ -10,6 +10,8 @@
 
 #include "base/mem.h"
 
+#include <glob.h>
+
 static const char *const PRESETS[] = {"quick", "paper", "ablation", "sparsity", "sweep"};
 enum { N_PRESETS = sizeof PRESETS / sizeof PRESETS[0] };
 
@@ -205,6 +207,22 @@ static void every_preset_is_a_study(void **state) {
         dip_free(plan);
     }
     assert_string_equal(DIP_STUDY_NAMES, names);
+}
+
+/* Those of examples/studies. */
+static void the_examples_are_whole(void **state) {
+    glob_t found;
+    (void)state;
+    assert_int_equal(glob(DIP_SOURCE_DIR "/examples/studies/*.yaml", 0, NULL, &found), 0);
+    assert_true(found.gl_pathc >= 2);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        dip_plan *plan = NULL;
+        check_ok(dip_plan_read(&plan, found.gl_pathv[i], check_error()));
+        assert_string_equal(plan->method[plan->baseline].name, "supervised");
+        assert_true(plan->n_tables > 0 && plan->n_conditions >= 2 && plan->n_methods > 2);
+        dip_free(plan);
+    }
+    globfree(&found);
 }
 
 static void the_paper_is_all_there(void **state) {
@@ -459,6 +477,7 @@ int main(void) {
         cmocka_unit_test(a_part_of_a_plan_is_a_plan),
         cmocka_unit_test(what_is_left_out_has_a_value),
         cmocka_unit_test(every_preset_is_a_study),
+        cmocka_unit_test(the_examples_are_whole),
         cmocka_unit_test(the_paper_is_all_there),
         cmocka_unit_test(presets_can_be_cut_anywhere),
         cmocka_unit_test(other_names_are_refused),
