@@ -70,7 +70,8 @@ def fuzz(build, target, runs):
     begin = time.monotonic()
     done = subprocess.run(command(build, target, flags,
                                   [work] + ([known] if os.path.isdir(known) else [])),
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                          env=dict(os.environ, OMP_THREAD_LIMIT="1"))
     seconds = time.monotonic() - begin
     text = done.stdout.decode("utf-8", "replace")
     with open(os.path.join(build, "findings", target + ".log"), "w", encoding="utf-8") as log:
