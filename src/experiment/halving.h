@@ -21,7 +21,9 @@ typedef struct dip_space {
     dip_choice axis[DIP_PLAN_SETTINGS];
 } dip_space;
 
-/* A YAML mapping of options to lists of values; DIP_ERR_USAGE with file, line and column. */
+/* A YAML mapping of options to lists of values; DIP_ERR_USAGE with `name`, line and column. */
+dip_status dip_space_parse(dip_space *space, const char *text, size_t bytes, const char *name,
+                           dip_error *err);
 dip_status dip_space_read(dip_space *space, const char *path, dip_error *err);
 
 /* The space that is built in. */

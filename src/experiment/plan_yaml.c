@@ -357,17 +357,16 @@ static dip_status read_parts(dip_plan_reader *r, const dip_yaml_node *root, dip_
 
 dip_status dip_plan_parse(dip_plan **plan, const char *text, size_t bytes, const char *name,
                           dip_error *err) {
-    dip_plan_reader r = {.plan = dip_alloc(1, sizeof **plan, "a study", err)};
-    if (r.plan == NULL) {
-        return DIP_ERR_MEMORY;
-    }
+    dip_plan_reader r = {.plan = NULL};
     dip_options_default(&dip_config_table, &r.scratch, sizeof r.scratch);
-    snprintf(r.plan->name, sizeof r.plan->name, "%s", name);
-    dip_status status = dip_yaml_parse(&r.yaml, text, bytes, name, err);
-    if (status == DIP_OK) {
+    DIP_TRY(dip_yaml_parse(&r.yaml, text, bytes, name, err));
+    r.plan = dip_alloc(1, sizeof **plan, "a study", err);
+    dip_status status = DIP_ERR_MEMORY;
+    if (r.plan != NULL) {
+        snprintf(r.plan->name, sizeof r.plan->name, "%s", name);
         status = read_parts(&r, dip_yaml_root(&r.yaml), err);
-        dip_yaml_free(&r.yaml);
     }
+    dip_yaml_free(&r.yaml);
     if (status != DIP_OK) {
         dip_free(r.plan);
         return status;

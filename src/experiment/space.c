@@ -27,8 +27,8 @@ static dip_status read_axis(dip_plan_reader *r, void *object, const dip_yaml_nod
     return DIP_OK;
 }
 
-static dip_status parse(dip_space *space, const char *text, size_t bytes, const char *name,
-                        dip_error *err) {
+dip_status dip_space_parse(dip_space *space, const char *text, size_t bytes, const char *name,
+                           dip_error *err) {
     dip_space read = {0};
     dip_plan_reader r = {.plan = NULL};
     dip_options_default(&dip_config_table, &r.scratch, sizeof r.scratch);
@@ -47,11 +47,12 @@ dip_status dip_space_read(dip_space *space, const char *path, dip_error *err) {
     char *text = NULL;
     size_t bytes = 0;
     DIP_TRY(dip_read_file(path, SPACE_MAX_BYTES, &text, &bytes, err));
-    const dip_status status = parse(space, text, bytes, path, err);
+    const dip_status status = dip_space_parse(space, text, bytes, path, err);
     dip_free(text);
     return status;
 }
 
 dip_status dip_space_default(dip_space *space, dip_error *err) {
-    return parse(space, (const char *)dip_plan_file_tune, dip_plan_file_tune_bytes, "tune", err);
+    return dip_space_parse(space, (const char *)dip_plan_file_tune, dip_plan_file_tune_bytes,
+                           "tune", err);
 }
