@@ -29,8 +29,8 @@ and bytes are the corpus of the tree.
 """
 LONGEST = 1024  # of inputs, unless a target is listed here
 LENGTHS = {"checkpoint": 256, "csv": 512, "dataset": 256, "json": 512, "jsonl": 512, "lines": 256,
-           "model": 256, "number": 128, "options": 600, "project": 2048, "schema": 4096, "study": 2048,
-           "text": 256, "training": 256, "tsv": 512, "values": 512, "vocab": 512}
+           "model": 256, "number": 128, "options": 600, "project": 2048, "schema": 4096,
+           "study": 2048, "text": 256, "training": 256, "tsv": 512, "values": 512, "vocab": 512}
 
 
 def targets(build):
