@@ -180,10 +180,10 @@ static const preset_row PRESETS[] = {
     /* What did best over the data sets of docs/results.md: Adam, trained items as further negatives
      * of the main loss, and two noisy views of the same items. */
     {"best", "train.optimizer", "adam"},
-    {"best", "train.rate", "0.001"},
+    {"best", "train.rate", "0.002"},
     {"best", "train.batch", "1024"},
     {"best", "train.temperature", "0.1"},
-    {"best", "train.logq", "exact"},
+    {"best", "train.logq", "refined"},
     {"best", "train.extra_negatives", "items"},
     {"best", "train.epochs", "30"},
     {"best", "train.patience", "3"},

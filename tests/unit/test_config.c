@@ -274,7 +274,7 @@ static void the_best_preset_sets_what_did_best(void **state) {
     dip_config config = defaults();
     check_ok(dip_config_apply_preset(&config, "best", check_error()));
     assert_int_equal(config.train.optimizer, DIP_OPTIMIZER_ADAM);
-    assert_int_equal(config.train.logq, DIP_LOGQ_EXACT);
+    assert_int_equal(config.train.logq, DIP_LOGQ_REFINED);
     assert_int_equal(config.train.extra_negatives, DIP_EXTRA_ITEMS);
     assert_int_equal(config.train.batch, 1024);
     assert_int_equal(config.ssl.method, DIP_METHOD_NOISE);
