@@ -7,16 +7,19 @@
     python3 tests/fuzz/run.py --keep              also renews the corpus and results.txt of the tree
     python3 tests/fuzz/run.py --keep --add model  adds to what earlier runs have done
 
-Inputs that a run finds stay in BUILD/corpus and are where the next run begins. An input that breaks
-a promise goes to BUILD/findings; BUILD/tests/fuzz/fuzz_TARGET FILE runs it again.
+Ctrl-C stops early, and what was executed counts. Inputs that a run finds stay in BUILD/corpus and
+are where the next run begins. An input that breaks a promise goes to BUILD/findings;
+BUILD/tests/fuzz/fuzz_TARGET FILE runs it again.
 """
 import argparse
 import concurrent.futures
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -27,6 +30,8 @@ tests/fuzz/run.py --keep. Edges and features are libFuzzer's counters of what wa
 and bytes are the corpus of the tree.
 
 """
+INTERRUPTED = 72  # libFuzzer's exit code after SIGINT; its statistics are printed all the same
+STOPPED = threading.Event()
 LONGEST = 1024  # of inputs, unless a target is listed here
 LENGTHS = {"checkpoint": 256, "csv": 512, "dataset": 256, "json": 512, "jsonl": 512, "lines": 256,
            "model": 256, "number": 128, "options": 600, "project": 2048, "schema": 4096,
@@ -73,6 +78,8 @@ def fuzz(build, target, runs):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
                           env=dict(os.environ, OMP_THREAD_LIMIT="1"))
     seconds = time.monotonic() - begin
+    if done.returncode == INTERRUPTED:
+        STOPPED.set()
     text = done.stdout.decode("utf-8", "replace")
     with open(os.path.join(build, "findings", target + ".log"), "w", encoding="utf-8") as log:
         log.write(text)
@@ -80,7 +87,7 @@ def fuzz(build, target, runs):
             "executions": last_number(r"number_of_executed_units: (\d+)", text),
             "edges": last_number(r"\bcov: (\d+)", text),
             "features": last_number(r"\bft: (\d+)", text),
-            "findings": int(done.returncode != 0)}
+            "findings": int(done.returncode not in (0, INTERRUPTED))}
 
 
 def minimise(build, target):
@@ -139,7 +146,9 @@ def write_results(row):
 
 
 def work_on(arguments, target):
-    """One target from begin to end."""
+    """One target from begin to end; None when an earlier one was interrupted."""
+    if STOPPED.is_set():
+        return None
     row = fuzz(arguments.build, target, arguments.runs)
     if arguments.keep and not row["findings"]:
         minimise(arguments.build, target)
@@ -173,9 +182,12 @@ def main():
     if unknown:
         parser.error("no target %s; there are %s" % (", ".join(unknown), ", ".join(built)))
     print(show(dict(zip(COLUMNS, COLUMNS))), flush=True)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the targets have handlers of their own
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         rows = list(pool.map(lambda name: work_on(arguments, name), arguments.target or built))
-    return 1 if any(row["findings"] for row in rows) else 0
+    if any(row is not None and row["findings"] for row in rows):
+        return 1
+    return 128 + signal.SIGINT if STOPPED.is_set() else 0
 
 
 if __name__ == "__main__":
