@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The demo: does self-supervision pay on real pages that link to each other? Then a model of all their links, which
-# recommends pages for one that it has never seen. Interrupted, it goes on where it was.
+# recommends pages for one that it has never seen. The study of an interrupted demo goes on where it was.
 #
 #   examples/demo.sh DIPTYCH PROJECT FOLDER [FLAG]...    flags are of diptych experiment
 set -eu
