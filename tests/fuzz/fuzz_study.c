@@ -42,6 +42,7 @@ static void check_columns(const dip_plan_columns *columns) {
     CLAIM(columns->n <= DIP_PLAN_LIST);
     for (size_t i = 0; i < columns->n; i++) {
         CLAIM(columns->at[i].slice <= DIP_SLICE_COLD && columns->at[i].k > 0);
+        CLAIM(columns->at[i].metric <= DIP_METRIC_HIT_RATE);
     }
 }
 

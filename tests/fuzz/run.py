@@ -72,6 +72,7 @@ def fuzz(build, target, runs):
     os.makedirs(findings, exist_ok=True)
     known = os.path.join(HERE, "corpus", target)
     flags = ["-runs=%d" % runs, "-artifact_prefix=%s" % os.path.join(findings, target + "-")]
+    # One thread: a parallel region of so little work would cost more than what it does.
     begin = time.monotonic()
     done = subprocess.run(command(build, target, flags,
                                   [work] + ([known] if os.path.isdir(known) else [])),
