@@ -23,10 +23,12 @@ if ! command -v apt-get >/dev/null; then
 fi
 
 root=()
+rights="as root"
 if [ "$(id -u)" -ne 0 ]; then
     root=(sudo)
+    rights="with sudo"
 fi
-echo "Installing what is missing, with ${root[*]:-root's rights}: ${missing[*]}"
+echo "Installing what is missing, $rights: ${missing[*]}"
 "${root[@]}" apt-get update -qq
 "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
     "${missing[@]}" >/dev/null

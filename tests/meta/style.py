@@ -2,6 +2,7 @@
 """What no formatter checks: sizes of files and lines, licence lines, notes to self."""
 import os
 import re
+import subprocess
 import unittest
 
 SOURCE_DIR = os.environ["DIP_SOURCE_DIR"]
@@ -67,6 +68,14 @@ class Style(unittest.TestCase):
     def test_no_code_is_switched_off(self):
         """No #if 0."""
         self.assertEqual(self.lines(re.compile(r"\s*#\s*if\s+0\b").match, ".c", ".h"), [])
+
+    def test_scripts_can_be_read_to_their_end(self):
+        """Bash reads a script as it runs it: what a usual run never reaches can be broken."""
+        scripts = [os.path.join(SOURCE_DIR, path) for path, _ in files(".sh")]
+        self.assertGreater(len(scripts), 4)
+        for path in [*scripts, os.path.join(SOURCE_DIR, ".ci", "run")]:
+            read = subprocess.run(["bash", "-n", path], capture_output=True, text=True, check=False)
+            self.assertEqual((read.returncode, read.stderr), (0, ""))
 
     def test_something_was_looked_at(self):
         """The walk finds the tree."""
