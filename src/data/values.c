@@ -120,12 +120,35 @@ static bool is_word_point(int32_t point, bool inside) {
            (category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO);
 }
 
+static bool is_ascii(const char *text, size_t length) {
+    unsigned char seen = 0;
+    for (size_t i = 0; i < length; i++) {
+        seen |= (unsigned char)text[i];
+    }
+    return seen < 0x80;
+}
+
+/* ASCII is its own NFKC, and only its capitals fold. */
+static dip_status fold_ascii(dip_values *values, const char *cell, size_t length, dip_error *err) {
+    DIP_TRY(dip_grow((void **)&values->points, &values->point_capacity, length,
+                     sizeof *values->points, "code points of a text", err));
+    for (size_t i = 0; i < length; i++) {
+        const bool is_capital = cell[i] >= 'A' && cell[i] <= 'Z';
+        values->points[i] = cell[i] + (is_capital ? 'a' - 'A' : 0);
+    }
+    return DIP_OK;
+}
+
 /* NFKC with case folding, into values->points. */
 static dip_status fold(dip_values *values, const char *cell, size_t length, size_t *n_points,
                        dip_error *err) {
     const utf8proc_option_t options = UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD;
     const utf8proc_uint8_t *bytes = (const utf8proc_uint8_t *)cell;
     utf8proc_ssize_t n = 0;
+    if (is_ascii(cell, length)) {
+        *n_points = length;
+        return fold_ascii(values, cell, length, err);
+    }
     for (;;) {
         n = utf8proc_decompose(bytes, (utf8proc_ssize_t)length, values->points,
                                (utf8proc_ssize_t)values->point_capacity, options);

@@ -127,6 +127,37 @@ static void texts_are_normalised_by_nfkc_and_case_folding(void **state) {
     dip_values_free(&values);
 }
 
+/* A letter beyond ASCII at the end makes a text go the long way; what is before it is the same. */
+static void ascii_is_folded_as_any_text(void **state) {
+    (void)state;
+    enum { LONGEST = 40, TEXTS = 2000 };
+    static const char TAIL[] = " \xC3\xA9";
+    dip_values plain = {0};
+    dip_values longer = {0};
+    const dip_feature feature = feature_of(DIP_FEATURE_TEXT);
+    uint64_t random = 1;
+    size_t words = 0;
+    for (int i = 0; i < TEXTS; i++) {
+        char text[LONGEST + sizeof TAIL];
+        const size_t length = (size_t)i % LONGEST;
+        for (size_t c = 0; c < length; c++) {
+            random = random * 6364136223846793005U + 1442695040888963407U;
+            text[c] = (char)(random >> 57);
+        }
+        memcpy(text + length, TAIL, sizeof TAIL);
+        check_ok(dip_values_cut(&plain, &feature, text, length, check_error()));
+        check_ok(dip_values_cut(&longer, &feature, text, length + sizeof TAIL - 1, check_error()));
+        assert_int_equal(longer.n, plain.n + 1);
+        for (size_t v = 0; v < plain.n; v++) {
+            assert_string_equal(dip_values_text(&plain, v), dip_values_text(&longer, v));
+        }
+        words += plain.n;
+    }
+    assert_true(words > TEXTS);
+    dip_values_free(&plain);
+    dip_values_free(&longer);
+}
+
 static void marks_belong_to_their_word(void **state) {
     (void)state;
     dip_values values = {0};
@@ -325,6 +356,7 @@ int main(void) {
         cmocka_unit_test(a_separator_may_have_several_bytes_or_be_a_blank),
         cmocka_unit_test(a_text_is_cut_into_folded_words),
         cmocka_unit_test(texts_are_normalised_by_nfkc_and_case_folding),
+        cmocka_unit_test(ascii_is_folded_as_any_text),
         cmocka_unit_test(marks_belong_to_their_word),
         cmocka_unit_test(han_and_kana_characters_are_words),
         cmocka_unit_test(rare_kana_are_words_too),
