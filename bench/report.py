@@ -91,8 +91,8 @@ def table_sizes(rows):
     )
     for row in rows:
         yield (
-            f"{row['table_rows']:20,} {row['ms_per_step']:10.2f} "
-            f"{row['ms_per_step'] / rows[0]['ms_per_step']:12.2f} "
+            f"{row['table_rows']:20,} {1e3 * row['batch'] / row['examples_per_s']:10.2f} "
+            f"{number(row['step_to_first'], '12.2f'):>12} "
             f"{row['phases'].get('load', 0):6.2f} {row['phases'].get('update', 0):7.2f}"
         )
 

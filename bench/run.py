@@ -277,29 +277,54 @@ class Bench:
 
     # ---- tables and ranking -------------------------------------------------------------------
 
-    def table_sizes(self, sizes):
-        """The same step with an id table of more and more rows, looked up all over."""
-        self.catalogue("1M")
-        for size in sizes:
-            need_mb = size * TABLE_DIM * 4 * 2 / 1e6
-            if need_mb > 0.8 * report.memory_available_mb():
-                self.notes.append(
-                    f"a table of {size:,} rows needs {need_mb:,.0f} MB: left out, too little memory"
-                )
-                self.say(self.notes[-1])
-                continue
-            dataset = self.dataset(
-                f"hash-{size}", "--raw", os.path.join(self.args.data, "1M"), "--hash-buckets",
-                str(size),
-            )  # fmt: skip
-            self.alone(
-                {
+    def table_sizes(self, catalogue, sizes):
+        """The same step with an id table of more and more rows, looked up all over; taking turns."""
+        self.catalogue(catalogue)
+        sizes = self.that_fit(sizes)
+        programs = {}
+        try:
+            for size in sizes:
+                dataset = self.dataset(
+                    f"hash-{size}", "--raw", os.path.join(self.args.data, catalogue),
+                    "--hash-buckets", str(size),
+                )  # fmt: skip
+                setting = {
                     "name": f"table-{size}-rows", "dataset": dataset, "ssl": "cfm",
                     "batch": 1024, "dim": TABLE_DIM, "threads": max(self.args.threads),
                     "precision": self.precisions[0],
-                },
-                check=50,
-            )["table_rows"] = size  # fmt: skip
+                }  # fmt: skip
+                command = diptych_command(self.args.build, setting, 50, self.args.seconds)
+                programs[size] = self.start(command, SPIN, setting)
+            watch = Others(list(programs.values()))
+            quiet = take_turns(list(programs.values()), 2 * self.args.rounds)
+            cores = watch.cores()
+            results = {size: program.finish() for size, program in programs.items()}
+        finally:
+            for program in programs.values():
+                program.kill()
+        for size, program in programs.items():
+            self.keep(
+                program.key, results[size], table_rows=size, examples_per_s=rate(program, quiet),
+                step_to_first=ratio(programs[sizes[0]], program, quiet),
+                quiet_rounds=len(quiet), others_cores=cores, disturbed=len(quiet) < QUIET_LEAST,
+            )  # fmt: skip
+            self.say(f"table of {size:,} rows: {rate(program, quiet):,.0f} examples/s")
+
+    def that_fit(self, sizes):
+        """Those of the tables that this machine's memory holds together, from the smallest on."""
+        left = 0.8 * report.memory_available_mb()
+        fitting = []
+        for size in sizes:
+            need = size * TABLE_DIM * 4 * 2 / 1e6
+            if need > left:
+                self.notes.append(
+                    f"a table of {size:,} rows needs {need:,.0f} MB: left out, too little memory"
+                )
+                self.say(self.notes[-1])
+                break
+            left -= need
+            fitting.append(size)
+        return fitting
 
     def measure_rank(self, queries):
         """Exact top-50 over a million vectors."""
@@ -339,11 +364,12 @@ class Bench:
             )
 
     def smoke(self):
-        """A few seconds, for the test: one setting, one limit."""
+        """A few seconds, for the test: one setting, one limit, two tables."""
         self.measure_limit("--best", "--seconds", "0.01")
         for ssl in METHODS:
             setting = self.setting("500", ssl, 64, 8, max(self.args.threads), "fp32")
             self.alone({**setting, "hidden": "32,16"}, check=20)
+        self.table_sizes("500", [100, 1000])
 
     def run(self):
         """Everything that was asked for."""
@@ -366,7 +392,7 @@ class Bench:
             [1024, 4096], [64, 128], ["10k", "1M"]
         )
         if not quick:
-            self.table_sizes([1_000_000, 10_000_000, 100_000_000])
+            self.table_sizes("1M", [1_000_000, 10_000_000, 100_000_000])
         self.measure_rank(512 if quick else 4096)
         self.measure_limit("--best")
 

@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/progress_bar.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,12 +78,18 @@ static int run_command(const cli_command *command, int argc, char **argv) {
  * process needs the cores, that makes training many times slower (measured: two runs at once on
  * two cores, 4 thousand examples/s each against 26 thousand), and on idle cores a short spin is as
  * good. The runtime reads the variable when it is loaded, so the command starts itself once more
- * with it. */
+ * with it; by its path, for a process is listed under the name that it was started by. */
 static void limit_spinning(char **argv) {
-    if (getenv("GOMP_SPINCOUNT") == NULL && getenv("OMP_WAIT_POLICY") == NULL &&
-        setenv("GOMP_SPINCOUNT", "1000", 1) == 0) {
-        execv("/proc/self/exe", argv);
+    static const char SELF[] = "/proc/self/exe";
+    char path[PATH_MAX] = {0};
+    if (getenv("GOMP_SPINCOUNT") != NULL || getenv("OMP_WAIT_POLICY") != NULL ||
+        setenv("GOMP_SPINCOUNT", "1000", 1) != 0) {
+        return;
     }
+    if (readlink(SELF, path, sizeof path - 1) > 0) {
+        execv(path, argv);
+    }
+    execv(SELF, argv);
 }
 
 int main(int argc, char **argv) {

@@ -32,17 +32,37 @@ void dip_gemm_obey_isa(void);
 enum { DIP_GEMM_VERSION_MAX = 48 };
 void dip_gemm_version(char text[DIP_GEMM_VERSION_MAX]);
 
-/* Rows of a panel: enough for an efficient product, few enough that a batch of 1024
- * divides among eight threads. */
+/* Rows of a panel at most: enough for an efficient product, few enough that a batch of 1024
+ * divides among eight threads. Rows are cut into panels of one size, an even number of rows, of
+ * which the last may lack some. More than one panel are an even number of them as far as that goes,
+ * so that two threads have equally much to do: 877 rows are 7 panels of 110 and one of 107. */
 enum { DIP_PANEL = 128 };
 
+/* Panels of so many rows or of fewer, at most. */
+static inline size_t dip_panel_most(size_t rows) {
+    const size_t least = (rows + DIP_PANEL - 1) / DIP_PANEL;
+    return least > 1 ? least + least % 2 : least;
+}
+
+static inline size_t dip_panel_size(size_t rows) {
+    const size_t most = dip_panel_most(rows);
+    const size_t size = most > 0 ? (rows + most - 1) / most : 0;
+    return size + size % 2;
+}
+
 static inline size_t dip_panel_count(size_t rows) {
-    return (rows + DIP_PANEL - 1) / DIP_PANEL;
+    const size_t size = dip_panel_size(rows);
+    return size > 0 ? (rows + size - 1) / size : 0;
+}
+
+static inline size_t dip_panel_first(size_t rows, size_t panel) {
+    return panel * dip_panel_size(rows);
 }
 
 static inline size_t dip_panel_rows(size_t rows, size_t panel) {
-    const size_t left = rows - panel * DIP_PANEL;
-    return left < DIP_PANEL ? left : DIP_PANEL;
+    const size_t size = dip_panel_size(rows);
+    const size_t left = rows - panel * size;
+    return left < size ? left : size;
 }
 
 #endif

@@ -84,7 +84,7 @@ static void row_unit(dip_softmax *softmax, const dip_softmax_input *in, dip_real
 static void column_panel(const dip_softmax *softmax, const dip_softmax_input *in, dip_real *dv,
                          size_t first, size_t rows, size_t panel) {
     const size_t m = dip_softmax_columns(in);
-    const size_t column = panel * DIP_PANEL;
+    const size_t column = dip_panel_first(m, panel);
     dip_gemm(dip_panel_rows(m, panel), in->d, rows, 1,
              (dip_operand){softmax->logits + column, m, true},
              (dip_operand){in->u + first * in->d, in->d, false}, first > 0 ? 1 : 0,

@@ -18,8 +18,7 @@ static dip_status alloc_layer(dip_pass_bf16 *pass, size_t l, dip_error *err) {
     const size_t n = pass->ends.capacity;
     pass->in[l] = dip_alloc(dip_packed_size(n, layer->in), sizeof(dip_bf16), PURPOSE, err);
     pass->bias[l] = dip_alloc(dip_wide_out(layer), sizeof(float), PURPOSE, err);
-    pass->sums[l] =
-        dip_alloc(dip_panel_count(n), dip_wide_out(layer) * sizeof(float), PURPOSE, err);
+    pass->sums[l] = dip_alloc(dip_panel_most(n), dip_wide_out(layer) * sizeof(float), PURPOSE, err);
     bool is_whole = pass->in[l] != NULL && pass->bias[l] != NULL && pass->sums[l] != NULL;
     if (is_whole && l > 0) {
         pass->rows[l] = dip_alloc(n, dip_row_stride(layer->out) * sizeof(dip_bf16), PURPOSE, err);
@@ -241,7 +240,7 @@ static void forward_panel(dip_pass_bf16 *pass, const dip_params *params,
                           const dip_weights_bf16 *weights, size_t panel) {
     const dip_tower *tower = pass->ends.tower;
     const dip_scratch_bf16 *scratch = &weights->scratch[omp_get_thread_num()];
-    const size_t first = panel * DIP_PANEL;
+    const size_t first = dip_panel_first(pass->ends.n, panel);
     const size_t rows = dip_panel_rows(pass->ends.n, panel);
     const size_t last = tower->n_layers - 1;
     const size_t d = tower->output;

@@ -12,14 +12,15 @@
 static dip_bf16 *panel_rows(const dip_pass_bf16 *pass, const dip_scratch_bf16 *scratch, size_t l,
                             size_t panel) {
     const size_t stride = dip_row_stride(pass->ends.tower->layer[l].out);
-    return l > 0 ? pass->rows[l] + panel * DIP_PANEL * stride : scratch->rows[0];
+    const size_t first = dip_panel_first(pass->ends.n, panel);
+    return l > 0 ? pass->rows[l] + first * stride : scratch->rows[0];
 }
 
 /* u = z / |z|: rows of dz, rounded, packed, and summed. */
 static void last_gradient(dip_pass_bf16 *pass, const dip_scratch_bf16 *scratch, size_t panel) {
     const dip_pass *ends = &pass->ends;
     const size_t last = ends->tower->n_layers - 1;
-    const size_t first = panel * DIP_PANEL;
+    const size_t first = dip_panel_first(ends->n, panel);
     const size_t n = dip_panel_rows(ends->n, panel);
     const size_t d = ends->tower->output;
     const size_t width = dip_wide(d);
@@ -47,14 +48,14 @@ static void hidden_gradient(dip_pass_bf16 *pass, const dip_weights_bf16 *weights
     const dip_weight_bf16 *weight = dip_weights_bf16_find(weights, layer->weight);
     const size_t width = dip_wide_in(layer);
     const size_t from = dip_wide_out(layer);
+    const size_t first = dip_panel_first(pass->ends.n, panel);
     const size_t rows = dip_panel_rows(pass->ends.n, panel);
     const dip_left dout = {panel_rows(pass, scratch, l, panel), dip_row_stride(from), 2};
     dip_bf16 *din = panel_rows(pass, scratch, l - 1, panel);
     float *sums = pass->sums[l - 1] + panel * width;
     memset(sums, 0, width * sizeof *sums);
     for (size_t block = 0; block < width / DIP_BLOCK; block++) {
-        dip_bf16 *packed =
-            pass->in[l] + block * dip_packed_block(pass->ends.n) + panel * DIP_PANEL * DIP_BLOCK;
+        dip_bf16 *packed = pass->in[l] + block * dip_packed_block(pass->ends.n) + first * DIP_BLOCK;
         const dip_bf16 *w = weight->backward + block * dip_packed_block(from);
         const bool is_last = block + 1 == width / DIP_BLOCK;
         kernels->tile(&(dip_tile){.m = rows,
@@ -78,7 +79,7 @@ static void input_gradient(dip_pass_bf16 *pass, const dip_weights_bf16 *weights,
     const dip_weight_bf16 *weight = dip_weights_bf16_find(weights, layer->weight);
     const size_t input = layer->in;
     const size_t from = dip_wide_out(layer);
-    const size_t first = panel * DIP_PANEL;
+    const size_t first = dip_panel_first(pass->ends.n, panel);
     const size_t rows = dip_panel_rows(pass->ends.n, panel);
     const dip_left dout = {scratch->rows[0], dip_row_stride(from), 2};
     for (size_t block = dip_pass_bf16_next(pass, 0, true); block < dip_blocks(input);) {

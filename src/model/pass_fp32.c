@@ -14,7 +14,7 @@ enum { WEIGHT_ROWS = 64, WEIGHT_COLUMNS = 512, BIAS_COLUMNS = 64 };
 
 static void forward_panel(dip_pass *pass, const dip_params *params, size_t panel) {
     const dip_tower *tower = pass->tower;
-    const size_t first = panel * DIP_PANEL;
+    const size_t first = dip_panel_first(pass->n, panel);
     const size_t rows = dip_panel_rows(pass->n, panel);
     for (size_t i = first; i < first + rows; i++) {
         for (size_t f = 0; f < tower->n_blocks; f++) {
@@ -51,7 +51,7 @@ void dip_pass_forward(dip_pass *pass, const dip_params *params) {
 
 static void backward_panel(dip_pass *pass, const dip_params *params, size_t panel) {
     const dip_tower *tower = pass->tower;
-    const size_t first = panel * DIP_PANEL;
+    const size_t first = dip_panel_first(pass->n, panel);
     const size_t rows = dip_panel_rows(pass->n, panel);
     const size_t last = tower->n_layers - 1;
     const size_t d = tower->output;

@@ -38,11 +38,11 @@ class Smoke(unittest.TestCase):
             check=False,
         )
 
-    def rows(self):
-        """results.json."""
+    def rows(self, tables=False):
+        """Of results.json: those of the settings, or those of the table sizes."""
         self.assertEqual(self.result.returncode, 0, self.result.stderr)
         with open("out/results.json", encoding="utf-8") as file:
-            return json.load(file)
+            return [row for row in json.load(file) if ("table_rows" in row) == tables]
 
     def test_rows_have_their_fields(self):
         """With the right types, and null where there was no PyTorch."""
@@ -68,6 +68,18 @@ class Smoke(unittest.TestCase):
             towers, losses = (2, 1) if row["ssl"] == "none" else (4, 2)
             wanted = 3 * 2 * (towers * (40 * 32 + 32 * 16) + losses * 64 * 16)
             self.assertEqual(row["plain_operations_per_example"], wanted)
+
+    def test_tables_take_turns(self):
+        """Each has its rate beside that of the smallest, from the same rounds."""
+        rows = self.rows(tables=True)
+        self.assertEqual([row["table_rows"] for row in rows], [100, 1000])
+        self.assertEqual([row["tables"]["item_id"] for row in rows], [100, 1000])
+        for row in rows:
+            self.assertGreater(row["examples_per_s"], 0)
+            self.assertEqual(row["step_to_first"] is None, row["quiet_rounds"] < 3)
+        if rows[0]["quiet_rounds"] >= 3:
+            self.assertEqual(rows[0]["step_to_first"], 1)
+            self.assertGreater(rows[1]["step_to_first"], 0.2)
 
     def test_the_table_is_written(self):
         """results.txt is what was printed."""

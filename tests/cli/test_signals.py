@@ -54,6 +54,14 @@ class Signals(harness.Shared):
         """A training run that does not end by itself."""
         return self.start("train", self.shared_dataset, "-o", out, "-q", *options)
 
+    def test_the_process_has_the_name_of_the_command(self):
+        """Tools that list and signal processes find it."""
+        child = self.train(self.path("m"), *SLOW)
+        with open("/proc/%d/comm" % child.pid, encoding="ascii") as file:
+            self.assertEqual(file.read(), "diptych\n")
+        child.send_signal(signal.SIGTERM)
+        self.assertEqual(self.end(child)[0], 143)
+
     def test_before_the_first_epoch(self):
         """Nothing is left but, when a step was made, a checkpoint."""
         for number, code in CODES.items():

@@ -80,15 +80,33 @@ static void without_beta_the_old_content_does_not_matter(void **state) {
 
 static void panels_cover_all_rows(void **state) {
     (void)state;
-    for (size_t rows = 0; rows < 5 * DIP_PANEL; rows++) {
+    for (size_t rows = 0; rows < 200 * DIP_PANEL; rows++) {
         size_t sum = 0;
+        assert_true(dip_panel_count(rows) <= dip_panel_most(rows));
+        assert_true(dip_panel_most(rows) <= dip_panel_most(rows + 1));
         for (size_t p = 0; p < dip_panel_count(rows); p++) {
             const size_t n = dip_panel_rows(rows, p);
             assert_in_range(n, 1, DIP_PANEL);
+            assert_int_equal(dip_panel_first(rows, p), sum);
+            assert_int_equal(sum % 2, 0);
             sum += n;
         }
         assert_int_equal(sum, rows);
     }
+}
+
+static void two_threads_get_equal_panels(void **state) {
+    (void)state;
+    assert_int_equal(dip_panel_count(1), 1);
+    assert_int_equal(dip_panel_count(128), 1);
+    assert_int_equal(dip_panel_count(129), 2);
+    assert_int_equal(dip_panel_rows(129, 0), 66);
+    assert_int_equal(dip_panel_rows(129, 1), 63);
+    assert_int_equal(dip_panel_count(877), 8);
+    assert_int_equal(dip_panel_rows(877, 0), 110);
+    assert_int_equal(dip_panel_rows(877, 7), 107);
+    assert_int_equal(dip_panel_count(1024), 8);
+    assert_int_equal(dip_panel_rows(1024, 7), 128);
 }
 
 int main(void) {
@@ -96,6 +114,7 @@ int main(void) {
         cmocka_unit_test(products_are_their_definition),
         cmocka_unit_test(without_beta_the_old_content_does_not_matter),
         cmocka_unit_test(panels_cover_all_rows),
+        cmocka_unit_test(two_threads_get_equal_panels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
