@@ -6,9 +6,6 @@
 
 #include <string.h>
 
-/* Passes of a step at most: query, item, two views of each, extra negatives. */
-enum { N_PASSES = 7 };
-
 struct dip_workspace {
     dip_weights_bf16 weights;
 };
@@ -103,7 +100,7 @@ static void begin(dip_workspace *space, dip_params *params) {
 
 static void forward(dip_workspace *space, dip_pass *const *pass, size_t n,
                     const dip_params *params) {
-    dip_pass_bf16 *wholes[N_PASSES];
+    dip_pass_bf16 *wholes[DIP_PASSES_BF16_MAX];
     for (size_t p = 0; p < n; p++) {
         wholes[p] = whole(pass[p]);
     }
@@ -116,7 +113,7 @@ static double softmax(dip_loss_space *loss, const dip_softmax_input *input, dip_
 }
 
 static void backward(dip_workspace *space, dip_pass *const *pass, size_t n, dip_params *params) {
-    dip_pass_bf16 *wholes[N_PASSES];
+    dip_pass_bf16 *wholes[DIP_PASSES_BF16_MAX];
     for (size_t p = 0; p < n; p++) {
         wholes[p] = whole(pass[p]);
     }

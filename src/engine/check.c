@@ -23,17 +23,20 @@ static dip_status bad_gradient(const dip_param *param, dip_error *err) {
                     param->name);
 }
 
-/* The gradient of a feature that is masked in all examples goes to its default, a dense tensor. */
+/* The gradient of a feature that is masked in all examples goes to its default, a dense tensor. Of
+ * gradients by value there are no more than examples: the i-th is looked at with example i. */
 static bool is_block_finite(const dip_pass *pass, size_t i, size_t f) {
     const dip_tower_block *block = &pass->tower->block[f];
+    const dip_by_value *values = &pass->by_value[f];
     const dip_real *dx = pass->dx + i * pass->tower->input + block->offset;
-    return ((pass->mask >> f) & 1) || dip_vec_is_finite(block->width, dx);
+    if (((pass->mask >> f) & 1) || (values->n > 0 && i >= values->n)) {
+        return true;
+    }
+    return dip_vec_is_finite(block->width,
+                             values->n > 0 ? values->gradient + i * block->width : dx);
 }
 
 static bool is_row_finite(const dip_pass *pass, size_t i) {
-    if (pass->mask == 0) {
-        return dip_vec_is_finite(pass->tower->input, pass->dx + i * pass->tower->input);
-    }
     bool is_finite = true;
     for (size_t f = 0; f < pass->tower->n_blocks; f++) {
         is_finite = is_finite && is_block_finite(pass, i, f);

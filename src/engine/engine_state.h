@@ -6,7 +6,7 @@
 #define DIP_ENGINE_ENGINE_STATE_H
 
 #include "engine/arithmetic.h"
-#include "engine/distinct.h"
+#include "model/distinct.h"
 #include "engine/engine.h"
 #include "engine/sparse.h"
 #include "engine/visible.h"

@@ -46,17 +46,34 @@ dip_status dip_sparse_create(dip_sparse *sparse, const dip_params *params, int t
 }
 
 static size_t count_block(const dip_pass *pass, size_t f) {
-    size_t n = 0;
+    size_t n = pass->by_value[f].n;
+    if (n > 0) {
+        return n;
+    }
     for (size_t i = 0; i < pass->n; i++) {
         n += pass->span[i * pass->tower->n_blocks + f].n;
     }
     return n;
 }
 
+/* The same of a block with its gradients by value; the default is a dense tensor. */
+static void collect_values(dip_touched *touched, const dip_by_value *values, size_t width) {
+    for (size_t v = 0; v < values->n; v++) {
+        if (values->value[v] >= 0) {
+            touched->list[touched->n++] =
+                (dip_term){(uint32_t)values->value[v], 1, values->gradient + v * width};
+        }
+    }
+}
+
 /* Adds the occurrences of a block, for which there is room. */
 static void collect_block(dip_touched *touched, const dip_pass *pass, size_t f) {
     const dip_tower *tower = pass->tower;
     const dip_tower_block *block = &tower->block[f];
+    if (pass->by_value[f].n > 0) {
+        collect_values(touched, &pass->by_value[f], block->width);
+        return;
+    }
     dip_term *term = touched->list + touched->n;
     for (size_t i = 0; i < pass->n; i++) {
         const dip_span *span = &pass->span[i * tower->n_blocks + f];

@@ -83,6 +83,28 @@ static void relu_backward(size_t m, const float *c, const dip_bf16 *h, dip_bf16 
     pack_rows(m, d, ldd, packed);
 }
 
+static void add_rows(size_t m, float *c, const float *table, const uint32_t *place) {
+    for (size_t i = 0; i < m; i++) {
+        for (size_t j = 0; j < DIP_BLOCK; j++) {
+            c[i * DIP_BLOCK + j] += table[(size_t)place[i] * DIP_BLOCK + j];
+        }
+    }
+}
+
+static void sum_groups(size_t groups, const uint32_t *first, const uint32_t *member,
+                       const dip_bf16 *x, dip_bf16 *y, size_t ldy, dip_bf16 *packed) {
+    for (size_t g = 0; g < groups; g++) {
+        for (size_t j = 0; j < DIP_BLOCK; j++) {
+            float sum = 0;
+            for (uint32_t e = first[g]; e < first[g + 1]; e++) {
+                sum += dip_bf16_value(x[member[e] / 2 * 2 * DIP_BLOCK + 2 * j + member[e] % 2]);
+            }
+            y[g * ldy + j] = dip_bf16_round(sum);
+        }
+    }
+    pack_rows(groups, y, ldy, packed);
+}
+
 static bool is_left_out(const dip_exp_tile *t, size_t i, size_t j) {
     const bool is_same = (t->row_item != NULL && t->row_item[i] == t->column_item[j]) ||
                          (t->row_also != NULL && t->row_also[i] == t->column_also[j]);
@@ -132,6 +154,8 @@ const dip_bf16_kernels dip_bf16_reference = {.tile = tile,
                                              .interleave = interleave,
                                              .relu = relu,
                                              .relu_backward = relu_backward,
+                                             .add_rows = add_rows,
+                                             .sum_groups = sum_groups,
                                              .exp = exp_tile,
                                              .compare = compare,
                                              .pack_transposed = pack_transposed};

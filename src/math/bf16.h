@@ -133,6 +133,13 @@ typedef struct dip_bf16_kernels {
      * columns are added to sum [64]. */
     void (*relu_backward)(size_t m, const float *c, const dip_bf16 *h, dip_bf16 *d, size_t ldd,
                           dip_bf16 *packed, float *sum);
+    /* c(i) += table(place[i]), for m rows of 64 */
+    void (*add_rows)(size_t m, float *c, const float *table, const uint32_t *place);
+    /* Sums of rows of a packed block by groups: row g of the result is the sum over the rows
+     * member[first[g]] ... of group g, in that order, rounded: to rows of 64 at stride ldy, and
+     * packed by pairs of groups. */
+    void (*sum_groups)(size_t groups, const uint32_t *first, const uint32_t *member,
+                       const dip_bf16 *x, dip_bf16 *y, size_t ldy, dip_bf16 *packed);
     void (*exp)(const dip_exp_tile *tile);
     /* Bit j of at_least[i] says whether c(i, j) >= bound[i], for m rows of 64 at
      * stride ldc. */

@@ -251,6 +251,59 @@ static void relu_backward(size_t m, const float *c, const dip_bf16 *h, dip_bf16 
     }
 }
 
+static void add_rows(size_t m, float *c, const float *table, const uint32_t *place) {
+    for (size_t i = 0; i < m; i++) {
+        const float *row = table + (size_t)place[i] * DIP_BLOCK;
+        for (size_t j = 0; j < DIP_BLOCK; j += DIP_BF16_LANES) {
+            float *const at = c + i * DIP_BLOCK + j;
+            _mm512_storeu_ps(at, _mm512_add_ps(_mm512_loadu_ps(at), _mm512_loadu_ps(row + j)));
+        }
+    }
+}
+
+/* Sixteen columns of one row of a packed pair: the bits of a bfloat16 number are the upper half of
+ * a float's. */
+static inline __m512 unpacked(const dip_bf16 *pair, bool is_odd) {
+    const __m512i both = _mm512_loadu_si512(pair);
+    const __m512i upper = _mm512_set1_epi32((int32_t)0xffff0000u);
+    return _mm512_castsi512_ps(is_odd ? _mm512_and_si512(both, upper)
+                                      : _mm512_slli_epi32(both, 16));
+}
+
+static inline void sum_group(const uint32_t *member, size_t n, const dip_bf16 *x,
+                             __m512 sum[VECTORS]) {
+    for (size_t v = 0; v < VECTORS; v++) {
+        sum[v] = _mm512_setzero_ps();
+    }
+    for (size_t e = 0; e < n; e++) {
+        const dip_bf16 *pair = x + member[e] / 2 * 2 * DIP_BLOCK;
+        const bool is_odd = member[e] % 2 != 0;
+        for (size_t v = 0; v < VECTORS; v++) {
+            sum[v] = _mm512_add_ps(sum[v], unpacked(pair + v * 2 * DIP_BF16_LANES, is_odd));
+        }
+    }
+}
+
+static void sum_groups(size_t groups, const uint32_t *first, const uint32_t *member,
+                       const dip_bf16 *x, dip_bf16 *y, size_t ldy, dip_bf16 *packed) {
+    for (size_t g = 0; g < groups; g += 2) {
+        const bool has_odd = g + 1 < groups;
+        __m512 even[VECTORS];
+        __m512 odd[VECTORS];
+        sum_group(member + first[g], first[g + 1] - first[g], x, even);
+        sum_group(member + first[g + 1], has_odd ? first[g + 2] - first[g + 1] : 0, x, odd);
+        for (size_t v = 0; v < VECTORS; v++) {
+            const size_t j = v * DIP_BF16_LANES;
+            store_rounded(y + g * ldy + j, even[v]);
+            if (has_odd) {
+                store_rounded(y + (g + 1) * ldy + j, odd[v]);
+            }
+            _mm512_storeu_si512(packed + g * DIP_BLOCK + 2 * j,
+                                packed_pair(rounded(even[v]), rounded(odd[v])));
+        }
+    }
+}
+
 /* dip_exp of exp.h, sixteen at a time. max takes its second operand when one is NaN. */
 static inline __m512 exp16(__m512 x) {
     x = _mm512_max_ps(_mm512_set1_ps(DIP_EXP_FLOOR), x);
@@ -387,6 +440,8 @@ const dip_bf16_kernels dip_bf16_avx512 = {.tile = tile,
                                           .interleave = interleave,
                                           .relu = relu,
                                           .relu_backward = relu_backward,
+                                          .add_rows = add_rows,
+                                          .sum_groups = sum_groups,
                                           .exp = exp_tile,
                                           .compare = compare,
                                           .pack_transposed = pack_transposed};

@@ -42,6 +42,13 @@ static inline bool dip_span_has_number(const dip_span *span) {
     return span->number == span->number;
 }
 
+/* The gradients of a feature by its values, in the place of its columns of dx (once_bf16.h). */
+typedef struct dip_by_value {
+    size_t n;                 /* values; 0: the feature has its columns of dx */
+    const int32_t *value;     /* [n] row of the table, or -1 for the default */
+    const dip_real *gradient; /* [n x width] */
+} dip_by_value;
+
 typedef struct dip_pass {
     const dip_tower *tower;
     size_t capacity; /* largest batch */
@@ -55,6 +62,7 @@ typedef struct dip_pass {
     dip_real *norm; /* [B] |z| */
     dip_real *du;   /* [B x D] gradient of the loss by u, filled by the losses */
     dip_real *dx;   /* [B x I]; NULL in a pass without backward */
+    dip_by_value by_value[DIP_FEATURES_MAX];
     dip_span *span; /* [B x F] */
     int32_t *kept;  /* table rows of pooled values */
     size_t kept_capacity;

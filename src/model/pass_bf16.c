@@ -64,11 +64,12 @@ dip_status dip_pass_bf16_create(dip_pass_bf16 *pass, const dip_tower *tower, siz
                                 int threads, const dip_pass_bf16 *lender, dip_error *err) {
     memset(pass, 0, sizeof *pass);
     DIP_TRY(dip_pass_create_ends(&pass->ends, tower, capacity, threads, err));
-    if (lender != NULL && can_lend(lender, tower, capacity)) {
+    dip_status status = dip_once_create(&pass->once, tower, capacity, err);
+    if (status == DIP_OK && lender != NULL && can_lend(lender, tower, capacity)) {
         borrow(pass, lender);
         return DIP_OK;
     }
-    const dip_status status = alloc_layers(pass, err);
+    status = status == DIP_OK ? alloc_layers(pass, err) : status;
     if (status != DIP_OK) {
         dip_pass_bf16_free(pass);
     }
@@ -87,17 +88,32 @@ void dip_pass_bf16_free(dip_pass_bf16 *pass) {
         dip_free(pass->bias[l]);
         dip_free(pass->sums[l]);
     }
+    if (pass->once != NULL) {
+        dip_once_free(pass->once, pass->ends.tower);
+    }
     dip_pass_free(&pass->ends);
     memset(pass, 0, sizeof *pass);
 }
 
-/* ---- masks ----------------------------------------------------------------------------------- */
+/* ---- features that take no part in the products of x ----------------------------------------- */
+
+const dip_once *dip_pass_bf16_once(const dip_pass_bf16 *pass, size_t block) {
+    for (size_t f = 0; f < pass->ends.tower->n_blocks; f++) {
+        const dip_tower_block *feature = &pass->ends.tower->block[f];
+        if (pass->once[f].n > 0 && feature->offset <= block * DIP_BLOCK &&
+            feature->offset + feature->width > block * DIP_BLOCK) {
+            return &pass->once[f];
+        }
+    }
+    return NULL;
+}
 
 bool dip_pass_bf16_is_alive(const dip_pass_bf16 *pass, size_t block) {
     const dip_tower *tower = pass->ends.tower;
     for (size_t f = 0; f < tower->n_blocks; f++) {
         const dip_tower_block *feature = &tower->block[f];
-        if (!dip_pass_bf16_masks(pass, f) && feature->offset < (block + 1) * DIP_BLOCK &&
+        if (!dip_pass_bf16_masks(pass, f) && pass->once[f].n == 0 &&
+            feature->offset < (block + 1) * DIP_BLOCK &&
             feature->offset + feature->width > block * DIP_BLOCK) {
             return true;
         }
@@ -150,7 +166,7 @@ static void pool_panel(const dip_pass_bf16 *pass, const dip_params *params,
         memset(x + tower->input, 0, (width - tower->input) * sizeof *x);
         for (size_t f = 0; f < tower->n_blocks; f++) {
             const dip_tower_block *block = &tower->block[f];
-            if (dip_pass_bf16_masks(pass, f)) {
+            if (dip_pass_bf16_masks(pass, f) || pass->once[f].n > 0) {
                 memset(x + block->offset, 0, block->width * sizeof *x);
             } else {
                 dip_pass_pool(&pass->ends, params, first + i, f, scratch->row);
@@ -197,6 +213,18 @@ static void forward_tile(const dip_pass_bf16 *pass, const dip_weight_bf16 *weigh
     }
 }
 
+/* In the first layer, to c the products of the features whose values repeat. */
+static void add_once(const dip_pass_bf16 *pass, size_t l, size_t block, size_t first, size_t rows,
+                     float *c) {
+    for (size_t f = 0; l == 0 && f < pass->ends.tower->n_blocks; f++) {
+        const dip_once *once = &pass->once[f];
+        if (once->n > 0) {
+            dip_bf16_get()->add_rows(rows, c, once->product + block * once->n * DIP_BLOCK,
+                                     once->values.place + first);
+        }
+    }
+}
+
 /* h = relu(in W + b), to rows for the next layer and packed for its weight gradient. */
 static void hidden_layer(dip_pass_bf16 *pass, const dip_weight_bf16 *weight, size_t l,
                          const dip_scratch_bf16 *scratch, size_t first, size_t rows) {
@@ -211,6 +239,7 @@ static void hidden_layer(dip_pass_bf16 *pass, const dip_weight_bf16 *weight, siz
                                .ldc = DIP_BLOCK,
                                .target = packed + first * DIP_BLOCK};
         forward_tile(pass, weight, l, block, tile);
+        add_once(pass, l, block, first, rows, scratch->tile);
         dip_bf16_get()->relu(rows, scratch->tile, pass->bias[l] + block * DIP_BLOCK,
                              out + block * DIP_BLOCK, stride, packed + first * DIP_BLOCK);
     }
@@ -228,6 +257,7 @@ static void last_layer(dip_pass_bf16 *pass, const dip_weight_bf16 *weight, size_
     for (size_t column = 0; column < d; column += DIP_BLOCK) {
         const size_t width = d - column < DIP_BLOCK ? d - column : DIP_BLOCK;
         forward_tile(pass, weight, l, column / DIP_BLOCK, tile);
+        add_once(pass, l, column / DIP_BLOCK, first, rows, scratch->tile);
         for (size_t i = 0; i < rows; i++) {
             float *z = pass->ends.u + (first + i) * d + column;
             memcpy(z, scratch->tile + i * DIP_BLOCK, width * sizeof *z);
@@ -268,11 +298,51 @@ static void fill_biases(dip_pass_bf16 *pass, const dip_params *params, size_t l)
     }
 }
 
+void dip_once_list(dip_once_jobs *jobs, dip_pass_bf16 *const *pass, size_t n) {
+    jobs->n = 0;
+    for (size_t p = 0; p < n; p++) {
+        for (size_t f = 0; f < pass[p]->ends.tower->n_blocks; f++) {
+            if (pass[p]->once[f].most > 0) {
+                jobs->list[jobs->n++] = (dip_once_job){pass[p], f};
+            }
+        }
+    }
+}
+
+static void find_once(const dip_once_job *job, const dip_params *params) {
+    dip_once *once = dip_once_of(job);
+    dip_once_find(once, &job->pass->ends, params, job->feature);
+    job->pass->ends.by_value[job->feature] =
+        (dip_by_value){once->n, once->values.row, once->gradient};
+}
+
+/* Values that repeat, and their products. */
+static void prepare_once(const dip_once_jobs *jobs, const dip_params *params,
+                         const dip_weights_bf16 *weights) {
+#pragma omp for schedule(dynamic, 1)
+    for (size_t j = 0; j < jobs->n; j++) {
+        find_once(&jobs->list[j], params);
+    }
+    for (size_t j = 0; j < jobs->n; j++) {
+        const dip_once *once = dip_once_of(&jobs->list[j]);
+        const dip_layer *layer = &jobs->list[j].pass->ends.tower->layer[0];
+        const dip_bf16 *weight = dip_weights_bf16_find(weights, layer->weight)->forward;
+        const size_t blocks = once->n > 0 ? once->out / DIP_BLOCK : 0;
+#pragma omp for schedule(static) nowait
+        for (size_t block = 0; block < blocks; block++) {
+            dip_once_multiply(once, weight, layer->in, block);
+        }
+    }
+}
+
 /* Threads go on to the panels of the next pass without waiting. */
 void dip_pass_bf16_forward(dip_pass_bf16 *const *pass, size_t n, const dip_params *params,
                            const dip_weights_bf16 *weights) {
+    dip_once_jobs jobs;
+    dip_once_list(&jobs, pass, n);
 #pragma omp parallel num_threads(weights->threads)
     {
+        prepare_once(&jobs, params, weights);
         for (size_t p = 0; p < n; p++) {
             for (size_t l = 0; l < pass[p]->ends.tower->n_layers; l++) {
                 fill_biases(pass[p], params, l);

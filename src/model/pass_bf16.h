@@ -12,13 +12,18 @@
  *
  *   ddefault_f += W_f db,   dW_f += default_f^T db.
  *
- * Two views with complementary masks therefore cost one first layer, not two.
+ * Two views with complementary masks therefore cost one first layer, not two. A feature whose values
+ * repeat in the batch costs products of its values only (once_bf16.h).
  */
 #ifndef DIP_MODEL_PASS_BF16_H
 #define DIP_MODEL_PASS_BF16_H
 
+#include "model/once_bf16.h"
 #include "model/pass.h"
 #include "model/weights_bf16.h"
+
+/* Passes of a step at most: query, item, two views of each, extra negatives. */
+enum { DIP_PASSES_BF16_MAX = 7 };
 
 typedef struct dip_pass_bf16 {
     dip_pass ends;                /* features, u, du, dx: what losses and sparse updates see */
@@ -26,6 +31,7 @@ typedef struct dip_pass_bf16 {
     dip_bf16 *out[DIP_LIST_MAX];  /* P(gradient of its output) */
     dip_bf16 *rows[DIP_LIST_MAX]; /* [B x out] the same as rows, except of the first layer */
     float *bias[DIP_LIST_MAX];    /* [out] its bias, the masked defaults added in the first */
+    dip_once *once;               /* [F] */
     bool borrows;                 /* in, out, rows, bias and sums are the lender's */
     float *sums[DIP_LIST_MAX];    /* [panels x out] gradients summed over panels; then the first row
                                     is the sum over the batch */
@@ -39,8 +45,9 @@ dip_status dip_pass_bf16_create(dip_pass_bf16 *pass, const dip_tower *tower, siz
 void dip_pass_bf16_forward(dip_pass_bf16 *const *pass, size_t n, const dip_params *params,
                            const dip_weights_bf16 *weights);
 
-/* From du of the passes: their dx, except in columns of masked features, and their gradients of
- * layers and defaults, which are added to those of this step so far. */
+/* From du of the passes: their dx, except in columns of masked features and of those whose
+ * gradients are by value, and their gradients of layers and defaults, which are added to those of
+ * this step so far. */
 void dip_pass_bf16_backward(dip_pass_bf16 *const *pass, size_t n, dip_params *params,
                             dip_weights_bf16 *weights);
 

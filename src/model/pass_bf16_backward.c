@@ -148,11 +148,27 @@ static void add_masked(const dip_pass_bf16 *pass, const dip_params *params, plac
     }
 }
 
+/* The same where 64 rows of the first weight belong to a feature whose values repeat. */
+static void add_once_tile(const dip_once *once, place at, float *tile, size_t stride) {
+    const size_t block = dip_packed_block(once->n);
+    const size_t row_block = (at.row - once->block->offset) / DIP_BLOCK;
+    dip_bf16_get()->tile(&(dip_tile){.m = DIP_BLOCK,
+                                     .a = {once->packed + row_block * block, 2, 2 * DIP_BLOCK},
+                                     .b = once->sum_packed + at.column / DIP_BLOCK * block,
+                                     .pairs = dip_pairs(once->n),
+                                     .add = !at.is_first,
+                                     .c = tile,
+                                     .ldc = stride});
+}
+
 /* Adds one pass's part to 64 x 64 elements of dW = in^T dout. */
 static void add_tile(const dip_pass_bf16 *pass, const dip_params *params, place at, float *tile,
                      size_t stride) {
     const size_t block = dip_packed_block(pass->ends.n);
-    if (at.layer > 0 || dip_pass_bf16_is_alive(pass, at.row / DIP_BLOCK)) {
+    const dip_once *once = at.layer == 0 ? dip_pass_bf16_once(pass, at.row / DIP_BLOCK) : NULL;
+    if (once != NULL) {
+        add_once_tile(once, at, tile, stride);
+    } else if (at.layer > 0 || dip_pass_bf16_is_alive(pass, at.row / DIP_BLOCK)) {
         const dip_left in = {pass->in[at.layer] + at.row / DIP_BLOCK * block, 2, 2 * DIP_BLOCK};
         dip_bf16_get()->tile(&(dip_tile){.m = DIP_BLOCK,
                                          .a = in,
@@ -259,7 +275,13 @@ static void default_gradient(const step *s, const dip_pass_bf16 *pass, size_t f)
         }
         return;
     }
-    for (size_t i = 0; i < pass->ends.n; i++) {
+    const dip_by_value *values = &pass->ends.by_value[f];
+    for (size_t v = 0; v < values->n; v++) {
+        if (values->value[v] < 0) {
+            dip_vec_axpy(block->width, 1, values->gradient + v * block->width, gradient);
+        }
+    }
+    for (size_t i = 0; values->n == 0 && i < pass->ends.n; i++) {
         const dip_span *span = &pass->ends.span[i * tower->n_blocks + f];
         if (span->n == 0 && !dip_span_has_number(span)) {
             dip_vec_axpy(block->width, 1, pass->ends.dx + i * tower->input + block->offset,
@@ -309,6 +331,31 @@ static void sum_panels(const step *s) {
 #pragma omp barrier
 }
 
+/* The gradients of the first layer's outputs, summed by value. */
+static void once_sums(const dip_once_jobs *jobs) {
+    for (size_t j = 0; j < jobs->n; j++) {
+        const dip_pass_bf16 *pass = jobs->list[j].pass;
+        const dip_once *once = dip_once_of(&jobs->list[j]);
+        const size_t blocks = once->n > 0 ? once->out / DIP_BLOCK : 0;
+#pragma omp for schedule(static) nowait
+        for (size_t block = 0; block < blocks; block++) {
+            dip_once_sum(once, pass->out[0], pass->ends.n, block);
+        }
+    }
+}
+
+static void once_gradients(const dip_once_jobs *jobs, const dip_weights_bf16 *weights) {
+    for (size_t j = 0; j < jobs->n; j++) {
+        const dip_once *once = dip_once_of(&jobs->list[j]);
+        const int weight = jobs->list[j].pass->ends.tower->layer[0].weight;
+        const dip_bf16 *backward = dip_weights_bf16_find(weights, weight)->backward;
+#pragma omp for schedule(dynamic, 1) nowait
+        for (size_t piece = 0; piece < dip_once_pieces(once); piece++) {
+            dip_once_backward(once, backward, piece);
+        }
+    }
+}
+
 static void mark_gradient(dip_weights_bf16 *weights, int param) {
     for (size_t w = 0; w < weights->n; w++) {
         if (weights->list[w].param == param) {
@@ -322,6 +369,8 @@ static void mark_gradient(dip_weights_bf16 *weights, int param) {
 void dip_pass_bf16_backward(dip_pass_bf16 *const *pass, size_t n, dip_params *params,
                             dip_weights_bf16 *weights) {
     const step s = {pass, n, params, weights};
+    dip_once_jobs jobs;
+    dip_once_list(&jobs, pass, n);
     const size_t n_layers = pass[0]->ends.tower->n_layers;
 #pragma omp parallel num_threads(weights->threads)
     {
@@ -330,7 +379,9 @@ void dip_pass_bf16_backward(dip_pass_bf16 *const *pass, size_t n, dip_params *pa
             weight_gradients(&s, l);
         }
         output_gradients(&s, 0);
+        once_sums(&jobs);
         sum_panels(&s);
+        once_gradients(&jobs, weights);
         weight_gradients(&s, 0);
 #pragma omp single nowait
         bias_gradients(&s);

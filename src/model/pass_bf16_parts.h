@@ -20,7 +20,27 @@ static inline bool dip_pass_bf16_masks(const dip_pass_bf16 *pass, size_t f) {
     return (pass->ends.mask >> f) & 1;
 }
 
-/* Whether 64 columns of x hold anything but masked features. */
+/* The entry of the feature that 64 columns of x belong to, when its values repeat; or NULL. */
+const dip_once *dip_pass_bf16_once(const dip_pass_bf16 *pass, size_t block);
+
+/* The features of some passes whose values can repeat. */
+typedef struct dip_once_job {
+    dip_pass_bf16 *pass;
+    size_t feature;
+} dip_once_job;
+
+typedef struct dip_once_jobs {
+    size_t n;
+    dip_once_job list[DIP_PASSES_BF16_MAX * DIP_FEATURES_MAX];
+} dip_once_jobs;
+
+void dip_once_list(dip_once_jobs *jobs, dip_pass_bf16 *const *pass, size_t n);
+
+static inline dip_once *dip_once_of(const dip_once_job *job) {
+    return &job->pass->once[job->feature];
+}
+
+/* Whether 64 columns of x hold anything but masked features and those whose values repeat. */
 bool dip_pass_bf16_is_alive(const dip_pass_bf16 *pass, size_t block);
 
 /* The first column block of x at or after `block` that is alive, or not; past the last when there

@@ -59,6 +59,7 @@ static dip_status add_block(dip_tower *tower, dip_params *params, const dip_sche
     const dip_table *table = &schema->tables[feature->table];
     /* A table without rows (every value was too rare) keeps one that nothing looks up. */
     const size_t rows = table->rows > 0 ? (size_t)table->rows : 1;
+    block->rows = rows;
     const dip_param shape = {.kind = DIP_PARAM_TABLE,
                              .rows = rows,
                              .columns = dim,

@@ -17,8 +17,9 @@
 #include "model/params.h"
 
 typedef struct dip_tower_block {
-    int table; /* parameter index, or -1 for a plain number */
-    int pool;  /* dip_pool */
+    int table;   /* parameter index, or -1 for a plain number */
+    size_t rows; /* of the table */
+    int pool;    /* dip_pool */
     bool is_bag;
     size_t offset; /* first column in x */
     size_t width;

@@ -11,11 +11,11 @@
  * the exact one, where a wrong or missing term would show.
  */
 #include "check.h"
-#include "engine/engine.h"
+#include "engine/engine_state.h"
 #include "grad/plenty.h"
 #include "grad/tiny.h"
 
-enum { PAIRS = 300, SELF = 205, MAX_TENSORS = 64 };
+enum { PAIRS = 300, SELF = 205, MAX_TENSORS = 64, FEW = 7 };
 
 #define LINEAR_TOLERANCE 0.02 /* measured: 0.009 without a hidden layer */
 #define HIDDEN_TOLERANCE 0.15 /* measured: 0.076 with one, 0.093 with two */
@@ -75,9 +75,11 @@ static dip_batch make_batch(const setting *s) {
                        .step = 3};
 }
 
-/* The step's gradients, tensor by tensor; the caller frees them. */
+/* The step's gradients, tensor by tensor; the caller frees them. Values of the first feature that
+ * pass the first layer once: 0 when it goes as any other. */
 static dip_losses step_of(const plenty *world, const setting *s, const char *precision,
-                          float *gradient[MAX_TENSORS], size_t size[MAX_TENSORS], size_t *n) {
+                          size_t values, float *gradient[MAX_TENSORS], size_t size[MAX_TENSORS],
+                          size_t *n) {
     dip_config config;
     dip_engine *engine = NULL;
     dip_losses losses;
@@ -93,6 +95,8 @@ static dip_losses step_of(const plenty *world, const setting *s, const char *pre
         memcpy(gradient[t], params->list[t].value, size[t] * sizeof(float));
     }
     check_ok(dip_engine_compute(engine, &batch, &losses, check_error()));
+    assert_int_equal(engine->query->by_value[0].n, values);
+    assert_int_equal(engine->item->by_value[0].n, values);
     dip_engine_update(engine, 1);
     for (size_t t = 0; t < params->n; t++) {
         for (size_t e = 0; e < size[t]; e++) {
@@ -103,8 +107,12 @@ static dip_losses step_of(const plenty *world, const setting *s, const char *pre
     return losses;
 }
 
-static void compare(const setting *s) {
+/* With few ids, each passes the first layer once. */
+static void compare(const setting *s, bool has_few) {
     plenty *world = plenty_make();
+    for (int32_t i = 0; has_few && i < PLENTY_ITEMS; i++) {
+        world->id[i] = world->id[i] < 0 ? -1 : i % FEW;
+    }
     float *exact[MAX_TENSORS];
     float *fast[MAX_TENSORS];
     size_t size[MAX_TENSORS];
@@ -112,8 +120,8 @@ static void compare(const setting *s) {
     double worst = 0;
     double worst_length = 0;
     const bool is_linear = strcmp(s->name, "one layer") == 0;
-    const dip_losses a = step_of(world, s, "fp32", exact, size, &n);
-    const dip_losses b = step_of(world, s, "bf16", fast, size, &n);
+    const dip_losses a = step_of(world, s, "fp32", 0, exact, size, &n);
+    const dip_losses b = step_of(world, s, "bf16", has_few ? FEW + 1 : 0, fast, size, &n);
     check_close(b.main, a.main, 2e-3);
     check_close(b.self, a.self, 2e-3);
     for (size_t t = 0; t < n; t++) {
@@ -212,7 +220,44 @@ static void every_setting_agrees_with_float(void **state) {
         {"low temperature", {{"ssl.method", "none"}, {"train.temperature", "0.02"}}, {0, 0}, false},
     };
     for (size_t s = 0; s < sizeof settings / sizeof settings[0]; s++) {
-        compare(&settings[s]);
+        compare(&settings[s], false);
+    }
+}
+
+/* Values that repeat pass the first layer once: among them the default, which every fiftieth item
+ * has, and in every position of masks. */
+static void repeated_values_agree_with_float(void **state) {
+    (void)state;
+    const setting settings[] = {
+        {"few ids", {{"ssl.method", "none"}, {"model.dim", "64"}}, {0, 0}, false},
+        {"few ids, all shared",
+         {{"ssl.method", "none"}, {"model.dim", "64"}, {"model.share", "all"}},
+         {0, 0},
+         false},
+        {"few ids, masks", {{"ssl.method", "cfm"}, {"model.dim", "64"}}, {0x5, 0x2}, false},
+        {"few ids, other masks", {{"ssl.method", "rfm"}, {"model.dim", "64"}}, {0x6, 0x1}, false},
+        {"few ids, 128 wide, one layer",
+         {{"ssl.method", "cfm"}, {"model.dim", "128"}, {"model.hidden", "33"}},
+         {0x4, 0x3},
+         false},
+        {"few ids, three layers",
+         {{"ssl.method", "cfm"}, {"model.dim", "64"}, {"model.hidden", "70,65,130"}},
+         {0x5, 0x2},
+         false},
+        {"few ids, masks by example",
+         {{"ssl.method", "cfm"}, {"model.dim", "64"}},
+         {0x5, 0x2},
+         true},
+        {"few ids, both towers, extra items",
+         {{"ssl.method", "cfm"},
+          {"model.dim", "64"},
+          {"ssl.towers", "both"},
+          {"train.extra_negatives", "items"}},
+         {0x5, 0x2},
+         false},
+    };
+    for (size_t s = 0; s < sizeof settings / sizeof settings[0]; s++) {
+        compare(&settings[s], true);
     }
 }
 
@@ -255,6 +300,7 @@ static void a_loss_that_is_left_out_leaves_no_gradient(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_setting_agrees_with_float),
+        cmocka_unit_test(repeated_values_agree_with_float),
         cmocka_unit_test(a_loss_that_is_left_out_leaves_no_gradient),
     };
     return cmocka_run_group_tests_name("bf16 step", tests, NULL, NULL);

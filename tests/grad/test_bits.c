@@ -223,6 +223,27 @@ static void large_products_have_the_same_bits_for_1_2_and_3_threads(void **state
     free(w);
 }
 
+/* Ids so few that each passes the first layer once. */
+static void repeated_values_have_the_same_bits_for_1_2_and_3_threads(void **state) {
+    (void)state;
+    enum { FEW = 40, FEW_STEPS = 5 };
+    run r = {.method = "cfm",
+             .optimizer = "adagrad",
+             .precision = "bf16",
+             .hidden = "130,20",
+             .dim = "64",
+             .pairs = PAIRS,
+             .steps = FEW_STEPS};
+    plenty *w = plenty_make();
+    for (int32_t i = 0; i < ITEMS; i++) {
+        w->id[i] = w->id[i] < 0 ? -1 : i % FEW;
+    }
+    /* Rows that no item has would not move. */
+    w->tables[0].rows = FEW;
+    compare_threads(w, r);
+    free(w);
+}
+
 static void tables_in_files_have_the_bits_of_tables_in_memory(void **state) {
     const char *const optimizers[] = {"adagrad", "rowwise-adagrad", "adam", "sgd"};
     const check_folder *folder = *state;
@@ -274,6 +295,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(twenty_steps_have_the_same_bits_for_1_2_and_3_threads),
         cmocka_unit_test(options_have_the_same_bits_for_1_2_and_3_threads),
+        cmocka_unit_test(repeated_values_have_the_same_bits_for_1_2_and_3_threads),
         cmocka_unit_test(large_products_have_the_same_bits_for_1_2_and_3_threads),
         check_test_in_folder(tables_in_files_have_the_bits_of_tables_in_memory),
         cmocka_unit_test(the_openmp_default_does_not_change_the_bits),

@@ -193,10 +193,72 @@ static void small_kernels_have_the_bits_of_the_reference(void **state) {
             both[k]->compare(M, x, DIP_BLOCK, bias, at_least[k]);
         }
         assert_memory_equal(at_least[0], at_least[1], sizeof at_least[0]);
+        uint32_t place[M];
+        for (size_t i = 0; i < M; i++) {
+            place[i] = (uint32_t)((i * 7 + round) % M);
+        }
+        static float added[2][M * DIP_BLOCK];
+        for (size_t k = 0; k < 2; k++) {
+            memcpy(added[k], x, sizeof x);
+            both[k]->add_rows(m, added[k], x, place);
+        }
+        check_same(added[0], added[1], M * DIP_BLOCK);
+        const size_t groups = 1 + round % (M - 2);
+        uint32_t first[M];
+        for (size_t g = 0; g <= groups; g++) {
+            first[g] = (uint32_t)(g * M / groups);
+        }
+        for (size_t k = 0; k < 2; k++) {
+            both[k]->sum_groups(groups, first, place, h, y[k], DIP_BLOCK, packed[k]);
+        }
+        assert_memory_equal(y[0], y[1], sizeof y[0]);
+        assert_memory_equal(packed[0], packed[1], sizeof packed[0]);
         for (size_t k = 0; k < 2; k++) {
             both[k]->interleave(2, h, h + 5 * DIP_BLOCK, 4 * DIP_BLOCK, y[k]);
         }
         assert_memory_equal(y[0], y[1], sizeof y[0]);
+    }
+}
+
+/* By hand: the rows of the groups are known numbers, so that their sums are too. */
+static void groups_are_summed_and_rows_added(void **state) {
+    (void)state;
+    enum { ROWS = 5, GROUPS = 3 };
+    static const uint32_t FIRST[GROUPS + 1] = {0, 2, 2, 5};
+    static const uint32_t MEMBER[ROWS] = {1, 4, 0, 2, 3};
+    static const float SUM[GROUPS] = {2 + 16, 0, 1 + 4 + 8};
+    static const uint32_t PLACE[2] = {2, 0};
+    const dip_bf16_kernels *both[2] = {dip_bf16_get(), &dip_bf16_reference};
+    static dip_bf16 x[6 * DIP_BLOCK];
+    for (size_t k = 0; k < 2; k++) {
+        dip_bf16 y[GROUPS * DIP_BLOCK];
+        dip_bf16 packed[4 * DIP_BLOCK];
+        float c[2 * DIP_BLOCK];
+        float table[3 * DIP_BLOCK];
+        for (size_t j = 0; j < DIP_BLOCK; j++) {
+            for (size_t i = 0; i < ROWS; i++) { /* row i holds 2^i plus its column, halved */
+                const float number = (float)(1 << i) + 0.5f * (float)(j % 4);
+                x[i / 2 * 2 * DIP_BLOCK + 2 * j + i % 2] = dip_bf16_round(number);
+            }
+            for (size_t i = 0; i < 3; i++) {
+                table[i * DIP_BLOCK + j] = (float)(100 * i + j);
+            }
+            c[j] = 1;
+            c[DIP_BLOCK + j] = 2;
+        }
+        both[k]->sum_groups(GROUPS, FIRST, MEMBER, x, y, DIP_BLOCK, packed);
+        both[k]->add_rows(2, c, table, PLACE);
+        for (size_t j = 0; j < DIP_BLOCK; j++) {
+            for (size_t g = 0; g < GROUPS; g++) {
+                const float half = 0.5f * (float)(j % 4) * (float)(FIRST[g + 1] - FIRST[g]);
+                const dip_bf16 wanted = dip_bf16_round(SUM[g] + half);
+                assert_int_equal(y[g * DIP_BLOCK + j], wanted);
+                assert_int_equal(packed[g / 2 * 2 * DIP_BLOCK + 2 * j + g % 2], wanted);
+            }
+            assert_int_equal(packed[2 * DIP_BLOCK + 2 * j + 1], 0);
+            assert_true(c[j] == 201 + (float)j);
+            assert_true(c[DIP_BLOCK + j] == 2 + (float)j);
+        }
     }
 }
 
@@ -300,6 +362,7 @@ int main(void) {
         cmocka_unit_test(the_reference_tile_is_a_matrix_product),
         cmocka_unit_test(every_tile_has_the_bits_of_the_reference),
         cmocka_unit_test(small_kernels_have_the_bits_of_the_reference),
+        cmocka_unit_test(groups_are_summed_and_rows_added),
         cmocka_unit_test(packing_the_transpose_is_packing_after_transposing),
         cmocka_unit_test(exp_is_right_to_two_units),
         cmocka_unit_test(exponentials_have_the_bits_of_the_reference),

@@ -3,7 +3,7 @@
  * The distinct rows of a batch, against a search through all of them.
  */
 #include "check.h"
-#include "engine/distinct.h"
+#include "model/distinct.h"
 
 enum { MOST = 700, WIDTH = 70 };
 
@@ -71,10 +71,27 @@ static void all_may_be_kept(void **state) {
     dip_distinct_free(&distinct);
 }
 
+static void more_than_wanted_are_not_looked_for(void **state) {
+    (void)state;
+    const int32_t row[] = {-1, 9, -1, 9, 4, 9};
+    dip_distinct distinct;
+    check_ok(dip_distinct_create(&distinct, 6, 1, check_error()));
+    assert_false(dip_distinct_find_few(&distinct, row, 6, 2));
+    assert_true(dip_distinct_find_few(&distinct, row, 4, 2));
+    assert_true(dip_distinct_find_few(&distinct, row, 6, 3));
+    assert_int_equal(distinct.n, 3);
+    assert_int_equal(distinct.row[0], -1);
+    assert_int_equal(distinct.place[5], 1);
+    assert_false(dip_distinct_find_few(&distinct, row, 1, 0));
+    assert_true(dip_distinct_find_few(&distinct, row, 0, 0));
+    dip_distinct_free(&distinct);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_found_once_and_gradients_added),
         cmocka_unit_test(all_may_be_kept),
+        cmocka_unit_test(more_than_wanted_are_not_looked_for),
     };
     return cmocka_run_group_tests_name("distinct", tests, NULL, NULL);
 }

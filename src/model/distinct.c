@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/distinct.h"
+#include "model/distinct.h"
 
 #include "base/mem.h"
 #include "math/vec.h"
@@ -38,17 +38,25 @@ static size_t find_slot(const dip_distinct *distinct, int32_t row) {
     return at;
 }
 
-void dip_distinct_find(dip_distinct *distinct, const int32_t *row, size_t n) {
+bool dip_distinct_find_few(dip_distinct *distinct, const int32_t *row, size_t n, size_t most) {
     memset(distinct->slot, 0, distinct->slots * sizeof *distinct->slot);
     distinct->n = 0;
     for (size_t i = 0; i < n; i++) {
         const size_t at = find_slot(distinct, row[i]);
+        if (distinct->slot[at] == 0 && distinct->n == most) {
+            return false;
+        }
         if (distinct->slot[at] == 0) {
             distinct->row[distinct->n++] = row[i];
             distinct->slot[at] = (uint32_t)distinct->n;
         }
         distinct->place[i] = distinct->slot[at] - 1;
     }
+    return true;
+}
+
+void dip_distinct_find(dip_distinct *distinct, const int32_t *row, size_t n) {
+    dip_distinct_find_few(distinct, row, n, n);
 }
 
 void dip_distinct_keep_all(dip_distinct *distinct, const int32_t *row, size_t n) {

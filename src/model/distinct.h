@@ -4,12 +4,13 @@
  * same each time, so the tower computes it once, and the gradients of its copies are added before
  * the backward pass, which is linear in them.
  */
-#ifndef DIP_ENGINE_DISTINCT_H
-#define DIP_ENGINE_DISTINCT_H
+#ifndef DIP_MODEL_DISTINCT_H
+#define DIP_MODEL_DISTINCT_H
 
 #include "base/status.h"
 #include "math/real.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,8 @@ dip_status dip_distinct_create(dip_distinct *distinct, size_t capacity, int thre
 
 /* Of n rows; or of n examples that differ although their rows may agree. */
 void dip_distinct_find(dip_distinct *distinct, const int32_t *row, size_t n);
+/* The same unless there are more than `most`: false then, and what was found is not all. */
+bool dip_distinct_find_few(dip_distinct *distinct, const int32_t *row, size_t n, size_t most);
 void dip_distinct_keep_all(dip_distinct *distinct, const int32_t *row, size_t n);
 
 /* all [n x d]: the vector of each example from those of the distinct rows. */
