@@ -278,7 +278,7 @@ class Bench:
     # ---- tables and ranking -------------------------------------------------------------------
 
     def table_sizes(self, catalogue, sizes):
-        """The same step with an id table of more and more rows, looked up all over; taking turns."""
+        """The same step with an id table of more and more rows, looked up all over, in turns."""
         self.catalogue(catalogue)
         sizes = self.that_fit(sizes)
         programs = {}

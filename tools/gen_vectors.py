@@ -160,9 +160,10 @@ class View:
     """What augmentation does: a mask for all examples or one for each, and draws for single values
     or features."""
 
-    def __init__(self, mask=0, key=None, value_rate=0.0, feature_rate=0.0, step=0):
+    def __init__(self, mask=0, key=None, value_rate=0.0, feature_rate=0.0, step=0, droppable=None):
         self.mask, self.key, self.step = mask, key, step
         self.value_rate, self.feature_rate = value_rate, feature_rate
+        self.droppable = droppable  # the features that may be dropped; None: all but one
 
     def masked(self, example, n_features):
         mask = self.mask if isinstance(self.mask, int) else self.mask[example]
@@ -171,8 +172,10 @@ class View:
             draws = [unit(draw(self.key, self.step, place(example, f, EVERY_GROUP))[0])
                      for f in range(n_features)]
             survivor = max(range(n_features), key=lambda f: (draws[f], -f))
-            lost |= {f for f in range(n_features)
-                     if draws[f] < self.feature_rate and f != survivor}
+            droppable = set(range(n_features)) - {survivor}
+            if self.droppable is not None:
+                droppable = self.droppable
+            lost |= {f for f in droppable if draws[f] < self.feature_rate}
         return lost
 
     def keeps(self, example, feature, j):
@@ -375,6 +378,9 @@ class Model:
         item_view = View()
         if method == "feature-dropout":
             item_view = View(key=make_key(seed, FEATURE), feature_rate=rate, step=step)
+        elif "train.id_dropout" in o:
+            item_view = View(key=make_key(seed, FEATURE), feature_rate=o["train.id_dropout"],
+                             step=step, droppable={0})
         result = {"query": Pass(self.query, self.values, batch["query"]),
                   "item": Pass(self.item, self.values, batch["item"], item_view)}
         if method in VIEWS:
@@ -523,6 +529,7 @@ CASES = {
     "spread-out-moments": ("items", 10, {"ssl.method": "spread-out-moments", "model.share": "all",
                                          "train.schedule": "linear", "train.warmup": 2}),
     "feature-dropout": ("items", 10, {"ssl.method": "feature-dropout", "ssl.dropout": 0.8}),
+    "id-dropout": ("items", 10, {**SUPERVISED, "train.id_dropout": 0.6}),
     "sgd": ("own", 3, {**CFM, "train.optimizer": "sgd", "train.rate": 0.5, "train.decay": 0.1}),
     "adam": ("items", 3, {**SUPERVISED, "ssl.method": "dropout", "train.optimizer": "adam",
                           "train.rate": 0.02, "train.decay": 0.1, "train.schedule": "cosine",

@@ -18,7 +18,7 @@ typedef enum dip_purpose {
     DIP_DRAW_MASK = 4,     /* feature masks of a step */
     DIP_DRAW_VIEW_H = 5,   /* value dropout of view h, or its noise */
     DIP_DRAW_VIEW_G = 6,   /* value dropout of view g */
-    DIP_DRAW_FEATURE = 7,  /* feature dropout of the supervised baseline */
+    DIP_DRAW_FEATURE = 7,  /* features of the batch's items that are dropped */
     DIP_DRAW_SPLIT = 8,    /* train, validation, test */
     DIP_DRAW_FRACTION = 9, /* train_fraction */
     DIP_DRAW_BOOTSTRAP = 10,
@@ -34,11 +34,12 @@ typedef enum dip_purpose {
     DIP_DRAW_QUERY_MASK = 21,  /* feature masks of queries */
     DIP_DRAW_QUERY_H = 22,     /* value dropout of a query's view h, or its noise */
     DIP_DRAW_QUERY_G = 23,     /* and of view g */
-    DIP_DRAW_INFORMATION = 30, /* rows that the mutual information is measured on */
-    DIP_DRAW_SCATTER = 31,     /* places of training pairs in a large dataset */
-    DIP_DRAW_MAP = 36,         /* the start of a map of items */
-    DIP_DRAW_MAP_ITEMS = 37,   /* which items are on a map */
-    DIP_DRAW_TRIAL = 38        /* settings that tuning tries */
+    DIP_DRAW_EXTRA_FEATURE = 24, /* and of the extra negatives */
+    DIP_DRAW_INFORMATION = 30,   /* rows that the mutual information is measured on */
+    DIP_DRAW_SCATTER = 31,       /* places of training pairs in a large dataset */
+    DIP_DRAW_MAP = 36,           /* the start of a map of items */
+    DIP_DRAW_MAP_ITEMS = 37,     /* which items are on a map */
+    DIP_DRAW_TRIAL = 38          /* settings that tuning tries */
 } dip_purpose;
 
 typedef struct dip_rng {

@@ -70,6 +70,10 @@ static const dip_option ROWS[] = {
            "further negatives for every query, beside the batch's own: the uniform items of the "
            "self-supervised batch, encoded whole, or their first views, which are there anyway; "
            "with a correction, p_j is then the share in the mixture"),
+    NUMBER("train.id_dropout", train.id_dropout, "0", 0, 0.99,
+           "rate at which an item in the main loss shows the default in the place of its id, as a "
+           "new item does; the other features then learn to do without: for the tail and for new "
+           "items (DropoutNet)"),
     CHOICE("train.optimizer", train.optimizer, "adagrad", "adagrad|sgd|adam|rowwise-adagrad",
            "update rule; rows of embedding tables are updated only when touched; rowwise-adagrad "
            "keeps one sum of squares a row of a table, and adagrad's for the layers"),

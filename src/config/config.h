@@ -107,6 +107,7 @@ struct dip_config {
         double temperature;
         int logq; /* dip_logq */
         bool mask_hits;
+        double id_dropout;
         int extra_negatives; /* dip_extra */
         int optimizer;       /* dip_optimizer_kind */
         double rate;

@@ -61,8 +61,8 @@ const char *dip_phase_name(dip_phase phase);
 
 typedef struct dip_engine dip_engine;
 
-/* DIP_ERR_USAGE   options that contradict each other. */
-dip_status dip_engine_check(const dip_config *config, dip_error *err);
+/* DIP_ERR_USAGE   options that contradict each other or the features. */
+dip_status dip_engine_check(const dip_schema *schema, const dip_config *config, dip_error *err);
 
 /* Allocates the model, its initial values, the optimizer and all buffers. Keeps dataset and
  * config. */

@@ -37,7 +37,36 @@ const char *dip_engine_precision(const dip_config *config) {
     return choose_arithmetic(config->train.precision)->name;
 }
 
-dip_status dip_engine_check(const dip_config *config, dip_error *err) {
+/* The features of items that are ids, as a mask. */
+static uint64_t id_features(const dip_schema *schema) {
+    uint64_t mask = 0;
+    for (size_t f = 0; f < schema->items.n_features; f++) {
+        mask |= (uint64_t)(schema->items.features[f].type == DIP_FEATURE_ID) << f;
+    }
+    return mask;
+}
+
+/* What is left of an item without its id must be something. */
+static dip_status check_id_dropout(const dip_schema *schema, const dip_config *config,
+                                   dip_error *err) {
+    const uint64_t ids = id_features(schema);
+    const uint64_t all = UINT64_MAX >> (DIP_FEATURES_MAX - schema->items.n_features);
+    if (config->train.id_dropout > 0 && config->ssl.method == DIP_METHOD_FEATURE_DROPOUT) {
+        return dip_fail(
+            err, DIP_ERR_USAGE,
+            "train.id_dropout and ssl.method: feature-dropout both drop features of the "
+            "main loss; set one of them");
+    }
+    if (config->train.id_dropout > 0 && (ids == 0 || ids == all)) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "train.id_dropout: %s of the items' features is of type id, and it needs "
+                        "one that is and one that is not; set it to 0",
+                        ids == 0 ? "none" : "each");
+    }
+    return DIP_OK;
+}
+
+dip_status dip_engine_check(const dip_schema *schema, const dip_config *config, dip_error *err) {
     if (config->train.logq == DIP_LOGQ_REFINED && !config->train.mask_hits) {
         return dip_fail(err, DIP_ERR_USAGE,
                         "train.logq: refined counts on negatives that are not the positive's own "
@@ -54,7 +83,7 @@ dip_status dip_engine_check(const dip_config *config, dip_error *err) {
                         "train.extra_negatives: views are not made any more with "
                         "ssl.after_pretrain: stop; use items or none");
     }
-    return DIP_OK;
+    return check_id_dropout(schema, config, err);
 }
 
 /* ---- creation -------------------------------------------------------------------------------- */
@@ -154,12 +183,13 @@ static dip_status create_parts(dip_engine *engine, dip_error *err) {
     DIP_TRY(dip_sparse_create(&engine->sparse, params, engine->threads, err));
     DIP_TRY(engine->arithmetic->create(&engine->space, &engine->towers, engine->threads, err));
     engine->rng_feature = dip_rng_make(seed, DIP_DRAW_FEATURE);
+    engine->rng_extra_feature = dip_rng_make(seed, DIP_DRAW_EXTRA_FEATURE);
     return create_losses(engine, err);
 }
 
 dip_status dip_engine_create(dip_engine **out, const dip_dataset *dataset, const dip_config *config,
                              dip_error *err) {
-    DIP_TRY(dip_engine_check(config, err));
+    DIP_TRY(dip_engine_check(&dataset->schema, config, err));
     dip_engine *engine = dip_alloc(1, sizeof *engine, "the training engine", err);
     if (engine == NULL) {
         return DIP_ERR_MEMORY;
@@ -168,6 +198,7 @@ dip_status dip_engine_create(dip_engine **out, const dip_dataset *dataset, const
     engine->config = *config;
     engine->threads = dip_engine_threads(config);
     engine->arithmetic = choose_arithmetic(config->train.precision);
+    engine->id_features = id_features(&dataset->schema);
     const dip_status status = create_parts(engine, err);
     if (status != DIP_OK) {
         dip_engine_free(engine);

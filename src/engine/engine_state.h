@@ -69,7 +69,9 @@ struct dip_engine {
     dip_real *spare[2]; /* [B x D] further gradients by the views */
     dip_noisy noisy[2]; /* the two views of method noise */
     dip_visible visible;
+    uint64_t id_features; /* of items, as a mask */
     dip_rng rng_feature;
+    dip_rng rng_extra_feature;
     double seconds[DIP_PHASES];
     double lap; /* when the current phase began */
 };

@@ -20,14 +20,25 @@
 
 /* ---- passes ---------------------------------------------------------------------------------- */
 
-/* With feature dropout two examples of one item differ. */
+/* What the items of the main loss lose: any feature with the method feature-dropout, and with
+ * train.id_dropout that of their id. */
+static dip_view item_view(const dip_engine *engine, const dip_batch *batch, dip_rng rng) {
+    const bool drops_any = engine->config.ssl.method == DIP_METHOD_FEATURE_DROPOUT;
+    return (dip_view){.feature_dropout =
+                          drops_any ? engine->config.ssl.dropout : engine->config.train.id_dropout,
+                      .droppable = drops_any ? UINT64_MAX : engine->id_features,
+                      .rng = rng,
+                      .step = batch->step};
+}
+
+/* With dropout two examples of one item differ. Negatives lose features as positives do, so that
+ * what is missing tells nothing. */
 static dip_status load_main(dip_engine *engine, const dip_batch *batch, dip_error *err) {
     const dip_dataset *dataset = engine->dataset;
     const dip_rows *items = &dataset->items;
-    const dip_view feature_dropout = {.feature_dropout = engine->config.ssl.dropout,
-                                      .rng = engine->rng_feature,
-                                      .step = batch->step};
-    const bool drops_features = engine->config.ssl.method == DIP_METHOD_FEATURE_DROPOUT;
+    const dip_view view = item_view(engine, batch, engine->rng_feature);
+    const dip_view extra_view = item_view(engine, batch, engine->rng_extra_feature);
+    const bool drops_features = view.feature_dropout > 0;
     dip_distinct_find(&engine->queries, batch->query, batch->n);
     if (drops_features) {
         dip_distinct_keep_all(&engine->items, batch->item, batch->n);
@@ -37,10 +48,10 @@ static dip_status load_main(dip_engine *engine, const dip_batch *batch, dip_erro
     DIP_TRY(dip_pass_load(engine->query, dip_dataset_rows(dataset, DIP_SIDE_QUERY),
                           engine->queries.row, engine->queries.n, NULL, err));
     DIP_TRY(dip_pass_load(engine->item, items, engine->items.row, engine->items.n,
-                          drops_features ? &feature_dropout : NULL, err));
-    return engine->extra == NULL
-               ? DIP_OK
-               : dip_pass_load(engine->extra, items, batch->self, batch->n_self, NULL, err);
+                          drops_features ? &view : NULL, err));
+    return engine->extra == NULL ? DIP_OK
+                                 : dip_pass_load(engine->extra, items, batch->self, batch->n_self,
+                                                 drops_features ? &extra_view : NULL, err);
 }
 
 static size_t add_pass(dip_pass *passes[DIP_ENGINE_PASSES], size_t n, dip_pass *pass) {

@@ -49,6 +49,9 @@ static bool is_idle(const dip_config *config, const char *key) {
         return (!has_loss || config->ssl.method == DIP_METHOD_FEATURE_DROPOUT) &&
                config->train.extra_negatives == DIP_EXTRA_NONE;
     }
+    if (strcmp(key, "train.id_dropout") == 0) {
+        return config->ssl.method == DIP_METHOD_FEATURE_DROPOUT;
+    }
     if (strcmp(key, "ssl.temperature") == 0) {
         return !has_views && config->ssl.method != DIP_METHOD_SPREAD_OUT;
     }

@@ -158,13 +158,14 @@ static uint64_t example_mask(const dip_view *view, size_t example, size_t n_bloc
     for (size_t f = 0; f < n_blocks; f++) {
         const double u = dip_unit(
             dip_rng_at(view->rng, view->step, draw_place(example, f, FEATURE_GROUP)).word[0]);
-        mask |= (uint64_t)(u < view->feature_dropout) << f;
+        mask |= ((uint64_t)(u < view->feature_dropout) << f) & view->droppable;
         if (u > largest) {
             largest = u;
             survivor = f;
         }
     }
-    return view->mask | (mask & ~((uint64_t)1 << survivor));
+    const uint64_t all = UINT64_MAX >> (DIP_FEATURES_MAX - n_blocks);
+    return view->mask | (mask == all ? mask & ~((uint64_t)1 << survivor) : mask);
 }
 
 static void load_example(dip_pass *pass, const dip_rows *rows, int32_t row, size_t i,

@@ -25,7 +25,8 @@ typedef struct dip_view {
     uint64_t mask;          /* bit f: feature f takes its default, in every example */
     const uint64_t *each;   /* [n] masks of single examples in the place of mask; or NULL */
     double value_dropout;   /* each value of a bag is dropped with this probability */
-    double feature_dropout; /* each feature of an example is masked with this probability */
+    double feature_dropout; /* each feature of an example is masked with this probability, */
+    uint64_t droppable;     /* when it is one of these */
     dip_rng rng;
     uint64_t step;
 } dip_view;

@@ -12,8 +12,8 @@
  *
  *   ddefault_f += W_f db,   dW_f += default_f^T db.
  *
- * Two views with complementary masks therefore cost one first layer, not two. A feature whose values
- * repeat in the batch costs products of its values only (once_bf16.h).
+ * Two views with complementary masks therefore cost one first layer, not two. A feature whose
+ * values repeat in the batch costs products of its values only (once_bf16.h).
  */
 #ifndef DIP_MODEL_PASS_BF16_H
 #define DIP_MODEL_PASS_BF16_H

@@ -173,6 +173,7 @@ static void every_setting_agrees_with_float(void **state) {
          false},
         {"values dropped", {{"ssl.method", "dropout"}}, {0, 0}, false},
         {"features dropped", {{"ssl.method", "feature-dropout"}}, {0, 0}, false},
+        {"ids dropped", {{"ssl.method", "cfm"}, {"train.id_dropout", "0.5"}}, {0x5, 0x2}, false},
         {"spread-out", {{"ssl.method", "spread-out"}}, {0, 0}, false},
         {"spread-out, squares", {{"ssl.method", "spread-out-square"}}, {0, 0}, false},
         {"hits and logQ off", {{"ssl.method", "none"}}, {0, 0}, false},

@@ -184,7 +184,9 @@ static void twenty_steps_have_the_same_bits_for_1_2_and_3_threads(void **state) 
 static void options_have_the_same_bits_for_1_2_and_3_threads(void **state) {
     (void)state;
     static const char *const OPTIONS[][4][2] = {
-        {{"train.logq", "refined"}},
+        {{"train.logq", "refined"},
+         {"train.id_dropout", "0.4"},
+         {"train.extra_negatives", "items"}},
         {{"ssl.mask_same", "yes"}, {"ssl.symmetric", "yes"}},
         {{"ssl.towers", "both"}, {"ssl.mask_same", "yes"}, {"model.share", "none"}}};
     plenty *w = plenty_make();

@@ -61,6 +61,43 @@ static void without_negatives_the_refined_loss_is_zero(void **state) {
     case_free(k);
 }
 
+/* ---- dropped ids ----------------------------------------------------------------------------- */
+
+static void dropped_ids_are_right(void **state) {
+    (void)state;
+    static const char *const HALF[][2] = {{"train.id_dropout", "0.5"}, {NULL, NULL}};
+    const setting settings[] = {
+        {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "yes", "none", NULL, 0, HALF},
+        {TINY_OWN_QUERIES, "none", "refined", "yes", "cfm", "items", 0, HALF},
+        {TINY_ITEMS_ARE_QUERIES, "all", "exact", "yes", "cfm", "views", 0, HALF},
+        {TINY_ITEMS_ARE_QUERIES, "tables", "refined", "yes", "noise", "items", 0, HALF}};
+    check_all(settings, sizeof settings / sizeof settings[0], "half of the ids dropped");
+}
+
+static void refuse_ids(const setting *s, int type, const char *words) {
+    tiny_world world;
+    dip_config config;
+    dip_engine *engine = NULL;
+    dip_error err = {0};
+    tiny_world_make(&world, s->kind);
+    for (size_t f = 0; type >= 0 && f < TINY_ITEM_FEATURES; f++) {
+        world.item_features[f].type = type;
+    }
+    case_configure(&config, s, 1);
+    assert_int_equal(dip_engine_create(&engine, &world.dataset, &config, &err), DIP_ERR_USAGE);
+    assert_non_null(strstr(err.message, words));
+}
+
+static void ids_are_dropped_beside_other_features(void **state) {
+    (void)state;
+    static const char *const HALF[][2] = {{"train.id_dropout", "0.5"}, {NULL, NULL}};
+    setting s = {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "yes", "none", NULL, 0, HALF};
+    refuse_ids(&s, DIP_FEATURE_BAG, "none of the items' features is of type id");
+    refuse_ids(&s, DIP_FEATURE_ID, "each of the items' features is of type id");
+    s.method = "feature-dropout";
+    refuse_ids(&s, -1, "ssl.method: feature-dropout");
+}
+
 /* ---- what a view shows ----------------------------------------------------------------------- */
 
 /* Masks under which items 2 and 7 look the same: without id, words and marks. */
@@ -321,6 +358,8 @@ int main(void) {
         cmocka_unit_test(the_refined_correction_is_right),
         cmocka_unit_test(the_refined_correction_needs_masked_hits),
         cmocka_unit_test(without_negatives_the_refined_loss_is_zero),
+        cmocka_unit_test(dropped_ids_are_right),
+        cmocka_unit_test(ids_are_dropped_beside_other_features),
         cmocka_unit_test(rows_that_look_the_same_are_no_negatives),
         cmocka_unit_test(the_symmetric_loss_goes_both_ways),
         cmocka_unit_test(masking_and_symmetry_are_right),

@@ -301,6 +301,7 @@ static void feature_dropout_gradients_agree_with_differences(void **state) {
         const pass_setting plain = items_setting();
         pass_setting dropped = plain;
         dropped.view = (dip_view){.feature_dropout = rates[step % 3],
+                                  .droppable = UINT64_MAX,
                                   .rng = dip_rng_make(5, DIP_DRAW_FEATURE),
                                   .step = step};
         check_dropout(&worst, &plain, &dropped);
@@ -315,8 +316,11 @@ static void feature_dropout_keeps_masks_and_one_feature(void **state) {
     static const int32_t WHOLE[] = {0, 4, 6}; /* items without a missing feature */
     setting.row = WHOLE;
     setting.n = 3;
-    setting.view = (dip_view){
-        .mask = 2, .feature_dropout = 0.99, .rng = dip_rng_make(5, DIP_DRAW_FEATURE), .step = 1};
+    setting.view = (dip_view){.mask = 2,
+                              .feature_dropout = 0.99,
+                              .droppable = UINT64_MAX,
+                              .rng = dip_rng_make(5, DIP_DRAW_FEATURE),
+                              .step = 1};
     for (; setting.view.step < 200; setting.view.step++) {
         setting.view.mask = setting.view.step % 2 == 1 ? 2 : 0;
         pass_case *k = create_case(&setting, 1);

@@ -446,6 +446,11 @@ static void feature_dropout_agrees(void **state) {
     check_case("feature-dropout");
 }
 
+static void id_dropout_agrees(void **state) {
+    (void)state;
+    check_case("id-dropout");
+}
+
 static void sgd_with_decay_agrees(void **state) {
     (void)state;
     check_case("sgd");
@@ -472,6 +477,7 @@ int main(void) {
         cmocka_unit_test(steps_of_one_loss_alone_agree),
         cmocka_unit_test(spread_out_agrees_in_all_three_forms),
         cmocka_unit_test(feature_dropout_agrees),
+        cmocka_unit_test(id_dropout_agrees),
         cmocka_unit_test(sgd_with_decay_agrees),
         cmocka_unit_test(adam_with_decay_and_a_schedule_agrees),
     };

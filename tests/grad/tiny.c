@@ -247,9 +247,13 @@ size_t tiny_passes(const tiny_world *world, const dip_config *config, const dip_
     const dip_dataset *dataset = &world->dataset;
     const int method = config->ssl.method;
     const bool drops_features = method == DIP_METHOD_FEATURE_DROPOUT;
-    const dip_view dropout = {.feature_dropout = drops_features ? config->ssl.dropout : 0,
+    const dip_view dropout = {.feature_dropout =
+                                  drops_features ? config->ssl.dropout : config->train.id_dropout,
+                              .droppable = drops_features ? UINT64_MAX : TINY_ID_FEATURE,
                               .rng = dip_rng_make((uint64_t)config->seed, DIP_DRAW_FEATURE),
                               .step = batch->step};
+    dip_view extra = dropout;
+    extra.rng = dip_rng_make((uint64_t)config->seed, DIP_DRAW_EXTRA_FEATURE);
     size_t n = 0;
     list[n++] = (tiny_pass){.tower = &towers->query,
                             .rows = dip_dataset_rows(dataset, DIP_SIDE_QUERY),
@@ -257,10 +261,7 @@ size_t tiny_passes(const tiny_world *world, const dip_config *config, const dip_
                             .n = batch->n};
     list[n++] = (tiny_pass){&towers->item, &dataset->items, batch->item, batch->n, dropout};
     if (config->train.extra_negatives == DIP_EXTRA_ITEMS) {
-        list[n++] = (tiny_pass){.tower = &towers->item,
-                                .rows = &dataset->items,
-                                .row = batch->self,
-                                .n = batch->n_self};
+        list[n++] = (tiny_pass){&towers->item, &dataset->items, batch->self, batch->n_self, extra};
     }
     if (method == DIP_METHOD_NONE || drops_features) {
         return n;

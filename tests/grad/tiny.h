@@ -21,6 +21,7 @@ enum {
     TINY_ITEMS = 9,
     TINY_QUERIES = 5,
     TINY_ITEM_FEATURES = 6,
+    TINY_ID_FEATURE = 1, /* of items, as a mask */
     TINY_QUERY_FEATURES = 3,
     TINY_TABLES = 5,
     TINY_PAIRS = 24,

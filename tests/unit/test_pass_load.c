@@ -377,8 +377,10 @@ static void features_are_dropped_at_their_rate_but_never_all(void **state) {
     static const double RATES[] = {0.1, 0.5, 0.9};
     world *w = make_world(DIP_POOL_MEAN, 2);
     for (size_t r = 0; r < 3; r++) {
-        const dip_view view = {
-            .feature_dropout = RATES[r], .rng = dip_rng_make(1, DIP_DRAW_FEATURE), .step = r};
+        const dip_view view = {.feature_dropout = RATES[r],
+                               .droppable = UINT64_MAX,
+                               .rng = dip_rng_make(1, DIP_DRAW_FEATURE),
+                               .step = r};
         int64_t masked[F] = {0};
         load(w, ROWS, &view);
         for (size_t i = 0; i < ROWS; i++) {
@@ -392,6 +394,30 @@ static void features_are_dropped_at_their_rate_but_never_all(void **state) {
         for (size_t f = 0; f < F; f++) {
             check_share(masked[f], ROWS, RATES[r] - pow(RATES[r], F) / F, 4);
         }
+    }
+    free_world(w);
+}
+
+/* One that is the only droppable feature has no need to stay. */
+static void only_what_is_droppable_is_dropped(void **state) {
+    (void)state;
+    enum { DROPPED = 1 };
+    static const double RATES[] = {0.1, 0.5, 0.9};
+    world *w = make_world(DIP_POOL_MEAN, 2);
+    for (size_t r = 0; r < 3; r++) {
+        const dip_view view = {.feature_dropout = RATES[r],
+                               .droppable = 1 << DROPPED,
+                               .rng = dip_rng_make(2, DIP_DRAW_FEATURE),
+                               .step = r};
+        int64_t masked = 0;
+        load(w, ROWS, &view);
+        for (size_t i = 0; i < ROWS; i++) {
+            for (size_t f = 0; f < F; f++) {
+                assert_true(f == DROPPED || !is_masked(w, i, f));
+            }
+            masked += is_masked(w, i, DROPPED);
+        }
+        check_share(masked, ROWS, RATES[r], 4);
     }
     free_world(w);
 }
@@ -424,6 +450,7 @@ int main(void) {
         cmocka_unit_test(missing_values_take_their_default),
         cmocka_unit_test(kept_values_are_pooled),
         cmocka_unit_test(features_are_dropped_at_their_rate_but_never_all),
+        cmocka_unit_test(only_what_is_droppable_is_dropped),
         cmocka_unit_test(a_bag_longer_than_ever_is_loaded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
