@@ -117,7 +117,9 @@ def sections(bench):
     phases = list(rows[0]["phases"]) if rows else []
     order = sorted(rows, key=lambda row: (row["precision"], row["items"], row["ssl"] != "none",
                                           row["batch"], row["dim"], -row["threads"]))  # fmt: skip
-    parts = [heading(bench), training(order, phases)]
+    parts = [heading(bench)]
+    if order:
+        parts.append(training(order, phases))
     if paired:
         parts.append(beside(paired))
     if bench.tried:
@@ -138,13 +140,14 @@ def sections(bench):
 
 
 def write(bench):
-    """Prints the tables and writes both files."""
+    """Prints the tables and writes the files."""
     text = "\n".join(sections(bench)) + "\n"
+    path = os.path.join(bench.args.out, bench.args.stem)
     print("\n" + text, flush=True)
     os.makedirs(bench.args.out, exist_ok=True)
-    with open(os.path.join(bench.args.out, "results.txt"), "w", encoding="utf-8") as file:
+    with open(path + ".txt", "w", encoding="utf-8") as file:
         file.write(text)
-    with open(os.path.join(bench.args.out, "results.json"), "w", encoding="utf-8") as file:
+    with open(path + ".json", "w", encoding="utf-8") as file:
         json.dump(bench.rows, file, indent=1)
         file.write("\n")
     rest = {
@@ -153,6 +156,6 @@ def write(bench):
         "rank": bench.rank,
         "notes": bench.notes,
     }
-    with open(os.path.join(bench.args.out, "results-more.json"), "w", encoding="utf-8") as file:
+    with open(path + "-more.json", "w", encoding="utf-8") as file:
         json.dump(rest, file, indent=1)
         file.write("\n")

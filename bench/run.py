@@ -38,6 +38,7 @@ DATA = {"10k": (10_000, 200_000), "1M": (1_000_000, 1_000_000), "500": (500, 5_0
 PRECISIONS = ("bf16", "fp32")
 METHODS = ("none", "cfm")
 TABLE_DIM = 16
+TABLE_ROWS = [1_000_000, 10_000_000, 100_000_000]
 TRIES = 3  # of a setting that is measured alone, while other programs disturb it
 
 
@@ -374,6 +375,10 @@ class Bench:
     def run(self):
         """Everything that was asked for."""
         quick = self.args.quick
+        if self.args.tables:
+            self.measure_limit("--best")
+            self.table_sizes("1M", TABLE_ROWS)
+            return
         self.say(f"PyTorch {self.torch}" if self.python else f"no PyTorch: {self.torch}")
         self.measure_limit(*(["--best"] if quick else []))
         if self.python and not quick:
@@ -392,7 +397,7 @@ class Bench:
             [1024, 4096], [64, 128], ["10k", "1M"]
         )
         if not quick:
-            self.table_sizes("1M", [1_000_000, 10_000_000, 100_000_000])
+            self.table_sizes("1M", TABLE_ROWS)
         self.measure_rank(512 if quick else 4096)
         self.measure_limit("--best")
 
@@ -402,10 +407,13 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--build", default="build/default", help="where the programs are")
     parser.add_argument("--data", default="build/bench", help="where the data are made")
-    parser.add_argument("--out", default=HERE, help="where results.json and results.txt go")
+    parser.add_argument("--out", default=HERE, help="where the results go")
     parser.add_argument("--python", help="a Python that imports torch (default: the one on PATH)")
     parser.add_argument("--no-pytorch", action="store_true", help="leave PyTorch out")
     parser.add_argument("--quick", action="store_true", help="the main settings: under 4 minutes")
+    parser.add_argument(
+        "--tables", action="store_true", help="only tables of more and more rows: two minutes"
+    )
     parser.add_argument("--smoke", action="store_true", help="a few seconds, for the test suite")
     parser.add_argument("--rounds", type=int, help="windows of each program that takes turns")
     parser.add_argument("--windows", type=int, help="windows of a program that runs alone")
@@ -416,6 +424,8 @@ def parse():
     args.threads = sorted(set(args.threads))
     args.rounds = args.rounds or (4 if args.quick else 5)
     args.windows = args.windows or 3
+    args.stem = "tables" if args.tables else "results"
+    args.no_pytorch = args.no_pytorch or args.tables
     if args.smoke:
         args.no_pytorch, args.windows, args.seconds = True, 1, 0.05
     return args

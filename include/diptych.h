@@ -393,9 +393,8 @@ DIP_API DIP_NODISCARD dip_status dip_experiment_preset(const char *name, const c
  *                  output holds another study, or something else
  * DIP_ERR_FAILED   a split has no pairs, or another process works on the output */
 DIP_API DIP_NODISCARD dip_status dip_experiment(const dip_dataset *dataset,
-                                                const char *const *names,
-                                                const char *const *values, size_t n,
-                                                const char *output, unsigned flags,
+                                                const char *const *names, const char *const *values,
+                                                size_t n, const char *output, unsigned flags,
                                                 const dip_watch *watch, dip_report **report,
                                                 dip_error *err);
 

@@ -49,15 +49,17 @@ static uint64_t id_features(const dip_schema *schema) {
 /* What is left of an item without its id must be something. */
 static dip_status check_id_dropout(const dip_schema *schema, const dip_config *config,
                                    dip_error *err) {
-    const uint64_t ids = id_features(schema);
-    const uint64_t all = UINT64_MAX >> (DIP_FEATURES_MAX - schema->items.n_features);
+    size_t ids = 0;
+    for (size_t f = 0; f < schema->items.n_features; f++) {
+        ids += schema->items.features[f].type == DIP_FEATURE_ID;
+    }
     if (config->train.id_dropout > 0 && config->ssl.method == DIP_METHOD_FEATURE_DROPOUT) {
         return dip_fail(
             err, DIP_ERR_USAGE,
             "train.id_dropout and ssl.method: feature-dropout both drop features of the "
             "main loss; set one of them");
     }
-    if (config->train.id_dropout > 0 && (ids == 0 || ids == all)) {
+    if (config->train.id_dropout > 0 && (ids == 0 || ids == schema->items.n_features)) {
         return dip_fail(err, DIP_ERR_USAGE,
                         "train.id_dropout: %s of the items' features is of type id, and it needs "
                         "one that is and one that is not; set it to 0",

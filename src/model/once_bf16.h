@@ -40,8 +40,7 @@ typedef struct dip_once {
 } dip_once;
 
 /* An entry for each feature of the tower, for batches of at most `capacity` examples. */
-dip_status dip_once_create(dip_once **once, const dip_tower *tower, size_t capacity,
-                           dip_error *err);
+dip_status dip_once_create(dip_once **out, const dip_tower *tower, size_t capacity, dip_error *err);
 void dip_once_free(dip_once *once, const dip_tower *tower);
 
 /* Finds the values of feature f in the loaded batch and rounds their embeddings; with too many
