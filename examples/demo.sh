@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The demo: does self-supervision pay on real pages that link to each other? Then a model of all their links, which
-# recommends pages for one that it has never seen. The study of an interrupted demo goes on where it was.
+# recommends pages for one that it has never seen. The study of an interrupted demo goes on where it was, and that of
+# another version gives way.
 #
 #   examples/demo.sh DIPTYCH PROJECT FOLDER [FLAG]...    flags are of diptych experiment
 set -eu
@@ -22,7 +23,7 @@ run() {
 
 mkdir -p "$folder"
 run "$diptych" prepare "$project" -o "$folder/pages.dip" --force
-run "$diptych" experiment "$folder/pages.dip" --preset quick -o "$folder/report" "$@"
+run "$diptych" experiment "$folder/pages.dip" --preset quick -o "$folder/report" --force "$@"
 run "$diptych" train "$folder/pages.dip" -o "$folder/model" --force --preset best --model.hidden 256,64
 run "$diptych" evaluate "$folder/model"
 run "$diptych" recommend "$folder/model" -k 5 --features "$page"

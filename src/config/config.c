@@ -181,8 +181,8 @@ static const preset_row PRESETS[] = {
     {"paper", "ssl.method", "cfm"},
     {"paper", "ssl.dropout", "0.3"},
     {"paper", "evaluate.protocol", "paper"},
-    /* What did best over the data sets of docs/results.md: Adam, trained items as further negatives
-     * of the main loss, and two noisy views of the same items. */
+    /* What did best over the small and the sparse sets of docs/results.md: Adam, trained items as
+     * further negatives of the main loss, and two noisy views of the same items. */
     {"best", "train.optimizer", "adam"},
     {"best", "train.rate", "0.002"},
     {"best", "train.batch", "1024"},

@@ -6,10 +6,10 @@
 #define DIP_ENGINE_ENGINE_STATE_H
 
 #include "engine/arithmetic.h"
-#include "model/distinct.h"
 #include "engine/engine.h"
 #include "engine/sparse.h"
 #include "engine/visible.h"
+#include "model/distinct.h"
 
 #include <omp.h>
 

@@ -9,11 +9,14 @@
  * product to each example and for summing the examples' gradients. */
 enum { LEAST_EXAMPLES_A_VALUE = 4 };
 
+/* A table of more rows than this many times a batch's examples seldom has so few of them in it. */
+enum { MOST_ROWS_AN_EXAMPLE = 4 };
+
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-static bool is_eligible(const dip_tower_block *block) {
+static bool is_eligible(const dip_tower_block *block, size_t capacity) {
     return block->table >= 0 && !block->is_bag && block->offset % DIP_BLOCK == 0 &&
-           block->width % DIP_BLOCK == 0;
+           block->width % DIP_BLOCK == 0 && block->rows / MOST_ROWS_AN_EXAMPLE <= capacity;
 }
 
 static void *take(size_t count, size_t size, bool *is_whole, dip_error *err) {
@@ -22,12 +25,31 @@ static void *take(size_t count, size_t size, bool *is_whole, dip_error *err) {
     return memory;
 }
 
+/* The products are used up when the sums are made, and both when another pass has its turn: they
+ * have one memory, which is the lender's where its feature has as many values. */
+static dip_status take_sums(dip_once *once, const dip_once *lender, dip_error *err) {
+    const size_t product = once->most * once->out * sizeof(float);
+    const size_t rows = once->most * dip_row_stride(once->out) * sizeof(dip_bf16);
+    const size_t packed = dip_packed_size(once->most, once->out) * sizeof(dip_bf16);
+    const bool fits = lender != NULL && lender->most >= once->most && lender->out == once->out;
+    bool is_whole = true;
+    once->borrows = fits;
+    once->product =
+        fits ? lender->product
+             : take(product > rows + packed ? product : rows + packed, 1, &is_whole, err);
+    if (is_whole) {
+        once->sum = (dip_bf16 *)once->product;
+        once->sum_packed = once->sum + rows / sizeof(dip_bf16);
+    }
+    return is_whole ? DIP_OK : DIP_ERR_MEMORY;
+}
+
 static dip_status create_one(dip_once *once, const dip_tower *tower, size_t f, size_t capacity,
-                             dip_error *err) {
+                             const dip_once *lender, dip_error *err) {
     const dip_tower_block *block = &tower->block[f];
     const size_t most = capacity / LEAST_EXAMPLES_A_VALUE;
     bool is_whole = true;
-    if (!is_eligible(block) || most == 0) {
+    if (!is_eligible(block, capacity) || most == 0) {
         return DIP_OK;
     }
     DIP_TRY(dip_distinct_create(&once->values, capacity, 1, err));
@@ -41,22 +63,19 @@ static dip_status create_one(dip_once *once, const dip_tower *tower, size_t f, s
         take(once->most + 1, dip_row_stride(block->width) * sizeof *once->rows, &is_whole, err);
     once->packed =
         take(dip_packed_size(once->most, block->width), sizeof *once->packed, &is_whole, err);
-    once->product = take(once->most, once->out * sizeof *once->product, &is_whole, err);
-    once->sum = take(once->most, dip_row_stride(once->out) * sizeof *once->sum, &is_whole, err);
-    once->sum_packed =
-        take(dip_packed_size(once->most, once->out), sizeof *once->sum_packed, &is_whole, err);
     once->gradient = take(once->most, block->width * sizeof *once->gradient, &is_whole, err);
-    return is_whole ? DIP_OK : DIP_ERR_MEMORY;
+    return is_whole ? take_sums(once, lender, err) : DIP_ERR_MEMORY;
 }
 
 dip_status dip_once_create(dip_once **out, const dip_tower *tower, size_t capacity,
-                           dip_error *err) {
+                           const dip_once *lender, dip_error *err) {
     dip_once *once = dip_alloc(tower->n_blocks, sizeof *once, "repeated values of a batch", err);
     if (once == NULL) {
         return DIP_ERR_MEMORY;
     }
     for (size_t f = 0; f < tower->n_blocks; f++) {
-        const dip_status status = create_one(&once[f], tower, f, capacity, err);
+        const dip_status status =
+            create_one(&once[f], tower, f, capacity, lender != NULL ? &lender[f] : NULL, err);
         if (status != DIP_OK) {
             dip_once_free(once, tower);
             return status;
@@ -74,9 +93,7 @@ void dip_once_free(dip_once *once, const dip_tower *tower) {
         dip_free(once[f].member);
         dip_free(once[f].rows);
         dip_free(once[f].packed);
-        dip_free(once[f].product);
-        dip_free(once[f].sum);
-        dip_free(once[f].sum_packed);
+        dip_free(once[f].borrows ? NULL : once[f].product);
         dip_free(once[f].gradient);
     }
     dip_free(once);

@@ -36,11 +36,15 @@ typedef struct dip_once {
     float *product;       /* [out / 64][n][64] e_v W_f */
     dip_bf16 *sum;        /* [n x out] s_v, rounded, at dip_row_stride */
     dip_bf16 *sum_packed; /* P(sum) */
+    bool borrows;         /* product and sums are the lender\'s */
     dip_real *gradient;   /* [n x width] de_v */
 } dip_once;
 
-/* An entry for each feature of the tower, for batches of at most `capacity` examples. */
-dip_status dip_once_create(dip_once **out, const dip_tower *tower, size_t capacity, dip_error *err);
+/* An entry for each feature of the tower, for batches of at most `capacity` examples. Products and
+ * sums are in the memory of the lender's, entries of a tower with as many features, where they fit;
+ * it may be NULL. */
+dip_status dip_once_create(dip_once **out, const dip_tower *tower, size_t capacity,
+                           const dip_once *lender, dip_error *err);
 void dip_once_free(dip_once *once, const dip_tower *tower);
 
 /* Finds the values of feature f in the loaded batch and rounds their embeddings; with too many

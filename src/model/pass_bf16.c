@@ -64,8 +64,11 @@ dip_status dip_pass_bf16_create(dip_pass_bf16 *pass, const dip_tower *tower, siz
                                 int threads, const dip_pass_bf16 *lender, dip_error *err) {
     memset(pass, 0, sizeof *pass);
     DIP_TRY(dip_pass_create_ends(&pass->ends, tower, capacity, threads, err));
-    dip_status status = dip_once_create(&pass->once, tower, capacity, err);
-    if (status == DIP_OK && lender != NULL && can_lend(lender, tower, capacity)) {
+    const bool has_lender = lender != NULL && can_lend(lender, tower, capacity);
+    const bool lends_sums = has_lender && lender->ends.tower->n_blocks == tower->n_blocks;
+    dip_status status =
+        dip_once_create(&pass->once, tower, capacity, lends_sums ? lender->once : NULL, err);
+    if (status == DIP_OK && has_lender) {
         borrow(pass, lender);
         return DIP_OK;
     }

@@ -113,6 +113,7 @@ static void compare(const setting *s, bool has_few) {
     for (int32_t i = 0; has_few && i < PLENTY_ITEMS; i++) {
         world->id[i] = world->id[i] < 0 ? -1 : i % FEW;
     }
+    world->tables[0].rows = has_few ? FEW : PLENTY_ITEMS;
     float *exact[MAX_TENSORS];
     float *fast[MAX_TENSORS];
     size_t size[MAX_TENSORS];
