@@ -5,7 +5,7 @@
  *
  *   B batch, F features (blocks), I width of x, D width of u
  *
- * The batch is cut into panels of DIP_PANEL rows. A panel goes through all layers on one thread;
+ * The batch is cut into panels (gemm.h). A panel goes through all layers on one thread;
  * the gradients of weights are cut by blocks of the weight matrix, each summed over the whole
  * batch on one thread. Neither cut depends on the number of threads, so results have the same bits
  * for any number.
