@@ -31,8 +31,8 @@ static dip_view item_view(const dip_engine *engine, const dip_batch *batch, dip_
                       .step = batch->step};
 }
 
-/* With dropout two examples of one item differ. Negatives lose features as positives do, so that
- * what is missing tells nothing. */
+/* With dropout two examples of one item differ. Uniform items as extra negatives lose features as
+ * positives do, so that what is missing tells nothing. */
 static dip_status load_main(dip_engine *engine, const dip_batch *batch, dip_error *err) {
     const dip_dataset *dataset = engine->dataset;
     const dip_rows *items = &dataset->items;
