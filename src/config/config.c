@@ -181,21 +181,23 @@ static const preset_row PRESETS[] = {
     {"paper", "ssl.method", "cfm"},
     {"paper", "ssl.dropout", "0.3"},
     {"paper", "evaluate.protocol", "paper"},
-    /* What did best over the small and the sparse sets of docs/results.md: Adam, trained items as
-     * further negatives of the main loss, and two noisy views of the same items. */
+    /* What did best over the sets of docs/results.md, small and large, sparse and whole: Adam, the
+     * refined correction, further negatives from the whole catalogue, items without their ids, and
+     * two noisy views of them. */
     {"best", "train.optimizer", "adam"},
-    {"best", "train.rate", "0.002"},
+    {"best", "train.rate", "0.0015"},
     {"best", "train.batch", "1024"},
-    {"best", "train.temperature", "0.1"},
+    {"best", "train.temperature", "0.07"},
     {"best", "train.logq", "refined"},
     {"best", "train.extra_negatives", "items"},
+    {"best", "train.id_dropout", "0.3"},
     {"best", "train.epochs", "30"},
-    {"best", "train.patience", "3"},
+    {"best", "train.patience", "5"},
     {"best", "ssl.method", "noise"},
-    {"best", "ssl.alpha", "0.3"},
+    {"best", "ssl.alpha", "0.1"},
     {"best", "ssl.temperature", "0.1"},
-    {"best", "ssl.items", "training"},
-    {"best", "ssl.batch", "256"},
+    {"best", "ssl.items", "catalogue"},
+    {"best", "ssl.batch", "1024"},
 };
 
 /* The names of all presets, each once, in quotes. */

@@ -61,8 +61,12 @@ const char *dip_phase_name(dip_phase phase);
 
 typedef struct dip_engine dip_engine;
 
-/* DIP_ERR_USAGE   options that contradict each other or the features. */
-dip_status dip_engine_check(const dip_schema *schema, const dip_config *config, dip_error *err);
+/* DIP_ERR_USAGE   options that contradict each other. */
+dip_status dip_engine_check(const dip_config *config, dip_error *err);
+
+/* "none" or "each" of the items' features is an id, so that train.id_dropout drops nothing, since
+ * what is left of an item must be something; NULL when it drops ids, or is 0. */
+const char *dip_engine_idle_id_dropout(const dip_schema *schema, const dip_config *config);
 
 /* Allocates the model, its initial values, the optimizer and all buffers. Keeps dataset and
  * config. */

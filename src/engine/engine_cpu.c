@@ -37,38 +37,36 @@ const char *dip_engine_precision(const dip_config *config) {
     return choose_arithmetic(config->train.precision)->name;
 }
 
-/* The features of items that are ids, as a mask. */
-static uint64_t id_features(const dip_schema *schema) {
+/* Which of `n_features` are ids, as a mask, and how many. */
+static uint64_t find_ids(const dip_schema *schema, size_t *n) {
     uint64_t mask = 0;
+    *n = 0;
     for (size_t f = 0; f < schema->items.n_features; f++) {
-        mask |= (uint64_t)(schema->items.features[f].type == DIP_FEATURE_ID) << f;
+        const bool is_id = schema->items.features[f].type == DIP_FEATURE_ID;
+        mask |= (uint64_t)is_id << f;
+        *n += is_id;
     }
     return mask;
 }
 
-/* What is left of an item without its id must be something. */
-static dip_status check_id_dropout(const dip_schema *schema, const dip_config *config,
-                                   dip_error *err) {
-    size_t ids = 0;
-    for (size_t f = 0; f < schema->items.n_features; f++) {
-        ids += schema->items.features[f].type == DIP_FEATURE_ID;
-    }
-    if (config->train.id_dropout > 0 && config->ssl.method == DIP_METHOD_FEATURE_DROPOUT) {
-        return dip_fail(
-            err, DIP_ERR_USAGE,
-            "train.id_dropout and ssl.method: feature-dropout both drop features of the "
-            "main loss; set one of them");
-    }
-    if (config->train.id_dropout > 0 && (ids == 0 || ids == schema->items.n_features)) {
-        return dip_fail(err, DIP_ERR_USAGE,
-                        "train.id_dropout: %s of the items' features is of type id, and it needs "
-                        "one that is and one that is not; set it to 0",
-                        ids == 0 ? "none" : "each");
-    }
-    return DIP_OK;
+/* The features of items that train.id_dropout drops, as a mask: what is left of an item without
+ * its ids must be something. */
+static uint64_t droppable_ids(const dip_schema *schema) {
+    size_t n = 0;
+    const uint64_t mask = find_ids(schema, &n);
+    return n < schema->items.n_features ? mask : 0;
 }
 
-dip_status dip_engine_check(const dip_schema *schema, const dip_config *config, dip_error *err) {
+const char *dip_engine_idle_id_dropout(const dip_schema *schema, const dip_config *config) {
+    size_t n = 0;
+    if (config->train.id_dropout <= 0 || droppable_ids(schema) != 0) {
+        return NULL;
+    }
+    find_ids(schema, &n);
+    return n == 0 ? "none" : "each";
+}
+
+dip_status dip_engine_check(const dip_config *config, dip_error *err) {
     if (config->train.logq == DIP_LOGQ_REFINED && !config->train.mask_hits) {
         return dip_fail(err, DIP_ERR_USAGE,
                         "train.logq: refined counts on negatives that are not the positive's own "
@@ -85,7 +83,13 @@ dip_status dip_engine_check(const dip_schema *schema, const dip_config *config, 
                         "train.extra_negatives: views are not made any more with "
                         "ssl.after_pretrain: stop; use items or none");
     }
-    return check_id_dropout(schema, config, err);
+    if (config->train.id_dropout > 0 && config->ssl.method == DIP_METHOD_FEATURE_DROPOUT) {
+        return dip_fail(
+            err, DIP_ERR_USAGE,
+            "train.id_dropout and ssl.method: feature-dropout both drop features of the "
+            "main loss; set one of them");
+    }
+    return DIP_OK;
 }
 
 /* ---- creation -------------------------------------------------------------------------------- */
@@ -191,7 +195,7 @@ static dip_status create_parts(dip_engine *engine, dip_error *err) {
 
 dip_status dip_engine_create(dip_engine **out, const dip_dataset *dataset, const dip_config *config,
                              dip_error *err) {
-    DIP_TRY(dip_engine_check(&dataset->schema, config, err));
+    DIP_TRY(dip_engine_check(config, err));
     dip_engine *engine = dip_alloc(1, sizeof *engine, "the training engine", err);
     if (engine == NULL) {
         return DIP_ERR_MEMORY;
@@ -200,7 +204,7 @@ dip_status dip_engine_create(dip_engine **out, const dip_dataset *dataset, const
     engine->config = *config;
     engine->threads = dip_engine_threads(config);
     engine->arithmetic = choose_arithmetic(config->train.precision);
-    engine->id_features = id_features(&dataset->schema);
+    engine->id_features = droppable_ids(&dataset->schema);
     const dip_status status = create_parts(engine, err);
     if (status != DIP_OK) {
         dip_engine_free(engine);

@@ -24,9 +24,10 @@
  * train.id_dropout that of their id. */
 static dip_view item_view(const dip_engine *engine, const dip_batch *batch, dip_rng rng) {
     const bool drops_any = engine->config.ssl.method == DIP_METHOD_FEATURE_DROPOUT;
-    return (dip_view){.feature_dropout =
-                          drops_any ? engine->config.ssl.dropout : engine->config.train.id_dropout,
-                      .droppable = drops_any ? UINT64_MAX : engine->id_features,
+    const uint64_t droppable = drops_any ? UINT64_MAX : engine->id_features;
+    const double rate = drops_any ? engine->config.ssl.dropout : engine->config.train.id_dropout;
+    return (dip_view){.feature_dropout = droppable != 0 ? rate : 0,
+                      .droppable = droppable,
                       .rng = rng,
                       .step = batch->step};
 }

@@ -297,11 +297,23 @@ static dip_status begin_resumed(dip_session *session, dip_error *err) {
     return status;
 }
 
+/* A preset with dropped ids serves every catalogue: where it cannot, the run says so and goes on. */
+static dip_status warn_of_idle_options(dip_session *session, dip_error *err) {
+    const dip_trainer *trainer = &session->trainer;
+    const char *which = dip_engine_idle_id_dropout(&trainer->dataset->schema, &trainer->config);
+    return which == NULL ? DIP_OK
+                         : warn(session, err,
+                                "train.id_dropout drops nothing: %s of the items' features is of "
+                                "type id, and it needs one that is and one that is not",
+                                which);
+}
+
 dip_status dip_session_begin(dip_session *session, dip_error *err) {
     DIP_TRY(session->resumes ? begin_resumed(session, err) : begin_anew(session, err));
     if (session->finished != NULL) {
         return DIP_OK;
     }
+    DIP_TRY(warn_of_idle_options(session, err));
     if (session->trainer.config.train.checkpoint_every > 0) {
         DIP_TRY(dip_rundir_hold(&session->dir, err));
     }

@@ -69,7 +69,7 @@ dip_status dip_trainer_check(const dip_dataset *dataset, const dip_config *confi
     const dip_schema *schema = &dataset->schema;
     dip_augmenter augmenter;
     DIP_TRY(check_pretraining(config, err));
-    DIP_TRY(dip_engine_check(schema, config, err));
+    DIP_TRY(dip_engine_check(config, err));
     DIP_TRY(dip_augmenter_make(&augmenter, config->ssl.method, schema->items.n_features,
                                dataset->mutual_information, 1, err));
     if (!dip_engine_has_queries(config) || schema->queries_are_items ||

@@ -198,6 +198,21 @@ class Runs(harness.Shared):
                 options += ["--model.hidden", "8,4"]
             self.check(*options)
 
+    def test_a_preset_with_dropped_ids_serves_every_catalogue(self):
+        """Where ids cannot be dropped the run says so, and leaves what one without it leaves."""
+        best = ("--preset", "best", "--model.hidden", "8,4", "--train.epochs", "2")
+        for which, features in (("none", {"tags": {"type": "bag"}, "brand": {"type": "categorical"}}),
+                                ("each", {"id": {"type": "id"}})):
+            dataset = self.dataset(features=features, name=which + ".dip")
+            result = self.done(run("train", dataset, "-o", self.path("a"), "-f", *best))
+            self.assertIn("warning: train.id_dropout drops nothing: %s of the items' features is "
+                          "of type id" % which, result.err)
+            plain = self.done(run("train", dataset, "-o", self.path("b"), "-f", *best,
+                                  "--train.id_dropout", "0"))
+            self.assertNotIn("id_dropout drops", plain.err)
+            self.assertEqual(harness.read_bytes(self.path("a", "model.safetensors")),
+                             harness.read_bytes(self.path("b", "model.safetensors")))
+
     def test_metrics_file(self):
         """One JSON object a line; steps and epochs."""
         self.check("--train.epochs", "3", "--train.batch", "16", "--train.patience", "0")

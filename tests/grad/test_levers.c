@@ -74,28 +74,42 @@ static void dropped_ids_are_right(void **state) {
     check_all(settings, sizeof settings / sizeof settings[0], "half of the ids dropped");
 }
 
-static void refuse_ids(const setting *s, int type, const char *words) {
+static void feature_dropout_drops_ids_already(void **state) {
+    (void)state;
+    static const char *const HALF[][2] = {{"train.id_dropout", "0.5"}, {NULL, NULL}};
+    const setting s = {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "yes",
+                       "feature-dropout",      NULL,     0,       HALF};
     tiny_world world;
     dip_config config;
     dip_engine *engine = NULL;
     dip_error err = {0};
-    tiny_world_make(&world, s->kind);
-    for (size_t f = 0; type >= 0 && f < TINY_ITEM_FEATURES; f++) {
-        world.item_features[f].type = type;
-    }
-    case_configure(&config, s, 1);
+    tiny_world_make(&world, s.kind);
+    case_configure(&config, &s, 1);
     assert_int_equal(dip_engine_create(&engine, &world.dataset, &config, &err), DIP_ERR_USAGE);
-    assert_non_null(strstr(err.message, words));
+    assert_non_null(strstr(err.message, "ssl.method: feature-dropout"));
 }
 
+/* What is left of an item without its ids must be something. */
 static void ids_are_dropped_beside_other_features(void **state) {
     (void)state;
-    static const char *const HALF[][2] = {{"train.id_dropout", "0.5"}, {NULL, NULL}};
-    setting s = {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "yes", "none", NULL, 0, HALF};
-    refuse_ids(&s, DIP_FEATURE_BAG, "none of the items' features is of type id");
-    refuse_ids(&s, DIP_FEATURE_ID, "each of the items' features is of type id");
-    s.method = "feature-dropout";
-    refuse_ids(&s, -1, "ssl.method: feature-dropout");
+    const struct {
+        int type; /* of every feature; -1: one is an id, as the world has it */
+        const char *idle;
+    } worlds[] = {{DIP_FEATURE_BAG, "none"}, {DIP_FEATURE_ID, "each"}, {-1, NULL}};
+    for (size_t w = 0; w < sizeof worlds / sizeof worlds[0]; w++) {
+        tiny_world world;
+        dip_config config;
+        tiny_world_make(&world, TINY_ITEMS_ARE_QUERIES);
+        tiny_config_make(&config);
+        for (size_t f = 0; worlds[w].type >= 0 && f < TINY_ITEM_FEATURES; f++) {
+            world.item_features[f].type = worlds[w].type;
+        }
+        assert_null(dip_engine_idle_id_dropout(&world.dataset.schema, &config));
+        tiny_set(&config, "train.id_dropout", "0.5");
+        const char *idle = dip_engine_idle_id_dropout(&world.dataset.schema, &config);
+        assert_true((idle == NULL) == (worlds[w].idle == NULL));
+        assert_true(idle == NULL || strcmp(idle, worlds[w].idle) == 0);
+    }
 }
 
 /* ---- what a view shows ----------------------------------------------------------------------- */
@@ -360,6 +374,7 @@ int main(void) {
         cmocka_unit_test(without_negatives_the_refined_loss_is_zero),
         cmocka_unit_test(dropped_ids_are_right),
         cmocka_unit_test(ids_are_dropped_beside_other_features),
+        cmocka_unit_test(feature_dropout_drops_ids_already),
         cmocka_unit_test(rows_that_look_the_same_are_no_negatives),
         cmocka_unit_test(the_symmetric_loss_goes_both_ways),
         cmocka_unit_test(masking_and_symmetry_are_right),

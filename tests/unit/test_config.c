@@ -278,8 +278,10 @@ static void the_best_preset_sets_what_did_best(void **state) {
     assert_int_equal(config.train.extra_negatives, DIP_EXTRA_ITEMS);
     assert_int_equal(config.train.batch, 1024);
     assert_int_equal(config.ssl.method, DIP_METHOD_NOISE);
-    assert_int_equal(config.ssl.items, DIP_SSL_TRAINING);
-    assert_int_equal(config.ssl.batch, 256);
+    assert_int_equal(config.ssl.items, DIP_SSL_CATALOGUE);
+    assert_int_equal(config.ssl.batch, 1024);
+    assert_true(config.train.id_dropout == 0.3);
+    assert_true(config.train.temperature == 0.07);
 }
 
 static dip_config unusual(void) {
