@@ -210,11 +210,18 @@ static void fill_masks(dip_trainer *trainer) {
     }
 }
 
+/* Whether a loss looks at the uniform items. */
+static bool needs_self(const dip_config *config) {
+    return dip_engine_has_second_loss(config) || config->train.extra_negatives != DIP_EXTRA_NONE;
+}
+
 void dip_trainer_fill(dip_trainer *trainer, dip_batch *batch) {
     const dip_config *config = &trainer->config;
     const int64_t epoch = trainer->step / trainer->steps_per_epoch;
     const size_t n = fill_pairs(trainer, epoch, trainer->step % trainer->steps_per_epoch);
-    fill_self(trainer);
+    if (needs_self(config)) {
+        fill_self(trainer);
+    }
     if (trainer->each_h != NULL) {
         fill_masks(trainer);
     }
