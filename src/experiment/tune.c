@@ -216,6 +216,63 @@ static dip_status compare(const tuning *t, size_t other, dip_difference *differe
     return status;
 }
 
+/* The finalists against the best, both kinds of p adjusted for their number. */
+typedef struct verdicts {
+    dip_difference *difference; /* [finalists] */
+    double *p_seed;
+    double *p_query;
+    double *raw;
+} verdicts;
+
+static void verdicts_free(verdicts *v) {
+    dip_free(v->difference);
+    dip_free(v->p_seed);
+    dip_free(v->p_query);
+    dip_free(v->raw);
+}
+
+static bool has_failed(const double *values, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (values[i] < 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A finalist of which a seed diverged has no mean, and nothing is tested. */
+static dip_status judge(const tuning *t, verdicts *v, dip_error *err) {
+    const size_t n = t->halving.n_finals;
+    const size_t seeds = (size_t)t->halving.seeds;
+    for (size_t i = 0; i < n; i++) {
+        const double *values = t->halving.values + i * seeds;
+        const bool is_tested = i > 0 && !has_failed(values, seeds);
+        v->difference[i] = (dip_difference){NAN, NAN, NAN, NAN};
+        if (is_tested) {
+            DIP_TRY(compare(t, i, &v->difference[i], err));
+        }
+        v->raw[i] = is_tested ? dip_paired_t(t->halving.values, values, seeds) : NAN;
+    }
+    dip_holm(v->raw, n, v->p_seed);
+    for (size_t i = 0; i < n; i++) {
+        v->raw[i] = v->difference[i].p;
+    }
+    dip_holm(v->raw, n, v->p_query);
+    return DIP_OK;
+}
+
+static dip_status verdicts_make(const tuning *t, verdicts *v, dip_error *err) {
+    static const char PURPOSE[] = "tests of finalists";
+    const size_t n = t->halving.n_finals;
+    *v = (verdicts){.difference = dip_alloc(n, sizeof *v->difference, PURPOSE, err),
+                    .p_seed = dip_alloc(n, sizeof *v->p_seed, PURPOSE, err),
+                    .p_query = dip_alloc(n, sizeof *v->p_query, PURPOSE, err),
+                    .raw = dip_alloc(n, sizeof *v->raw, PURPOSE, err)};
+    const bool is_whole =
+        v->difference != NULL && v->p_seed != NULL && v->p_query != NULL && v->raw != NULL;
+    return is_whole ? judge(t, v, err) : DIP_ERR_MEMORY;
+}
+
 /* ---- the report ------------------------------------------------------------------------------ */
 
 static dip_status put_candidates(const tuning *t, json_t *report, dip_error *err) {
@@ -243,26 +300,15 @@ static dip_status put_rungs(const tuning *t, json_t *report, dip_error *err) {
     return DIP_OK;
 }
 
-static bool has_failed(const double *values, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        if (values[i] < 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A finalist of which a seed diverged has no mean, and nothing is tested. */
-static dip_status put_final(const tuning *t, size_t i, json_t *list, dip_error *err) {
+static dip_status put_final(const tuning *t, const verdicts *v, size_t i, json_t *list,
+                            dip_error *err) {
     const dip_halving *halving = &t->halving;
     const size_t n = (size_t)halving->seeds;
     const double *values = halving->values + i * n;
-    const double *best = halving->values;
-    const bool is_whole = !has_failed(values, n);
-    const dip_spread spread = dip_spread_of(values, is_whole ? n : 0);
+    const dip_spread spread = dip_spread_of(values, has_failed(values, n) ? 0 : n);
+    const dip_difference *difference = &v->difference[i];
     json_t *object = NULL;
     json_t *seeds = NULL;
-    dip_difference difference = {NAN, NAN, NAN, NAN};
     DIP_TRY(dip_json_append_object(list, &object, err));
     DIP_TRY(dip_json_set(object, "setting", json_integer((json_int_t)halving->finals[i]), err));
     DIP_TRY(
@@ -273,16 +319,21 @@ static dip_status put_final(const tuning *t, size_t i, json_t *list, dip_error *
     for (int64_t s = 0; s < halving->seeds; s++) {
         DIP_TRY(dip_json_append(seeds, dip_real_or_null(values[s] < 0 ? NAN : values[s]), err));
     }
-    if (i > 0 && is_whole) {
-        DIP_TRY(compare(t, i, &difference, err));
+    DIP_TRY(dip_json_set(object, "p_seed", dip_real_or_null(v->p_seed[i]), err));
+    DIP_TRY(dip_json_set(object, "p_query", dip_real_or_null(v->p_query[i]), err));
+    DIP_TRY(dip_json_set(object, "behind", dip_real_or_null(difference->mean), err));
+    DIP_TRY(dip_json_set(object, "behind_low", dip_real_or_null(difference->low), err));
+    return dip_json_set(object, "behind_high", dip_real_or_null(difference->high), err);
+}
+
+static dip_status put_finals(const tuning *t, json_t *list, dip_error *err) {
+    verdicts v;
+    dip_status status = verdicts_make(t, &v, err);
+    for (size_t i = 0; i < t->halving.n_finals && status == DIP_OK; i++) {
+        status = put_final(t, &v, i, list, err);
     }
-    DIP_TRY(dip_json_set(object, "p_seed",
-                         dip_real_or_null(i > 0 && is_whole ? dip_paired_t(best, values, n) : NAN),
-                         err));
-    DIP_TRY(dip_json_set(object, "p_query", dip_real_or_null(difference.p), err));
-    DIP_TRY(dip_json_set(object, "behind", dip_real_or_null(difference.mean), err));
-    DIP_TRY(dip_json_set(object, "behind_low", dip_real_or_null(difference.low), err));
-    return dip_json_set(object, "behind_high", dip_real_or_null(difference.high), err);
+    verdicts_free(&v);
+    return status;
 }
 
 static dip_status fill_report(const tuning *t, json_t *report, dip_error *err) {
@@ -296,9 +347,7 @@ static dip_status fill_report(const tuning *t, json_t *report, dip_error *err) {
     DIP_TRY(put_rungs(t, report, err));
     DIP_TRY(put_candidates(t, report, err));
     DIP_TRY(dip_json_put_array(report, "finalists", &list, err));
-    for (size_t i = 0; i < t->halving.n_finals; i++) {
-        DIP_TRY(put_final(t, i, list, err));
-    }
+    DIP_TRY(put_finals(t, list, err));
     if (t->halving.candidates[t->halving.finals[0]].score < 0) {
         return dip_fail(err, DIP_ERR_NONFINITE,
                         "every setting diverged with one seed at least; a lower train.rate may "
