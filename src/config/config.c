@@ -181,9 +181,9 @@ static const preset_row PRESETS[] = {
     {"paper", "ssl.method", "cfm"},
     {"paper", "ssl.dropout", "0.3"},
     {"paper", "evaluate.protocol", "paper"},
-    /* What did best over the sets of docs/results.md, small and large, sparse and whole: Adam, the
-     * refined correction, further negatives from the whole catalogue, items without their ids, and
-     * two noisy views of them. */
+    /* What did well over small and large, sparse and whole sets by their validation splits
+     * (docs/results.md): Adam, the refined correction, further negatives from the whole catalogue,
+     * items without their ids, and two noisy views of them. */
     {"best", "train.optimizer", "adam"},
     {"best", "train.rate", "0.0015"},
     {"best", "train.batch", "1024"},
