@@ -53,7 +53,8 @@ static bool is_idle(const dip_config *config, const char *key) {
         return config->ssl.method == DIP_METHOD_FEATURE_DROPOUT;
     }
     if (strcmp(key, "ssl.temperature") == 0) {
-        return !has_views && config->ssl.method != DIP_METHOD_SPREAD_OUT;
+        return !has_views && config->ssl.method != DIP_METHOD_SPREAD_OUT &&
+               config->ssl.method != DIP_METHOD_NOISE;
     }
     return false;
 }

@@ -124,6 +124,15 @@ class Tune(harness.Case):
             self.assertEqual(set(one["options"]), {"train.rate", "ssl.method"} | wanted)
         self.assertEqual(used, set(SPACE["ssl.method"]))
 
+    def test_a_temperature_is_drawn_where_the_second_loss_has_one(self):
+        """Noisy views have one as well; dropped features have none."""
+        for method, used in (("noise", True), ("cfm", True), ("spread-out", True),
+                             ("feature-dropout", False), ("none", False)):
+            report = self.tuned("--trials", "2", "--finalists", "1", "--seeds", "1",
+                                "--train.epochs", "1", "--ssl.method", method, out="t-" + method,
+                                space={"train.rate": ["0.03"], "ssl.temperature": ["0.3"]})
+            self.assertEqual("ssl.temperature" in report["settings"][1]["options"], used, method)
+
     def test_given_options_are_not_varied(self):
         """And they stand in best.yaml; a small space is not searched twice."""
         report = self.tuned("--trials", "50", "--ssl.method", "none", "--train.epochs", "1",
