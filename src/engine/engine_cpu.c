@@ -37,33 +37,26 @@ const char *dip_engine_precision(const dip_config *config) {
     return choose_arithmetic(config->train.precision)->name;
 }
 
-/* Which of `n_features` are ids, as a mask, and how many. */
-static uint64_t find_ids(const dip_schema *schema, size_t *n) {
+/* The features of items that are ids, as a mask. */
+static uint64_t id_features(const dip_schema *schema) {
     uint64_t mask = 0;
-    *n = 0;
     for (size_t f = 0; f < schema->items.n_features; f++) {
-        const bool is_id = schema->items.features[f].type == DIP_FEATURE_ID;
-        mask |= (uint64_t)is_id << f;
-        *n += is_id;
+        mask |= (uint64_t)(schema->items.features[f].type == DIP_FEATURE_ID) << f;
     }
     return mask;
 }
 
-/* The features of items that train.id_dropout drops, as a mask: what is left of an item without
- * its ids must be something. */
+/* Those that train.id_dropout drops: what is left of an item without its ids must be something. */
 static uint64_t droppable_ids(const dip_schema *schema) {
-    size_t n = 0;
-    const uint64_t mask = find_ids(schema, &n);
-    return n < schema->items.n_features ? mask : 0;
+    const uint64_t ids = id_features(schema);
+    return (size_t)__builtin_popcountll(ids) < schema->items.n_features ? ids : 0;
 }
 
 const char *dip_engine_idle_id_dropout(const dip_schema *schema, const dip_config *config) {
-    size_t n = 0;
     if (config->train.id_dropout <= 0 || droppable_ids(schema) != 0) {
         return NULL;
     }
-    find_ids(schema, &n);
-    return n == 0 ? "none" : "each";
+    return id_features(schema) == 0 ? "none" : "each";
 }
 
 dip_status dip_engine_check(const dip_config *config, dip_error *err) {

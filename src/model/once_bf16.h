@@ -36,7 +36,7 @@ typedef struct dip_once {
     float *product;       /* [out / 64][n][64] e_v W_f */
     dip_bf16 *sum;        /* [n x out] s_v, rounded, at dip_row_stride */
     dip_bf16 *sum_packed; /* P(sum) */
-    bool borrows;         /* product and sums are the lender\'s */
+    bool borrows;         /* product and sums are the lender's */
     dip_real *gradient;   /* [n x width] de_v */
 } dip_once;
 

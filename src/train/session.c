@@ -297,7 +297,7 @@ static dip_status begin_resumed(dip_session *session, dip_error *err) {
     return status;
 }
 
-/* A preset with dropped ids serves every catalogue: where it has no effect, the run says so. */
+/* A preset with dropped ids serves every catalogue: where none are dropped, the run says so. */
 static dip_status warn_of_idle_options(dip_session *session, dip_error *err) {
     const dip_trainer *trainer = &session->trainer;
     const char *which = dip_engine_idle_id_dropout(&trainer->dataset->schema, &trainer->config);
