@@ -35,18 +35,20 @@ static size_t states_of(int optimizer) {
     }
 }
 
-/* Elements of the optimizer's state of one tensor. */
-static double state_size(int optimizer, const dip_param *param) {
+/* Elements of the optimizer's state of one tensor, with its running mean where one is kept. */
+static double state_size(const dip_config *config, const dip_param *param) {
+    const int optimizer = config->train.optimizer;
     const bool is_by_row = optimizer == DIP_OPTIMIZER_ROWWISE_ADAGRAD && is_step_table(param);
-    return is_by_row ? (double)param->rows
-                     : (double)states_of(optimizer) * (double)param->rows * (double)param->columns;
+    const double n = (double)param->rows * (double)param->columns;
+    const double mean = config->train.average > 0 ? n : 0;
+    return mean + (is_by_row ? (double)param->rows : (double)states_of(optimizer) * n);
 }
 
-static void add_tensors(const dip_params *params, int optimizer, dip_forecast *f) {
+static void add_tensors(const dip_params *params, const dip_config *config, dip_forecast *f) {
     for (size_t i = 0; i < params->n; i++) {
         const dip_param *param = &params->list[i];
         const double n = (double)param->rows * (double)param->columns;
-        const double state = state_size(optimizer, param);
+        const double state = state_size(config, param);
         f->parameters += n;
         f->memory.tables += is_step_table(param) ? sizeof(dip_real) * n : 0;
         f->memory.layers += is_step_table(param) ? 0 : 2 * sizeof(dip_real) * n;
@@ -134,7 +136,7 @@ static dip_status measure_buffers(const dip_checkup *check, dip_config *config, 
     const dip_status status = dip_trainer_init(&trainer, &small, config, err);
     if (status == DIP_OK) {
         const uint64_t after = dip_mem_bytes();
-        add_tensors(&dip_engine_towers(trainer.engine)->params, config->train.optimizer, &own);
+        add_tensors(&dip_engine_towers(trainer.engine)->params, config, &own);
         *bytes =
             (double)(after - before) - own.memory.tables - own.memory.layers - own.memory.optimizer;
         *config = trainer.config;
@@ -317,7 +319,7 @@ static dip_status fill(const dip_checkup *check, const dip_towers *towers, dip_c
     const bool in_folder = config->train.table_folder[0] != '\0';
     dip_error why = {DIP_OK, ""};
     DIP_TRY(put_tensors(&towers->params, forecast, err));
-    add_tensors(&towers->params, config->train.optimizer, &f);
+    add_tensors(&towers->params, config, &f);
     const dip_status status = measure_buffers(check, config, &f.memory.buffers, &why);
     if (status == DIP_ERR_USAGE || status == DIP_ERR_FAILED) {
         DIP_TRY(dip_put_text(forecast, "refused", why.message, err));

@@ -12,7 +12,7 @@
 /* Bytes of memory of a training run, by what they are for. */
 typedef struct dip_memory_forecast {
     double tables;
-    double optimizer; /* of tables and layers */
+    double optimizer; /* state of tables and layers, and their mean (train.average) */
     double layers;    /* weights and gradients */
     double buffers;   /* activations, losses, item frequencies */
     double sparse;    /* gradients of table rows */

@@ -94,6 +94,9 @@ static const dip_option ROWS[] = {
     TEXT("train.table_folder", train.table_folder, "",
          "a folder on a fast disk for embedding tables larger than the memory, with their "
          "optimizer state; the space is given back at the end"),
+    INTEGER("train.average", train.average, "0", 0, 1000,
+            "the model that is validated and saved is a running mean of the parameters at the ends "
+            "of epochs, which remembers about this many; 0 takes the parameters themselves"),
     INTEGER("train.patience", train.patience, "3", 0, 100000,
             "stop after this many epochs without a better validation metric; 0 never stops"),
     CHOICE("train.metric", train.metric, "recall", "recall|map|ndcg|mrr|hit_rate",

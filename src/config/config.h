@@ -119,6 +119,7 @@ struct dip_config {
         double beta1;
         double beta2;
         char table_folder[DIP_TEXT_MAX];
+        int64_t average;
         int64_t patience;
         int metric; /* dip_metric_kind */
         int64_t metric_k;

@@ -13,7 +13,7 @@
 #define METRICS_PART "metrics.jsonl"
 #define QUARANTINE_PART "quarantine.jsonl"
 
-enum { STATES = 3 }; /* tensors of a checkpoint for one of the model: itself and two of Adam */
+enum { STATES = 4 }; /* tensors of a checkpoint for one of the model: itself, two of Adam, a mean */
 
 /* ---- tensors --------------------------------------------------------------------------------- */
 
@@ -47,6 +47,10 @@ static dip_status add_views(dip_params *views, const dip_trainer *trainer, dip_e
         if (second > 0) {
             DIP_TRY(add_view(views, "second", param, second, optimizer->second[i], err));
         }
+        if (trainer->average.memory > 0) {
+            DIP_TRY(add_view(views, "mean", param, dip_param_size(param), trainer->average.mean[i],
+                             err));
+        }
     }
     return DIP_OK;
 }
@@ -77,6 +81,14 @@ static uint64_t bytes_of(const dip_params *views, const dip_record *record) {
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+static dip_status describe_average(const dip_average *average, json_t *content, dip_error *err) {
+    if (average->memory == 0) {
+        return DIP_OK;
+    }
+    DIP_TRY(dip_json_set(content, "averaged", json_integer(average->count), err));
+    return dip_json_set(content, "averaged_step", json_integer(average->step), err);
+}
+
 static dip_status describe(const dip_trainer *trainer, const dip_record *record, json_t *content,
                            dip_error *err) {
     json_t *config = NULL;
@@ -85,6 +97,7 @@ static dip_status describe(const dip_trainer *trainer, const dip_record *record,
     DIP_TRY(dip_json_set(content, "created_by", json_string(dip_version()), err));
     DIP_TRY(dip_json_set(content, "step", json_integer(trainer->step), err));
     DIP_TRY(dip_json_set(content, "optimizer_step", json_integer(t), err));
+    DIP_TRY(describe_average(&trainer->average, content, err));
     DIP_TRY(dip_json_new_object(&state, err));
     DIP_TRY(dip_json_set(content, "state", state, err));
     DIP_TRY(dip_record_to_json(record, state, err));
@@ -337,6 +350,16 @@ static dip_status check_record(const dip_record *record, const dip_trainer *trai
     return DIP_OK;
 }
 
+static dip_status restore_average(const json_t *manifest, const dip_trainer *trainer, int64_t step,
+                                  dip_average *average, dip_error *err) {
+    if (average->memory == 0) {
+        return DIP_OK;
+    }
+    const int64_t ends = step / trainer->steps_per_epoch;
+    DIP_TRY(dip_json_integer(manifest, "averaged", 0, ends, &average->count, err));
+    return dip_json_integer(manifest, "averaged_step", 0, step, &average->step, err);
+}
+
 static dip_status restore(const dip_checkpoint *checkpoint, dip_trainer *trainer,
                           dip_record *record, dip_error *err) {
     const dip_folder *folder = &checkpoint->folder;
@@ -351,6 +374,7 @@ static dip_status restore(const dip_checkpoint *checkpoint, dip_trainer *trainer
     if (record->skipped > 0) {
         DIP_TRY(read_text(folder, QUARANTINE_PART, &record->quarantine, err));
     }
+    DIP_TRY(restore_average(folder->manifest, trainer, checkpoint->step, &trainer->average, err));
     DIP_TRY(read_tensors(folder, trainer, err));
     trainer->step = checkpoint->step;
     dip_engine_optimizer(trainer->engine)->t = t;

@@ -4,8 +4,8 @@
  *
  *   manifest.json            where the run stands (dip_record), its options and dataset, what it
  *                            was computed with; sizes and checksums
- *   checkpoint.safetensors   value/NAME of every tensor, and first/NAME, second/NAME of the
- *                            optimizer
+ *   checkpoint.safetensors   value/NAME of every tensor, first/NAME, second/NAME of the optimizer
+ *                            and, with train.average, mean/NAME
  *   metrics.jsonl            the metrics up to here
  *   quarantine.jsonl         the batches left out up to here; absent without any
  *

@@ -96,10 +96,14 @@ static dip_status make_step(run *r, dip_error *err) {
 
 static dip_status validate(run *r, bool *is_better, dip_error *err) {
     double value = 0;
-    const dip_trainer *trainer = &r->session.trainer;
+    dip_trainer *trainer = &r->session.trainer;
     dip_record *record = &r->session.record;
-    DIP_TRY(dip_evaluate_metric(dip_engine_towers(trainer->engine), trainer->dataset,
-                                &trainer->config, &r->questions, r->session.watch, &value, err));
+    dip_trainer_swap_average(trainer);
+    const dip_status status =
+        dip_evaluate_metric(dip_engine_towers(trainer->engine), trainer->dataset, &trainer->config,
+                            &r->questions, r->session.watch, &value, err);
+    dip_trainer_swap_average(trainer);
+    DIP_TRY(status);
     DIP_TRY(dip_record_note_epoch(record, &trainer->config, value, err));
     *is_better = record->best_epoch < 0 || value > record->best;
     if (*is_better) {
@@ -110,14 +114,18 @@ static dip_status validate(run *r, bool *is_better, dip_error *err) {
 }
 
 /* Without a validation split every epoch is saved, so that the last good one is there. Parameters
- * behind which batches are not finite are neither validated nor saved, nor those that the main loss
- * has not seen yet. */
+ * behind which batches are not finite are neither validated nor saved nor averaged, nor those that
+ * the main loss has not seen yet. */
 static dip_status end_epoch(run *r, dip_error *err) {
     dip_session *session = &r->session;
     dip_record *record = &session->record;
     const dip_config *config = &session->trainer.config;
     const bool is_pretraining = record->epochs < config->ssl.pretrain;
     bool is_better = record->skipped_in_a_row == 0 && !is_pretraining;
+    if (is_better) {
+        dip_average_add(&session->trainer.average,
+                        &dip_engine_towers(session->trainer.engine)->params, session->trainer.step);
+    }
     if (is_better && r->validates) {
         DIP_TRY(validate(r, &is_better, err));
     }

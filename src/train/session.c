@@ -373,7 +373,7 @@ dip_status dip_session_checkpoint(dip_session *session, dip_error *err) {
 
 dip_status dip_session_save(dip_session *session, bool is_last, dip_error *err) {
     dip_record *record = &session->record;
-    const dip_trainer *trainer = &session->trainer;
+    dip_trainer *trainer = &session->trainer;
     const bool may_replace = session->replaces || session->resumes || record->is_saved;
     json_t *summary = NULL;
     DIP_TRY(dip_record_summary(record, &trainer->config, &summary, err));
@@ -385,7 +385,9 @@ dip_status dip_session_save(dip_session *session, bool is_last, dip_error *err) 
                                      .quarantine = record->quarantine.data};
     dip_status status = is_last ? dip_json_set(summary, "finished", json_true(), err) : DIP_OK;
     if (status == DIP_OK) {
+        dip_trainer_swap_average(trainer);
         status = dip_model_write(&source, session->output, may_replace, err);
+        dip_trainer_swap_average(trainer);
     }
     json_decref(summary);
     if (status == DIP_OK) {

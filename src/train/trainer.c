@@ -114,7 +114,9 @@ static dip_status init(dip_trainer *trainer, dip_error *err) {
     trainer->steps_per_epoch =
         (dataset->n_pairs[0] + config->train.batch - 1) / config->train.batch;
     trainer->total_steps = trainer->steps_per_epoch * config->train.epochs;
-    return dip_engine_create(&trainer->engine, dataset, config, err);
+    DIP_TRY(dip_engine_create(&trainer->engine, dataset, config, err));
+    return dip_average_create(&trainer->average, &dip_engine_towers(trainer->engine)->params,
+                              config->train.average, err);
 }
 
 dip_status dip_trainer_init(dip_trainer *trainer, const dip_dataset *dataset,
@@ -284,6 +286,10 @@ void dip_trainer_pass_over(dip_trainer *trainer) {
     }
 }
 
+void dip_trainer_swap_average(dip_trainer *trainer) {
+    dip_average_swap(&trainer->average, &dip_engine_towers(trainer->engine)->params);
+}
+
 /* JSON takes valid UTF-8 only; a message may have been cut within a letter. */
 static json_t *ascii(const char *text) {
     char copy[sizeof(dip_error)];
@@ -343,6 +349,7 @@ dip_status dip_trainer_describe_batch(const dip_trainer *trainer, const char *re
 }
 
 void dip_trainer_release(dip_trainer *trainer) {
+    dip_average_free(&trainer->average);
     dip_engine_free(trainer->engine);
     dip_free(trainer->query);
     dip_free(trainer->item);

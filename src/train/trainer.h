@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "engine/engine.h"
 #include "model/model.h"
+#include "train/average.h"
 #include "train/order.h"
 #include "train/query_batch.h"
 
@@ -18,6 +19,7 @@ struct dip_trainer {
     const dip_dataset *dataset;
     dip_config config; /* with batch sizes cut to what the dataset has */
     dip_engine *engine;
+    dip_average average;
     dip_augmenter augmenter;
     dip_rng rng_shuffle;
     dip_rng rng_items;
@@ -51,6 +53,10 @@ dip_status dip_trainer_advance(dip_trainer *trainer, dip_step *step, dip_error *
 
 /* Passes over the next batch: parameters and optimizer stay as they are. */
 void dip_trainer_pass_over(dip_trainer *trainer);
+
+/* The parameters as they are saved, and, by a second call, as they are trained: exchanges them with
+ * their running mean, where one is kept (train.average). */
+void dip_trainer_swap_average(dip_trainer *trainer);
 
 /* One line of JSON on the next batch: step, epoch, the places of its pairs in the epoch's order,
  * the reason, and, where with_pairs, the rows of the training pairs. */

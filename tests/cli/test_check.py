@@ -350,7 +350,7 @@ class Forecast(harness.Case):
         for name in self.SIZES:
             dataset = self.make(name)
             for options in ([], ["--train.optimizer", "adam", "--train.batch", "2048",
-                                 "--train.precision", "fp32"]):
+                                 "--train.precision", "fp32", "--train.average", "3"]):
                 forecast = check(dataset, *options)["forecast"]["memory"]
                 peak = peak_bytes(["train", dataset, "-o", self.path("m"), "-q", "--force",
                                    *options])
@@ -381,6 +381,8 @@ class Forecast(harness.Case):
         self.assertEqual(forecast["disk"]["model"], 4 * total + words)
         self.assertEqual(forecast["disk"]["checkpoint"], 8 * total)  # Adagrad: one state
         self.assertEqual(forecast["disk"]["checkpoints_at_most"], 4)
+        averaged = check(dataset, *options, "--train.average", "3")["forecast"]["disk"]
+        self.assertEqual(averaged["checkpoint"], 12 * total)
         tables = {t["name"]: t["rows"] * t["width"] for t in forecast["parameters"]["tables"]}
         self.assertEqual(sum(tables.values()) + forecast["parameters"]["layers"], total)
 

@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import shutil
+import struct
 import unittest
 
 import harness
@@ -212,6 +213,38 @@ class Runs(harness.Shared):
             self.assertNotIn("id_dropout drops", plain.err)
             self.assertEqual(harness.read_bytes(self.path("a", "model.safetensors")),
                              harness.read_bytes(self.path("b", "model.safetensors")))
+
+    def tensors(self, dataset, *options):
+        """The tensors of a model that is trained, as flat lists of numbers."""
+        self.done(run("train", dataset, "-o", self.path("m"), "-f", "-q", "--train.rate", "0.02",
+                      *options))
+        data = harness.read_bytes(self.path("m", "model.safetensors"))
+        size = int.from_bytes(data[:8], "little")
+        found = {}
+        for name, tensor in json.loads(data[8:8 + size]).items():
+            if name != "__metadata__":
+                begin, end = (8 + size + offset for offset in tensor["data_offsets"])
+                found[name] = struct.unpack("<%df" % ((end - begin) // 4), data[begin:end])
+        return found
+
+    def test_average(self):
+        """The model is the running mean of those of shorter runs without one, which are those of
+        the last epoch, as nothing is validated."""
+        dataset = self.dataset(settings=dict(harness.TINY, split={"validation": 0}))
+        ends = [self.tensors(dataset, "--train.epochs", e) for e in "123"]
+        means = {n: self.tensors(dataset, "--train.epochs", "3", "--train.average", n)
+                 for n in ("1", "2", "3", "1000")}
+        differ = 0
+        for name, last in ends[2].items():
+            for first, second, third, *found in zip(ends[0][name], ends[1][name], last,
+                                                    *(means[n][name] for n in means)):
+                of_two = (first + second) / 2
+                of_two += (third - of_two) / 2
+                of_three = (first + second + third) / 3
+                for value, expected in zip(found, (third, of_two, of_three, of_three)):
+                    self.assertAlmostEqual(value, expected, delta=1e-6)
+                differ += abs(of_two - of_three) > 1e-4
+        self.assertGreater(differ, 10)
 
     def test_metrics_file(self):
         """One JSON object a line; steps and epochs."""

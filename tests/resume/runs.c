@@ -6,13 +6,13 @@
 /* What a run reports to. */
 typedef struct watcher {
     runs *r;
-    long calls; /* one before the first step, one after each */
+    long calls; /* of the phase; in training one before the first step, one after each */
     long stop_at;
 } watcher;
 
 static int on_progress(void *context, const dip_progress *progress) {
     watcher *w = context;
-    if (strcmp(progress->phase, "training") != 0) {
+    if (strcmp(progress->phase, w->r->phase != NULL ? w->r->phase : "training") != 0) {
         return 0;
     }
     return w->stop_at > 0 && w->calls++ >= w->stop_at;

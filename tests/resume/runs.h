@@ -16,6 +16,7 @@ typedef struct setting {
 typedef struct runs {
     world shop;
     dip_dataset *dataset;
+    const char *phase;   /* in which a run is stopped; NULL stops it in "training" */
     char messages[4096]; /* warnings of the last run, one after the other */
     char report[8192];   /* of the last run that ended, as JSON */
 } runs;
@@ -24,8 +25,8 @@ void runs_make(runs *r);
 void runs_remove(runs *r);
 
 /* Trains into shop.root/output with the settings (ended by a NULL key) on top of eight epochs (32
- * steps) that are not stopped early. The run is interrupted after stop_at steps of its own; 0 lets
- * it end. */
+ * steps) that are not stopped early. The run is interrupted after stop_at steps of its own, or at
+ * the call behind that number in another phase; 0 lets it end. */
 dip_status runs_train(runs *r, const char *output, const setting *settings, unsigned flags,
                       long stop_at, dip_error *err);
 

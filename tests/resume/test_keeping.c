@@ -184,10 +184,7 @@ static void a_run_that_may_replace_may_do_so_when_resumed(void **state) {
 }
 
 /* Somebody removed the model of the best epoch, which no later one beats. */
-static void a_lost_model_is_made_again(void **state) {
-    (void)state;
-    const setting settings[] = {
-        {"train.checkpoint_every", "3"}, {"train.rate", "0.0001"}, {NULL, NULL}};
+static void check_lost_model(const setting *settings) {
     runs_expect(&r, DIP_OK, "straight", settings, 0, 0);
     runs_expect(&r, DIP_ERR_INTERRUPTED, "m", settings, 0, 26);
     remove_tree(world_path(&r.shop, "m"));
@@ -201,6 +198,18 @@ static void a_lost_model_is_made_again(void **state) {
     refused(DIP_ERR_FAILED, settings + 1, DIP_RESUME, "not at");
     runs_clear(&r, "straight");
     runs_clear(&r, "m");
+}
+
+static void a_lost_model_is_made_again(void **state) {
+    (void)state;
+    const setting plain[] = {
+        {"train.checkpoint_every", "3"}, {"train.rate", "0.0001"}, {NULL, NULL}};
+    const setting averaged[] = {{"train.checkpoint_every", "3"},
+                                {"train.rate", "0.0001"},
+                                {"train.average", "4"},
+                                {NULL, NULL}};
+    check_lost_model(plain);
+    check_lost_model(averaged);
 }
 
 /* ---- the lock -------------------------------------------------------------------------------- */

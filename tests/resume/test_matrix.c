@@ -118,7 +118,7 @@ static void windows_of_the_pairs(void **state) {
 }
 
 /* Masks, noise and uniform queries are functions of the step, and so is whether a loss trains
- * alone. */
+ * alone. The running mean is in the checkpoint. */
 static void views_and_pretraining(void **state) {
     (void)state;
     static const setting CASES[][5] = {
@@ -126,7 +126,9 @@ static void views_and_pretraining(void **state) {
         {{"ssl.method", "noise"}, {"train.logq", "refined"}, {NULL, NULL}},
         {{"ssl.towers", "both"}, {"ssl.symmetric", "yes"}, {NULL, NULL}},
         {{"ssl.pretrain", "2"}, {"train.optimizer", "adam"}, {NULL, NULL}},
-        {{"ssl.pretrain", "1"}, {"ssl.after_pretrain", "stop"}, {NULL, NULL}}};
+        {{"ssl.pretrain", "1"}, {"ssl.after_pretrain", "stop"}, {NULL, NULL}},
+        {{"train.average", "3"}, {"train.optimizer", "adam"}, {NULL, NULL}},
+        {{"train.average", "2"}, {"ssl.pretrain", "2"}, {NULL, NULL}}};
     for (size_t c = 0; c < sizeof CASES / sizeof CASES[0]; c++) {
         check_case(CASES[c], c);
     }
@@ -150,9 +152,9 @@ static void patience_begins_after_pretraining(void **state) {
 }
 
 /* Stopped after every single step, and with the patience running out. */
-static void every_step_by_itself(void **state) {
-    (void)state;
-    const setting settings[] = {{"train.patience", "2"}, {"train.epochs", "30"}, {NULL, NULL}};
+static void check_every_step(const char *average) {
+    const setting settings[] = {
+        {"train.patience", "2"}, {"train.epochs", "30"}, {"train.average", average}, {NULL, NULL}};
     runs_expect(&r, DIP_OK, "straight", settings, 0, 0);
     dip_error err = {DIP_OK, ""};
     dip_status status = DIP_ERR_INTERRUPTED;
@@ -165,6 +167,37 @@ static void every_step_by_itself(void **state) {
     runs_check_same(&r, "m", "straight");
     runs_clear(&r, "straight");
     runs_clear(&r, "m");
+}
+
+static void every_step_by_itself(void **state) {
+    (void)state;
+    check_every_step("0");
+    check_every_step("3");
+}
+
+/* The end of the epoch is in the running mean already, and is not taken in again. */
+static void stopped_while_validating(void **state) {
+    (void)state;
+    const setting settings[] = {
+        {"train.average", "3"}, {"train.epochs", "4"}, {"train.metric_k", "3"}, {NULL, NULL}};
+    dip_error err = {DIP_OK, ""};
+    dip_status status = DIP_ERR_INTERRUPTED;
+    long stops = 0;
+    runs_expect(&r, DIP_OK, "straight", settings, 0, 0);
+    while (status == DIP_ERR_INTERRUPTED) {
+        r.phase = "encoding";
+        status = runs_train(&r, "m", settings, 0, stops + 1, &err);
+        r.phase = NULL;
+        if (status == DIP_ERR_INTERRUPTED) {
+            stops++;
+            runs_expect(&r, DIP_OK, "m", settings, DIP_RESUME, 0);
+        }
+        runs_check_same(&r, "m", "straight");
+        runs_clear(&r, "m");
+    }
+    assert_int_equal(status, DIP_OK);
+    assert_true(stops >= 7);
+    runs_clear(&r, "straight");
 }
 
 static int make(void **state) {
@@ -186,6 +219,7 @@ int main(void) {
         cmocka_unit_test(another_number_of_threads),
         cmocka_unit_test(windows_of_the_pairs),
         cmocka_unit_test(every_step_by_itself),
+        cmocka_unit_test(stopped_while_validating),
         cmocka_unit_test(views_and_pretraining),
         cmocka_unit_test(patience_begins_after_pretraining),
     };
