@@ -3,6 +3,7 @@
 #include "cli/progress_bar.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const cli_flag FLAGS[] = {
     {"output", 'o', "DIR", "the model to write (needed)"},
@@ -16,14 +17,16 @@ static const cli_flag FLAGS[] = {
 };
 
 static void print_start(const dip_dataset *dataset, const dip_config *config) {
-    static const char *const KEYS[] = {"ssl.method", "ssl.alpha",   "ssl.dropout",  "train.logq",
-                                       "train.rate", "train.batch", "train.epochs", "seed"};
+    static const char *const KEYS[] = {
+        "ssl.method",       "ssl.alpha",     "ssl.dropout", "train.logq",   "train.rate",
+        "train.rate_width", "train.average", "train.batch", "train.epochs", "seed"};
     char pairs[32];
     fprintf(stderr, "training on %s pairs:",
             cli_thousands((double)dip_dataset_pair_count(dataset, "train"), pairs));
     for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++) {
         char value[256];
-        if (dip_config_get(config, KEYS[i], value, sizeof value, NULL) == DIP_OK) {
+        if (dip_config_get(config, KEYS[i], value, sizeof value, NULL) == DIP_OK &&
+            strcmp(value, "0") != 0) {
             fprintf(stderr, " %s %s", KEYS[i], value);
         }
     }

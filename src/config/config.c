@@ -78,6 +78,10 @@ static const dip_option ROWS[] = {
            "update rule; rows of embedding tables are updated only when touched; rowwise-adagrad "
            "keeps one sum of squares a row of a table, and adagrad's for the layers"),
     NUMBER("train.rate", train.rate, "0.05", 0, 1e38, "learning rate"),
+    INTEGER("train.rate_width", train.rate_width, "0", 0, 65536,
+            "width of the first layer that train.rate is meant for: with another width the rate is "
+            "train.rate * train.rate_width / width, as wide layers take smaller steps of Adam; 0 "
+            "takes train.rate for any"),
     CHOICE("train.schedule", train.schedule, "constant", "constant|linear|cosine",
            "how the rate falls to 0 over the run, after the warm-up"),
     CHOICE("train.precision", train.precision, "auto", "auto|fp32|bf16",
@@ -188,7 +192,9 @@ static const preset_row PRESETS[] = {
      * (docs/results.md): Adam, the refined correction, further negatives from the whole catalogue,
      * items without their ids, and two noisy views of them. */
     {"best", "train.optimizer", "adam"},
-    {"best", "train.rate", "0.0015"},
+    {"best", "train.rate", "0.001"},
+    {"best", "train.rate_width", "1024"},
+    {"best", "train.average", "5"},
     {"best", "train.batch", "1024"},
     {"best", "train.temperature", "0.07"},
     {"best", "train.logq", "refined"},

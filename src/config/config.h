@@ -111,6 +111,7 @@ struct dip_config {
         int extra_negatives; /* dip_extra */
         int optimizer;       /* dip_optimizer_kind */
         double rate;
+        int64_t rate_width;
         int schedule;  /* dip_schedule_kind */
         int precision; /* dip_precision */
         int64_t warmup;

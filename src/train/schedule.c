@@ -3,9 +3,15 @@
 
 #include <math.h>
 
+static double full_rate(const dip_config *config) {
+    const double meant = (double)config->train.rate_width;
+    const double width = (double)config->model.hidden.value[0];
+    return meant > 0 ? config->train.rate * meant / width : config->train.rate;
+}
+
 double dip_schedule_rate(const dip_config *config, int64_t step, int64_t total) {
     static const double PI = 3.14159265358979323846;
-    const double rate = config->train.rate;
+    const double rate = full_rate(config);
     const int64_t warmup = config->train.warmup;
     if (step <= warmup) {
         return rate * (double)step / (double)warmup;

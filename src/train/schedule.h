@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The learning rate of a step. With W warm-up steps and T steps in all, for step s = 1 ... T:
+ * The learning rate of a step. With W warm-up steps and T steps in all, for step s = 1 ... T, and
+ * rate = train.rate, or train.rate * train.rate_width / width of the first layer:
  *
  *   s <= W     rate * s / W
  *   constant   rate

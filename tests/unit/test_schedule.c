@@ -29,6 +29,25 @@ static void a_constant_rate_stays(void **state) {
     check_rates(DIP_SCHEDULE_CONSTANT, 4, WARM, 6);
 }
 
+/* The default towers' first layer has 1024 units. */
+static void the_rate_goes_with_the_width_it_is_meant_for(void **state) {
+    (void)state;
+    static const double WIDER[] = {2, 2, 2};
+    static const double NARROWER[] = {4, 8, 12};
+    dip_config config = config_of(DIP_SCHEDULE_CONSTANT, 8, 0);
+    config.train.rate_width = 256;
+    for (int64_t step = 1; step <= 3; step++) {
+        check_near(dip_schedule_rate(&config, step, 3), WIDER[step - 1], 1e-12);
+    }
+    config.model.hidden.value[0] = 128;
+    config.train.warmup = 4;
+    for (int64_t step = 1; step <= 3; step++) {
+        check_near(dip_schedule_rate(&config, step, 4), NARROWER[step - 1], 1e-12);
+    }
+    config.train.rate_width = 0;
+    check_near(dip_schedule_rate(&config, 4, 4), 8, 1e-12);
+}
+
 static void a_linear_rate_falls_in_equal_steps(void **state) {
     (void)state;
     static const double PLAIN[] = {8, 6, 4, 2};
@@ -73,6 +92,7 @@ static void rates_never_rise_behind_the_warm_up_nor_reach_zero(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_constant_rate_stays),
+        cmocka_unit_test(the_rate_goes_with_the_width_it_is_meant_for),
         cmocka_unit_test(a_linear_rate_falls_in_equal_steps),
         cmocka_unit_test(a_cosine_rate_falls_along_half_a_wave),
         cmocka_unit_test(a_warm_up_longer_than_the_run_never_ends),
