@@ -189,7 +189,7 @@ static const preset_row PRESETS[] = {
     {"paper", "ssl.dropout", "0.3"},
     {"paper", "evaluate.protocol", "paper"},
     /* What did well over small and large, sparse and whole sets by their validation splits
-     * (docs/results.md): Adam, the refined correction, further negatives from the whole catalogue,
+     * (docs/levers.md): Adam, averaged, the refined correction, negatives from the whole catalogue,
      * items without their ids, and two noisy views of them. */
     {"best", "train.optimizer", "adam"},
     {"best", "train.rate", "0.001"},
