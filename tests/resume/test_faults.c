@@ -18,7 +18,7 @@
 static runs r;
 static int complaints;
 
-enum { SHOWN = 8, SAMPLE = 100 };
+enum { SHOWN = 8, SAMPLE = 100, LAST = 40 };
 
 static const setting SETTINGS[] = {{"train.checkpoint_every", "3"},
                                    {"train.checkpoint_keep", "1"},
@@ -315,6 +315,7 @@ static void fail_allocation(const job *j, long at, void (*fail_after)(long, bool
     check_resumable(j, at, name);
 }
 
+/* Few allocations are all listed; of many a sample, and the last ones, which make the report. */
 static void sweep_memory(void (*fail_after)(long, bool), long (*count)(void), bool is_json) {
     complaints = 0;
     uint64_t random = 5;
@@ -325,8 +326,10 @@ static void sweep_memory(void (*fail_after)(long, bool), long (*count)(void), bo
         assert_int_equal(run(&JOBS[i], &err), JOBS[i].expected);
         const long total = count() - before;
         const long listed = is_sanitized() ? SAMPLE / 5 : SAMPLE;
-        for (long n = 0; n < (total < listed ? total : listed); n++) {
-            const long at = total < listed ? n : (long)draw_below(&random, (size_t)total);
+        const bool lists_all = total < listed + LAST;
+        for (long n = 0; n < (lists_all ? total : listed + LAST); n++) {
+            const long drawn = (long)draw_below(&random, (size_t)total);
+            const long at = lists_all ? n : n < listed ? drawn : total - 1 - (n - listed);
             fail_allocation(&JOBS[i], at, fail_after, false, is_json);
             fail_allocation(&JOBS[i], at, fail_after, true, is_json);
         }
