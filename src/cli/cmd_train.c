@@ -3,7 +3,6 @@
 #include "cli/progress_bar.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static const cli_flag FLAGS[] = {
     {"output", 'o', "DIR", "the model to write (needed)"},
@@ -25,8 +24,7 @@ static void print_start(const dip_dataset *dataset, const dip_config *config) {
             cli_thousands((double)dip_dataset_pair_count(dataset, "train"), pairs));
     for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++) {
         char value[256];
-        if (dip_config_get(config, KEYS[i], value, sizeof value, NULL) == DIP_OK &&
-            strcmp(value, "0") != 0) {
+        if (dip_config_get(config, KEYS[i], value, sizeof value, NULL) == DIP_OK) {
             fprintf(stderr, " %s %s", KEYS[i], value);
         }
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The learning rate of a step. With W warm-up steps and T steps in all, for step s = 1 ... T, and
- * rate = train.rate, or train.rate * train.rate_width / width of the first layer:
+ * rate = train.rate, or train.rate * train.rate_width / width of the first layer (that Adam's best
+ * rate goes with 1 / width: Yang et al., arXiv 2203.03466):
  *
  *   s <= W     rate * s / W
  *   constant   rate

@@ -74,33 +74,32 @@ static void means_are_those_worked_by_hand(void **state) {
     }
 }
 
-static void an_empty_mean_is_not_shown(void **state) {
-    (void)state;
+/* Fills, adds the end where asked to, and swaps: the parameters stay as they were. */
+static void check_unchanged(int64_t memory, bool adds) {
     dip_params params;
     dip_average average;
     make(&params, 1);
     fill(&params, 7);
-    assert_int_equal(dip_average_create(&average, &params, 2, NULL), DIP_OK);
+    assert_int_equal(dip_average_create(&average, &params, memory, NULL), DIP_OK);
+    assert_true((average.mean == NULL) == (memory == 0));
+    if (adds) {
+        dip_average_add(&average, &params, 1);
+    }
     dip_average_swap(&average, &params);
     expect(&params, 7);
     dip_average_free(&average);
     dip_params_free(&params);
 }
 
+static void an_empty_mean_is_not_shown(void **state) {
+    (void)state;
+    check_unchanged(2, false);
+}
+
 /* Memory 0 keeps nothing. */
 static void without_a_mean_nothing_changes(void **state) {
     (void)state;
-    dip_params params;
-    dip_average average;
-    make(&params, 1);
-    fill(&params, 7);
-    assert_int_equal(dip_average_create(&average, &params, 0, NULL), DIP_OK);
-    assert_null(average.mean);
-    dip_average_add(&average, &params, 1);
-    dip_average_swap(&average, &params);
-    expect(&params, 7);
-    dip_average_free(&average);
-    dip_params_free(&params);
+    check_unchanged(0, true);
 }
 
 int main(void) {
