@@ -20,10 +20,15 @@ static double number(const dip_report *report, const char *format, size_t i) {
 
 /* The options of a setting that stand under a path, for options of the table. */
 static void print_options(const dip_report *report, const char *path) {
-    bool is_first = true;
+    char full[192];
+    snprintf(full, sizeof full, "%s/preset", path);
+    const char *preset = dip_report_text(report, full);
+    bool is_first = preset == NULL;
+    if (preset != NULL) {
+        printf("preset %s", preset);
+    }
     for (size_t i = 0; i < dip_option_count(); i++) {
         dip_option_info info;
-        char full[192];
         if (dip_option_get(i, &info, NULL) != DIP_OK) {
             return;
         }
@@ -130,11 +135,11 @@ const cli_command cli_tune = {
     .description =
         "Tries settings of rate, optimizer, temperature, batch, correction, negatives, method, "
         "alpha and dropout: many for a few epochs, the best third of them for three times as many, "
-        "and so on up to train.epochs; the last ones, and the setting that the dataset came with, "
-        "are then trained with several seeds. Prints what was tried, the best, and how sure that "
-        "is: by seed (paired t) and by query (paired bootstrap). The test split is not looked at. "
-        "Options that are given are not varied. Ctrl-C stops; the same command goes on where it "
-        "was.",
+        "and so on up to train.epochs; the last ones, the setting that the dataset came with and "
+        "the preset best are then trained with several seeds. Prints what was tried, the best, and "
+        "how sure that is: by seed (paired t) and by query (paired bootstrap). The test split is "
+        "not looked at. Options that are given are not varied. Ctrl-C stops; the same command goes "
+        "on where it was.",
     .example = "diptych tune shop.dip -o tuned --train.epochs 27 && "
                "diptych train shop.dip -o model --options tuned/best.yaml",
     .flags = FLAGS,

@@ -113,7 +113,17 @@ static dip_status is_repeated(const dip_halving *halving, size_t n, bool *repeat
     return DIP_OK;
 }
 
-/* Different settings as far as the space has them; the first is the base. */
+/* Keeps what has been put behind the candidates, unless it cannot be trained or is one of them. */
+static dip_status keep_if_new(dip_halving *halving, dip_error *err) {
+    bool repeated = false;
+    if (is_trainable(halving, &halving->candidates[halving->n].setting)) {
+        DIP_TRY(is_repeated(halving, halving->n, &repeated, err));
+        halving->n += !repeated;
+    }
+    return DIP_OK;
+}
+
+/* The base, the rival, and settings drawn, all different as far as the space has them. */
 static dip_status draw_candidates(dip_halving *halving, dip_error *err) {
     const size_t most = (size_t)halving->trials;
     bool repeated = false;
@@ -123,13 +133,14 @@ static dip_status draw_candidates(dip_halving *halving, dip_error *err) {
     }
     DIP_TRY(is_repeated(halving, 0, &repeated, err));
     halving->n = 1;
+    if (halving->rival != NULL) {
+        halving->candidates[1].setting = *halving->rival;
+        DIP_TRY(keep_if_new(halving, err));
+    }
+    halving->n_given = halving->n;
     for (uint64_t i = 0; halving->n < most && i < most * DRAWS_PER_TRIAL; i++) {
-        dip_settings *setting = &halving->candidates[halving->n].setting;
-        DIP_TRY(draw(halving, i, setting, err));
-        if (is_trainable(halving, setting)) {
-            DIP_TRY(is_repeated(halving, halving->n, &repeated, err));
-            halving->n += !repeated;
-        }
+        DIP_TRY(draw(halving, i, &halving->candidates[halving->n].setting, err));
+        DIP_TRY(keep_if_new(halving, err));
     }
     return DIP_OK;
 }
@@ -240,22 +251,32 @@ static double mean_of(const double *values, int64_t n) {
     return sum < 0 ? -1 : sum / (double)n;
 }
 
-/* The finalists, and the base where it is not among them. */
+static bool is_final(const dip_halving *halving, size_t candidate) {
+    for (size_t i = 0; i < halving->n_finals; i++) {
+        if (halving->finals[i] == candidate) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The finalists, and what was given where it is not among them. */
 static dip_status choose_finals(dip_halving *halving, const size_t *list, size_t left,
                                 dip_error *err) {
-    bool has_base = false;
-    halving->finals = dip_alloc(left + 1, sizeof *halving->finals, "finalists", err);
+    const size_t most = left + halving->n_given;
+    halving->finals = dip_alloc(most, sizeof *halving->finals, "finalists", err);
     halving->values =
-        dip_alloc((left + 1) * (size_t)halving->seeds, sizeof *halving->values, "finalists", err);
+        dip_alloc(most * (size_t)halving->seeds, sizeof *halving->values, "finalists", err);
     if (halving->finals == NULL || halving->values == NULL) {
         return DIP_ERR_MEMORY;
     }
     for (size_t i = 0; i < left; i++) {
         halving->finals[halving->n_finals++] = list[i];
-        has_base = has_base || list[i] == 0;
     }
-    if (!has_base) {
-        halving->finals[halving->n_finals++] = 0;
+    for (size_t candidate = 0; candidate < halving->n_given; candidate++) {
+        if (!is_final(halving, candidate)) {
+            halving->finals[halving->n_finals++] = candidate;
+        }
     }
     return DIP_OK;
 }

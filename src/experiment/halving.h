@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Tuning by successive halving (Jamieson and Talwalkar, AISTATS 2016): many settings are trained
- * for a few epochs, the best third of them for three times as many, and so on; the last few, and
- * the setting that one began with, are trained in full with several seeds. Everything is judged on
- * the validation split; the test split is not looked at.
+ * for a few epochs, the best third of them for three times as many, and so on; the last few, the
+ * setting that one began with and one that is to be beaten are trained in full with several
+ * seeds. Everything is judged on the validation split; the test split is not looked at.
  *
  *   rung r   the n / eta^r best settings so far, for epochs / eta^(R - 1 - r) epochs each
  */
@@ -42,11 +42,14 @@ typedef struct dip_halving {
     const char *folder; /* of the runs */
     dip_workers workers;
     const dip_space *space;
-    int64_t trials;    /* settings at the first rung, that of the base among them */
+    const dip_settings *rival; /* a setting to be beaten, or NULL; left out where it cannot be
+                                  trained, or is the base */
+    int64_t trials;    /* settings at the first rung, those of the base and the rival among them */
     int64_t eta;       /* what is left of n settings is n / eta */
-    int64_t finalists; /* trained with several seeds, beside the base */
+    int64_t finalists; /* trained with several seeds, beside the base and the rival */
     int64_t seeds;
-    size_t n; /* candidates; the first is the base */
+    size_t n;       /* candidates */
+    size_t n_given; /* the first of them: the base, and perhaps the rival */
     dip_candidate *candidates;
     size_t rungs;
     size_t n_finals;
@@ -54,7 +57,7 @@ typedef struct dip_halving {
     double *values; /* [n_finals x seeds] */
 } dip_halving;
 
-/* base, data, space, trials, eta, finalists and seeds are given; the rungs follow.
+/* base, data, space, rival, trials, eta, finalists and seeds are given; the rungs follow.
  * DIP_ERR_USAGE   the base cannot be trained for as few epochs as the first rung has. */
 dip_status dip_halving_begin(dip_halving *halving, dip_error *err);
 

@@ -19,6 +19,7 @@
 typedef struct tune_settings {
     char space[DIP_TEXT_MAX];
     char preset[DIP_TEXT_MAX];
+    char rival[DIP_TEXT_MAX];
     int64_t trials;
     int64_t eta;
     int64_t finalists;
@@ -37,7 +38,10 @@ static const dip_option ROWS[] = {
     TEXT("space", space, "",
          "a YAML file of options and the values they may take, instead of the one built in"),
     TEXT("preset", preset, "", "options to begin with, before those that are given"),
-    INTEGER("trials", trials, "27", 2, 10000, "settings to try, that of the dataset among them"),
+    TEXT("rival", rival, "best",
+         "without --preset, a preset that is tried too and is always a finalist; none for none"),
+    INTEGER("trials", trials, "27", 2, 10000,
+            "settings to try, that of the dataset and the rival among them"),
     INTEGER("eta", eta, "3", 2, 100, "of n settings at a rung, n / eta go on to the next"),
     INTEGER("finalists", finalists, "3", 1, 100, "settings that are trained with several seeds"),
     INTEGER("seeds", seeds, "3", 1, DIP_TUNE_SEEDS_MAX, "seeds of a finalist"),
@@ -52,6 +56,7 @@ typedef struct tuning {
     tune_settings settings;
     dip_space space;
     dip_settings overrides;
+    dip_settings rival; /* its preset is empty where there is none */
     dip_config base;
     dip_workplace place;
     dip_study_data data;
@@ -59,6 +64,21 @@ typedef struct tuning {
 } tuning;
 
 /* ---- before ---------------------------------------------------------------------------------- */
+
+/* The rival is the preset with the options that are given and as many epochs as the others have; a
+ * mistake in its name is told now. */
+static dip_status name_rival(tuning *t, dip_error *err) {
+    dip_config config = t->request->dataset->config;
+    char epochs[DIP_VALUE_MAX];
+    if (t->settings.preset[0] != '\0' || strcmp(t->settings.rival, "none") == 0) {
+        return DIP_OK;
+    }
+    t->rival = t->overrides;
+    snprintf(t->rival.preset, sizeof t->rival.preset, "%.63s", t->settings.rival);
+    snprintf(epochs, sizeof epochs, "%lld", (long long)t->base.train.epochs);
+    DIP_TRY(dip_settings_put(&t->rival, "train.epochs", epochs, err));
+    return dip_settings_apply(&t->rival, &config, err);
+}
 
 static dip_status read_request(tuning *t, dip_error *err) {
     const dip_experiment_request *request = t->request;
@@ -76,6 +96,7 @@ static dip_status read_request(tuning *t, dip_error *err) {
         DIP_TRY(dip_config_apply_preset(&t->base, t->settings.preset, err));
     }
     DIP_TRY(dip_settings_apply(&t->overrides, &t->base, err));
+    DIP_TRY(name_rival(t, err));
     t->base.evaluate.k = (dip_list){.n = 1, .value = {t->base.train.metric_k}};
     return t->settings.space[0] != '\0' ? dip_space_read(&t->space, t->settings.space, err)
                                         : dip_space_default(&t->space, err);
@@ -368,22 +389,22 @@ static dip_status put_option(dip_text *text, const char *key, const char *value,
     return dip_text_put(text, "'\n", 2, err);
 }
 
-static dip_status put_options(dip_text *text, const dip_settings *settings, dip_error *err) {
-    for (size_t i = 0; i < settings->n; i++) {
-        DIP_TRY(put_option(text, settings->at[i].key, settings->at[i].value, err));
-    }
-    return DIP_OK;
-}
-
+/* What was given, and what was found on top of it. */
 static dip_status make_yaml(const tuning *t, dip_text *text, dip_error *err) {
     const dip_settings *best = &t->halving.candidates[t->halving.finals[0]].setting;
-    DIP_TRY(dip_text_printf(text, err, "# Made by diptych tune: for train --options FILE.\n"));
-    if (t->settings.preset[0] != '\0') {
-        DIP_TRY(put_option(text, "preset", t->settings.preset, err));
+    const char *preset = best->preset[0] != '\0' ? best->preset : t->settings.preset;
+    dip_settings all = t->overrides;
+    for (size_t i = 0; i < best->n; i++) {
+        DIP_TRY(dip_settings_put(&all, best->at[i].key, best->at[i].value, err));
     }
-    DIP_TRY(put_options(text, &t->overrides, err));
-    DIP_TRY(put_options(text, best, err));
-    const bool is_empty = t->settings.preset[0] == '\0' && t->overrides.n + best->n == 0;
+    DIP_TRY(dip_text_printf(text, err, "# Made by diptych tune: for train --options FILE.\n"));
+    if (preset[0] != '\0') {
+        DIP_TRY(put_option(text, "preset", preset, err));
+    }
+    for (size_t i = 0; i < all.n; i++) {
+        DIP_TRY(put_option(text, all.at[i].key, all.at[i].value, err));
+    }
+    const bool is_empty = preset[0] == '\0' && all.n == 0;
     return is_empty ? dip_text_printf(text, err, "{}\n") : DIP_OK;
 }
 
@@ -433,6 +454,7 @@ static dip_status run(tuning *t, json_t **report, dip_error *err) {
     t->halving = (dip_halving){.base = t->base,
                                .data = &t->data,
                                .space = &t->space,
+                               .rival = t->rival.preset[0] != '\0' ? &t->rival : NULL,
                                .trials = t->settings.trials,
                                .eta = t->settings.eta,
                                .finalists = t->settings.finalists,

@@ -51,7 +51,7 @@ class Tune(harness.Case):
         """The words of a search."""
         self.write("space.yaml", json.dumps(space or SPACE))
         return ["tune", self.data, "-o", self.path(out), "--space", self.path("space.yaml"), "-q",
-                *options]
+                "--rival", "none", *options]
 
     def tuned(self, *options, space=None, out="t"):
         """A search that must succeed; its report."""
@@ -225,6 +225,45 @@ class Tune(harness.Case):
         self.assertIn("%.4f +- %.4f" % (best["mean"], best["sd"]), text)
         self.assertIn("--options %s/best.yaml" % self.path("t"), text)
         self.assertEqual(self.done(run(*words, "--json")).json(), report)
+
+    # ---- the rival
+
+    def test_a_rival(self):
+        """The preset best, with what is given: tried, always a finalist, with the values that train
+        gives for it; best.yaml names the preset when it wins."""
+        train = dict(studies.SETTINGS["train"], rate=1e-9)
+        self.data = studies.prepare(self, "r.dip", settings={"train": train})
+        given = ["--train.epochs", "9", "--train.patience", "0"]
+        words = ["--trials", "3", "--finalists", "1", "--seeds", "2", *given]
+        report = self.tuned(*words, "--rival", "best", space={"train.temperature": ["9", "8"]})
+        rival = {"preset": "best", **{o[2:]: v for o, v in zip(given[::2], given[1::2])}}
+        self.assertEqual([s["options"] for s in report["settings"][:2]], [{}, rival])
+        self.assertEqual(len(report["settings"]), 3)
+        final = {f["setting"]: f for f in report["finalists"]}
+        self.assertTrue({0, 1} <= set(final))
+        for seed, value in enumerate(final[1]["values"], 1):
+            said = self.done(run("train", self.data, "-o", self.path("r%d" % seed), "-q", "--json",
+                                 "--preset", "best", *given, "--seed", seed)).json()
+            self.assertAlmostEqual(said["best_validation"], value, places=9)
+        self.assertEqual(report["best"], rival)
+        lines = harness.read_bytes(self.path("t", "best.yaml")).decode().split("\n")
+        self.assertEqual(lines[1:-1], ["%s: '%s'" % item for item in rival.items()])
+        said = self.done(run("train", self.data, "-o", self.path("b"), "-q", "--json", "--options",
+                             self.path("t", "best.yaml"), "--seed", "1")).json()
+        self.assertAlmostEqual(said["best_validation"], final[1]["values"][0], places=9)
+        text = self.done(run(*self.words(*words, "--rival", "best",
+                                         space={"train.temperature": ["9", "8"]}))).out
+        self.assertIn("preset best, train.epochs 9, train.patience 0\n", text)
+
+    def test_no_rival(self):
+        """Beside a preset to begin with; one that the dataset cannot be trained with; an unknown
+        one is refused."""
+        few = ["--trials", "3", "--seeds", "1", "--train.epochs", "1"]
+        report = self.tuned(*few, "--rival", "best", "--preset", "best")
+        self.assertNotIn("preset", report["settings"][1]["options"])
+        self.refused(USAGE, self.words(*few, "--rival", "bset", out="u"), "bset", "best")
+        report = self.tuned(*few, "--rival", "best", "--ssl.method", "feature-dropout", out="v")
+        self.assertEqual([s["options"].get("preset") for s in report["settings"]], [None] * 3)
 
     # ---- again
 

@@ -47,7 +47,7 @@ class Page(unittest.TestCase):
             self.assertEqual({f["kind"] for f in found["figures"]},
                              {"lines", "bars", "heat", "scatter"})
             self.assertIn("ssl.method", self.diptych(
-                "diptych tune packages.dip -o again --space space.yaml --trials 2 --finalists 1 "
+                "diptych tune packages.dip -o again --space space.yaml --trials 3 --finalists 1 "
                 "--seeds 1 --train.epochs 1 --model.hidden 8", folder))
 
     def test_presets(self):
