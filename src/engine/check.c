@@ -44,13 +44,31 @@ static bool is_row_finite(const dip_pass *pass, size_t i) {
     return is_finite;
 }
 
-dip_status dip_check_pass(const dip_pass *pass, const dip_params *params, dip_error *err) {
-    const dip_tower *tower = pass->tower;
+static bool are_rows_finite(const dip_pass *pass) {
     bool is_finite = true;
 #pragma omp parallel for schedule(static) num_threads(pass->threads) reduction(&& : is_finite)
     for (size_t i = 0; i < pass->n; i++) {
         is_finite = is_finite && is_row_finite(pass, i);
     }
+    return is_finite;
+}
+
+/* Gradients by value are few. */
+static bool are_values_finite(const dip_pass *pass) {
+    bool is_finite = true;
+    for (size_t f = 0; f < pass->tower->n_blocks; f++) {
+        const dip_by_value *values = &pass->by_value[f];
+        const bool is_masked = ((pass->mask >> f) & 1) != 0;
+        is_finite = is_finite &&
+                    (is_masked || values->n == 0 ||
+                     dip_vec_is_finite(values->n * pass->tower->block[f].width, values->gradient));
+    }
+    return is_finite;
+}
+
+dip_status dip_check_pass(const dip_pass *pass, const dip_params *params, dip_error *err) {
+    const dip_tower *tower = pass->tower;
+    const bool is_finite = pass->is_finite ? are_values_finite(pass) : are_rows_finite(pass);
     for (size_t f = 0; !is_finite && f < tower->n_blocks; f++) {
         const int tensor = tower->block[f].table >= 0 ? tower->block[f].table : tower->fallback;
         for (size_t i = 0; i < pass->n; i++) {

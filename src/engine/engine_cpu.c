@@ -90,13 +90,8 @@ dip_status dip_engine_check(const dip_config *config, dip_error *err) {
 static dip_status create_refined(dip_engine *engine, size_t columns, dip_error *err) {
     static const char PURPOSE[] = "the refined correction";
     DIP_TRY(dip_distinct_create(&engine->candidates, columns, engine->threads, err));
-    engine->batch_own =
-        dip_alloc((size_t)engine->config.train.batch, sizeof *engine->batch_own, PURPOSE, err);
-    if (engine->batch_own == NULL) {
-        return DIP_ERR_MEMORY;
-    }
-    engine->copies = dip_alloc(columns, sizeof *engine->copies, PURPOSE, err);
-    return engine->copies != NULL ? DIP_OK : DIP_ERR_MEMORY;
+    engine->of_item = dip_alloc(columns, sizeof *engine->of_item, PURPOSE, err);
+    return engine->of_item != NULL ? DIP_OK : DIP_ERR_MEMORY;
 }
 
 static dip_status fill_log_p(dip_engine *engine, size_t columns, dip_error *err) {
@@ -106,8 +101,7 @@ static dip_status fill_log_p(dip_engine *engine, size_t columns, dip_error *err)
     const dip_dataset *dataset = engine->dataset;
     const size_t n = (size_t)dataset->items.n;
     engine->log_p = dip_alloc(n, sizeof *engine->log_p, "item frequencies", err);
-    engine->batch_log = dip_alloc(columns, sizeof *engine->batch_log, "item frequencies", err);
-    if (engine->log_p == NULL || engine->batch_log == NULL) {
+    if (engine->log_p == NULL) {
         return DIP_ERR_MEMORY;
     }
     if (engine->config.train.logq == DIP_LOGQ_REFINED) {
@@ -133,11 +127,18 @@ static dip_status create_batch(dip_engine *engine, size_t batch, size_t columns,
     DIP_TRY(dip_distinct_create(&engine->items, batch, engine->threads, err));
     engine->u = dip_alloc(batch, bytes, PURPOSE, err);
     engine->du = dip_alloc(batch, bytes, PURPOSE, err);
-    engine->v = dip_alloc(columns, bytes, PURPOSE, err);
-    engine->dv = dip_alloc(columns, bytes, PURPOSE, err);
     engine->candidate = dip_alloc(columns, sizeof *engine->candidate, PURPOSE, err);
-    const bool is_whole = engine->u != NULL && engine->du != NULL && engine->v != NULL &&
-                          engine->dv != NULL && engine->candidate != NULL;
+    engine->batch_log = dip_alloc(columns, sizeof *engine->batch_log, PURPOSE, err);
+    engine->batch_own = dip_alloc(batch, sizeof *engine->batch_own, PURPOSE, err);
+    engine->copies = dip_alloc(columns, sizeof *engine->copies, PURPOSE, err);
+    bool is_whole = engine->u != NULL && engine->du != NULL && engine->candidate != NULL &&
+                    engine->batch_log != NULL && engine->batch_own != NULL &&
+                    engine->copies != NULL;
+    if (is_whole && columns > batch) {
+        engine->v = dip_alloc(columns, bytes, PURPOSE, err);
+        engine->dv = dip_alloc(columns, bytes, PURPOSE, err);
+        is_whole = engine->v != NULL && engine->dv != NULL;
+    }
     return is_whole ? DIP_OK : DIP_ERR_MEMORY;
 }
 
@@ -263,6 +264,7 @@ void dip_engine_free(dip_engine *engine) {
     dip_free(engine->batch_log);
     dip_free(engine->batch_own);
     dip_free(engine->copies);
+    dip_free(engine->of_item);
     dip_distinct_free(&engine->candidates);
     dip_free(engine->candidate);
     dip_distinct_free(&engine->queries);

@@ -55,15 +55,16 @@ struct dip_engine {
     dip_loss_space *loss_self;
     dip_softmax spread;  /* of the spread-out forms that are not a softmax */
     dip_real *log_p;     /* [items] log of the share of training pairs; NULL without correction */
-    dip_real *batch_log; /* [columns] log p of the candidates of a batch */
-    dip_real *batch_own; /* [batch] of the refined correction; NULL without it */
+    dip_real *batch_log; /* [columns] log p of the candidates of a batch, less that of the copies */
+    dip_real *batch_own; /* [batch] log p of the positives, or of the refined correction */
+    uint32_t *copies;    /* [columns] examples that a candidate is the item of; 1 behind those */
     dip_distinct candidates; /* the items among the candidates, */
-    uint32_t *copies;        /* [columns] and how often each is there; for batch_own */
+    uint32_t *of_item;       /* [columns] and how often each is there; for the refined correction */
     dip_distinct queries;    /* of the batch: the passes have the distinct rows only */
     dip_distinct items;
     dip_real *u;        /* [B x D] vectors of all queries, */
     dip_real *du;       /* [B x D] and their gradients */
-    dip_real *v;        /* [columns x D] vectors of all candidates */
+    dip_real *v;        /* [columns x D] vectors of the candidates, when there are extra ones */
     dip_real *dv;       /* [columns x D] */
     int32_t *candidate; /* [columns] the items of all candidates */
     dip_real *spare[2]; /* [B x D] further gradients by the views */

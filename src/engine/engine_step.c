@@ -76,86 +76,129 @@ size_t dip_engine_passes(const dip_engine *engine, unsigned turns,
 
 /* ---- main loss ------------------------------------------------------------------------------- */
 
-/* The share of a candidate's item among those that were drawn: n of them by frequency, and with
- * extra negatives m uniformly out of N:  q = (n p + m / N) / (n + m). */
-static void fill_logs(dip_engine *engine, const dip_batch *batch, size_t m, const int32_t *item) {
-    const double extra = (double)(m - batch->n);
-    const double uniform = extra / (double)batch->self_items;
-    for (size_t j = 0; j < m; j++) {
-        const dip_real log_p = engine->log_p[item[j]];
-        engine->batch_log[j] =
-            m == batch->n ? log_p
-                          : (dip_real)log(((double)batch->n * exp((double)log_p) + uniform) /
-                                          ((double)batch->n + extra));
+/* The candidates: each item of the batch once, however many examples it has, and behind them the
+ * uniform items. */
+static void list_candidates(dip_engine *engine, const dip_batch *batch, size_t n_extra) {
+    const dip_distinct *items = &engine->items;
+    memcpy(engine->candidate, items->row, items->n * sizeof *engine->candidate);
+    memset(engine->copies, 0, items->n * sizeof *engine->copies);
+    for (size_t i = 0; i < batch->n; i++) {
+        engine->copies[items->place[i]]++;
+    }
+    if (n_extra > 0) {
+        memcpy(engine->candidate + items->n, batch->self, n_extra * sizeof *engine->candidate);
+    }
+    for (size_t j = items->n; j < items->n + n_extra; j++) {
+        engine->copies[j] = 1;
     }
 }
 
-/* own_i = log( (1 - q_i) / n_i ), with n_i candidates that are not the item i. They are drawn with
- * shares q_j / (1 - q_i), so the negatives' part of the softmax is an estimate of its sum over all
- * other items. Without any negative the loss is 0 whatever own is. */
-static void fill_own(dip_engine *engine, size_t n, size_t m) {
+/* The share of a candidate's item among those that were drawn: n of them by frequency, and with
+ * extra negatives m uniformly out of N:  q = (n p + m / N) / (n + m). */
+static void fill_logs(dip_engine *engine, const dip_batch *batch, size_t columns, size_t n_extra) {
+    const double extra = (double)n_extra;
+    const double uniform = n_extra > 0 ? extra / (double)batch->self_items : 0;
+    for (size_t j = 0; j < columns; j++) {
+        const dip_real log_p = engine->log_p != NULL ? engine->log_p[engine->candidate[j]] : 0;
+        const bool is_mixed = engine->log_p != NULL && n_extra > 0;
+        engine->batch_log[j] =
+            !is_mixed ? log_p
+                      : (dip_real)log(((double)batch->n * exp((double)log_p) + uniform) /
+                                      ((double)batch->n + extra));
+    }
+}
+
+/* own_i = log( (1 - q_i) / n_i ), with n_i candidates, copies counted, that are not the item i.
+ * They are drawn with shares q_j / (1 - q_i), so the negatives' part of the softmax is an estimate
+ * of its sum over all other items. Without any negative the loss is 0 whatever own is. */
+static void refine_own(dip_engine *engine, size_t n, size_t columns, size_t n_extra) {
     dip_distinct *candidates = &engine->candidates;
-    dip_distinct_find(candidates, engine->candidate, m);
-    memset(engine->copies, 0, candidates->n * sizeof *engine->copies);
-    for (size_t j = 0; j < m; j++) {
-        engine->copies[candidates->place[j]]++;
+    dip_distinct_find(candidates, engine->candidate, columns);
+    memset(engine->of_item, 0, candidates->n * sizeof *engine->of_item);
+    for (size_t j = 0; j < columns; j++) {
+        engine->of_item[candidates->place[j]] += engine->copies[j];
     }
     for (size_t i = 0; i < n; i++) {
-        const size_t negatives = m - engine->copies[candidates->place[i]];
-        const double others = fmax(-expm1((double)engine->batch_log[i]), DBL_MIN);
+        const size_t own = engine->items.place[i];
+        const size_t negatives = n + n_extra - engine->of_item[candidates->place[own]];
+        const double others = fmax(-expm1((double)engine->batch_log[own]), DBL_MIN);
         engine->batch_own[i] = negatives > 0 ? (dip_real)(log(others) - log((double)negatives)) : 0;
     }
 }
 
-/* The vectors of the batch's items, and behind them those of the uniform items. */
-static void gather_candidates(dip_engine *engine, const dip_batch *batch, size_t n_extra) {
-    const dip_pass *extra = engine->extra != NULL ? engine->extra : engine->second[DIP_SIDE_ITEM].h;
-    const size_t d = engine->item->tower->output;
-    dip_distinct_spread(&engine->items, batch->n, d, engine->item->u, engine->v);
-    memcpy(engine->candidate, batch->item, batch->n * sizeof *engine->candidate);
-    if (n_extra > 0) {
-        memcpy(engine->v + batch->n * d, extra->u, n_extra * d * sizeof *engine->v);
-        memcpy(engine->candidate + batch->n, batch->self, n_extra * sizeof *engine->candidate);
+/* What is taken from the logits: log q of the positives or what the refined correction has in its
+ * place, and log q of the candidates less the log of their copies, of which each is one. */
+static void fill_corrections(dip_engine *engine, const dip_batch *batch, size_t columns,
+                             size_t n_extra) {
+    fill_logs(engine, batch, columns, n_extra);
+    if (engine->config.train.logq == DIP_LOGQ_REFINED) {
+        refine_own(engine, batch->n, columns, n_extra);
+    } else {
+        for (size_t i = 0; i < batch->n; i++) {
+            engine->batch_own[i] = engine->batch_log[engine->items.place[i]];
+        }
     }
+    for (size_t j = 0; j < columns; j++) {
+        if (engine->copies[j] > 1) {
+            engine->batch_log[j] -= (dip_real)log((double)engine->copies[j]);
+        }
+    }
+}
+
+/* The uniform items' pass: their own, or that of a view. */
+static dip_pass *extra_pass(const dip_engine *engine) {
+    return engine->extra != NULL ? engine->extra : engine->second[DIP_SIDE_ITEM].h;
+}
+
+/* The vectors of the candidates. Those of the batch's items alone stay where they are. */
+static const dip_real *gather_vectors(dip_engine *engine, size_t n_extra) {
+    const size_t d = engine->item->tower->output;
+    const size_t n = engine->items.n;
+    if (n_extra == 0) {
+        return engine->item->u;
+    }
+    memcpy(engine->v, engine->item->u, n * d * sizeof *engine->v);
+    memcpy(engine->v + n * d, extra_pass(engine)->u, n_extra * d * sizeof *engine->v);
+    return engine->v;
 }
 
 static void scatter_gradients(dip_engine *engine, const dip_batch *batch, size_t n_extra) {
     const size_t d = engine->item->tower->output;
-    const dip_real *rest = engine->dv + batch->n * d;
+    const size_t n = engine->items.n;
     dip_distinct_sum(&engine->queries, batch->n, d, engine->du, engine->query->du);
-    dip_distinct_sum(&engine->items, batch->n, d, engine->dv, engine->item->du);
-    if (n_extra > 0 && engine->extra != NULL) {
+    if (n_extra == 0) {
+        return;
+    }
+    const dip_real *rest = engine->dv + n * d;
+    memcpy(engine->item->du, engine->dv, n * d * sizeof *rest);
+    if (engine->extra != NULL) {
         memcpy(engine->extra->du, rest, n_extra * d * sizeof *rest);
-    } else if (n_extra > 0) {
-        dip_vec_axpy(n_extra * d, 1, rest, engine->second[DIP_SIDE_ITEM].h->du);
+    } else {
+        dip_vec_axpy(n_extra * d, 1, rest, extra_pass(engine)->du);
     }
 }
 
 static double run_main(dip_engine *engine, const dip_batch *batch) {
     const dip_config *config = &engine->config;
     const size_t n_extra = config->train.extra_negatives != DIP_EXTRA_NONE ? batch->n_self : 0;
-    const size_t m = batch->n + n_extra;
+    const size_t columns = engine->items.n + n_extra;
     const size_t d = engine->item->tower->output;
     dip_distinct_spread(&engine->queries, batch->n, d, engine->query->u, engine->u);
-    gather_candidates(engine, batch, n_extra);
-    if (engine->log_p != NULL) {
-        fill_logs(engine, batch, m, engine->candidate);
-    }
-    if (engine->batch_own != NULL) {
-        fill_own(engine, batch->n, m);
-    }
+    list_candidates(engine, batch, n_extra);
+    fill_corrections(engine, batch, columns, n_extra);
     const dip_softmax_input input = {.n = batch->n,
-                                     .m = m,
+                                     .m = columns,
                                      .d = d,
                                      .u = engine->u,
-                                     .v = engine->v,
+                                     .v = gather_vectors(engine, n_extra),
                                      .temperature = (dip_real)config->train.temperature,
                                      .log_p = engine->batch_log,
+                                     .positive = engine->items.place,
                                      .own = engine->batch_own,
                                      .item = config->train.mask_hits ? engine->candidate : NULL,
                                      .weight = 1};
-    const double loss =
-        engine->arithmetic->softmax(engine->loss_main, &input, engine->du, engine->dv);
+    dip_real *dv = n_extra > 0 ? engine->dv : engine->item->du;
+    const double loss = engine->arithmetic->softmax(engine->loss_main, &input, engine->du, dv);
     scatter_gradients(engine, batch, n_extra);
     return loss;
 }

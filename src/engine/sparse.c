@@ -23,12 +23,15 @@ dip_status dip_sparse_create(dip_sparse *sparse, const dip_params *params, int t
     sparse->threads = threads;
     sparse->n_tables = count_tables(params);
     sparse->table = dip_alloc(sparse->n_tables, sizeof *sparse->table, "sparse updates", err);
-    if (sparse->table == NULL) {
+    sparse->order = dip_alloc(sparse->n_tables, sizeof *sparse->order, "sparse updates", err);
+    if (sparse->table == NULL || sparse->order == NULL) {
+        dip_sparse_free(sparse);
         return DIP_ERR_MEMORY;
     }
     size_t t = 0;
     for (size_t i = 0; i < params->n; i++) {
         if (params->list[i].kind == DIP_PARAM_TABLE) {
+            sparse->order[t] = t;
             sparse->table[t++].param = (int)i;
             sparse->width =
                 params->list[i].columns > sparse->width ? params->list[i].columns : sparse->width;
@@ -173,11 +176,24 @@ static dip_status collect_table(dip_touched *touched, const dip_pass *const *pas
     return DIP_OK;
 }
 
+/* A long table that is taken last keeps one thread at work while the others wait. */
+static void sort_by_length(dip_sparse *sparse) {
+    for (size_t i = 1; i < sparse->n_tables; i++) {
+        const size_t table = sparse->order[i];
+        size_t at = i;
+        for (; at > 0 && sparse->table[sparse->order[at - 1]].n < sparse->table[table].n; at--) {
+            sparse->order[at] = sparse->order[at - 1];
+        }
+        sparse->order[at] = table;
+    }
+}
+
 dip_status dip_sparse_collect(dip_sparse *sparse, const dip_pass *const *pass, size_t n_passes,
                               dip_error *err) {
+    sort_by_length(sparse);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(sparse->threads)
     for (size_t t = 0; t < sparse->n_tables; t++) {
-        dip_touched *touched = &sparse->table[t];
+        dip_touched *touched = &sparse->table[sparse->order[t]];
         touched->status = collect_table(touched, pass, n_passes, &touched->problem);
     }
     for (size_t t = 0; t < sparse->n_tables; t++) {
@@ -230,6 +246,7 @@ void dip_sparse_free(dip_sparse *sparse) {
         dip_free(sparse->table[t].first);
     }
     dip_free(sparse->table);
+    dip_free(sparse->order);
     dip_free(sparse->sums);
     memset(sparse, 0, sizeof *sparse);
 }

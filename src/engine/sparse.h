@@ -26,6 +26,7 @@ typedef struct dip_touched {
 typedef struct dip_sparse {
     size_t n_tables;
     dip_touched *table;
+    size_t *order; /* [n_tables] tables, those with most occurrences in the last step first */
     int threads;
     size_t width;   /* widest table */
     size_t stride;  /* of the rows of sums */

@@ -34,6 +34,33 @@ static void tile(const dip_tile *t) {
     }
 }
 
+static void combine(const dip_combine *t) {
+    for (size_t i = 0; i < t->m; i++) {
+        const float a = t->a != NULL ? t->a[i] : 1;
+        const float b = t->b != NULL ? t->b[i] : -1;
+        const float *x = t->x + (t->place != NULL ? t->place[i] : i) * t->ldx;
+        for (size_t j = 0; j < t->columns; j++) {
+            t->y[i * t->ldy + j] = a * t->c[i * t->ldc + j] - b * x[j];
+        }
+    }
+}
+
+static bool is_finite(size_t m, const float *c, size_t ldc) {
+    bool is_finite = true;
+    for (size_t i = 0; i < m; i++) {
+        for (size_t j = 0; j < DIP_BLOCK; j++) {
+            is_finite = is_finite && isfinite(c[i * ldc + j]);
+        }
+    }
+    return is_finite;
+}
+
+static void scale(size_t n, float a, const float *x, dip_bf16 *y) {
+    for (size_t i = 0; i < n; i++) {
+        y[i] = dip_bf16_round(a * x[i]);
+    }
+}
+
 static void round_row(size_t n, const float *x, dip_bf16 *y) {
     for (size_t i = 0; i < n; i++) {
         y[i] = dip_bf16_round(x[i]);
@@ -150,6 +177,9 @@ static void compare(size_t m, const float *c, size_t ldc, const float *bound, ui
 }
 
 const dip_bf16_kernels dip_bf16_reference = {.tile = tile,
+                                             .combine = combine,
+                                             .is_finite = is_finite,
+                                             .scale = scale,
                                              .round = round_row,
                                              .interleave = interleave,
                                              .relu = relu,

@@ -118,8 +118,28 @@ typedef struct dip_exp_tile {
     float *sum;       /* [m x 16] lanes to which the exponentials are added */
 } dip_exp_tile;
 
+/* y(i) = a[i] c(i) - b[i] x(place[i]), for m rows of at most 64 columns. */
+typedef struct dip_combine {
+    size_t m;
+    size_t columns;
+    const float *a; /* [m], or NULL for 1 */
+    const float *c;
+    size_t ldc;
+    const float *b; /* [m], or NULL for -1 */
+    const float *x;
+    size_t ldx;            /* 0: the same row for all */
+    const uint32_t *place; /* [m], or NULL for i */
+    float *y;              /* may be c */
+    size_t ldy;
+} dip_combine;
+
 typedef struct dip_bf16_kernels {
     void (*tile)(const dip_tile *tile);
+    void (*combine)(const dip_combine *combine);
+    /* Whether m rows of 64 at stride ldc are finite. */
+    bool (*is_finite)(size_t m, const float *c, size_t ldc);
+    /* y = a x rounded */
+    void (*scale)(size_t n, float a, const float *x, dip_bf16 *y);
     /* y = x rounded */
     void (*round)(size_t n, const float *x, dip_bf16 *y);
     /* Packs one pair of rows: `blocks` blocks of 64 columns, block j to out + j * step. */

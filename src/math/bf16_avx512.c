@@ -146,13 +146,59 @@ static inline void store_rounded(dip_bf16 *y, __m512 x) {
     _mm256_storeu_si256((__m256i *)y, rounded(x));
 }
 
+/* The first n of sixteen lanes, n <= 16. */
+static inline __mmask16 first_lanes(size_t n) {
+    return (__mmask16)((1u << n) - 1);
+}
+
+static void combine(const dip_combine *t) {
+    for (size_t i = 0; i < t->m; i++) {
+        const __m512 a = _mm512_set1_ps(t->a != NULL ? t->a[i] : 1);
+        const __m512 b = _mm512_set1_ps(t->b != NULL ? t->b[i] : -1);
+        const float *row = t->x + (t->place != NULL ? t->place[i] : i) * t->ldx;
+        for (size_t j = 0; j < t->columns; j += DIP_BF16_LANES) {
+            const size_t left = t->columns - j;
+            const __mmask16 lanes = first_lanes(left < DIP_BF16_LANES ? left : DIP_BF16_LANES);
+            const __m512 c = _mm512_maskz_loadu_ps(lanes, t->c + i * t->ldc + j);
+            const __m512 x = _mm512_maskz_loadu_ps(lanes, row + j);
+            _mm512_mask_storeu_ps(t->y + i * t->ldy + j, lanes,
+                                  _mm512_sub_ps(_mm512_mul_ps(a, c), _mm512_mul_ps(b, x)));
+        }
+    }
+}
+
+/* x - x is 0 or NaN, and so is a sum of such. */
+static bool is_finite(size_t m, const float *c, size_t ldc) {
+    __m512 sum = _mm512_setzero_ps();
+    for (size_t i = 0; i < m; i++) {
+        for (size_t j = 0; j < DIP_BLOCK; j += DIP_BF16_LANES) {
+            const __m512 x = _mm512_loadu_ps(c + i * ldc + j);
+            sum = _mm512_add_ps(sum, _mm512_sub_ps(x, x));
+        }
+    }
+    return _mm512_cmp_ps_mask(sum, sum, _CMP_UNORD_Q) == 0;
+}
+
+static void scale(size_t n, float a, const float *x, dip_bf16 *y) {
+    const __m512 factor = _mm512_set1_ps(a);
+    size_t i = 0;
+    for (; i + DIP_BF16_LANES <= n; i += DIP_BF16_LANES) {
+        store_rounded(y + i, _mm512_mul_ps(factor, _mm512_loadu_ps(x + i)));
+    }
+    if (i < n) {
+        const __mmask16 rest = first_lanes(n - i);
+        const __m512 product = _mm512_mul_ps(factor, _mm512_maskz_loadu_ps(rest, x + i));
+        _mm256_mask_storeu_epi16(y + i, rest, rounded(product));
+    }
+}
+
 static void round_row(size_t n, const float *x, dip_bf16 *y) {
     size_t i = 0;
     for (; i + DIP_BF16_LANES <= n; i += DIP_BF16_LANES) {
         store_rounded(y + i, _mm512_loadu_ps(x + i));
     }
     if (i < n) {
-        const __mmask16 rest = (__mmask16)((1u << (n - i)) - 1);
+        const __mmask16 rest = first_lanes(n - i);
         _mm256_mask_storeu_epi16(y + i, rest, rounded(_mm512_maskz_loadu_ps(rest, x + i)));
     }
 }
@@ -436,6 +482,9 @@ static void compare(size_t m, const float *c, size_t ldc, const float *bound, ui
 extern const dip_bf16_kernels dip_bf16_avx512;
 
 const dip_bf16_kernels dip_bf16_avx512 = {.tile = tile,
+                                          .combine = combine,
+                                          .is_finite = is_finite,
+                                          .scale = scale,
                                           .round = round_row,
                                           .interleave = interleave,
                                           .relu = relu,

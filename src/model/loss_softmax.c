@@ -30,30 +30,31 @@ dip_status dip_softmax_create(dip_softmax *softmax, size_t rows, size_t columns,
     return DIP_OK;
 }
 
-/* The columns with the key of row i, but for its own. */
-static void leave_out(dip_real *row, size_t i, size_t m, const int32_t *key) {
+/* The columns with the key of column p, but for that one. */
+static void leave_out(dip_real *row, size_t p, size_t m, const int32_t *key) {
     for (size_t j = 0; key != NULL && j < m; j++) {
-        row[j] = key[j] == key[i] && j != i ? -(dip_real)INFINITY : row[j];
+        row[j] = key[j] == key[p] && j != p ? -(dip_real)INFINITY : row[j];
     }
 }
 
-static void adjust_row(dip_real *row, size_t i, size_t m, const dip_softmax_input *in) {
-    const dip_real positive = row[i];
+/* From products to logits; returns that of the positive. */
+static dip_real adjust_row(dip_real *row, size_t i, size_t m, const dip_softmax_input *in) {
+    const size_t p = dip_softmax_positive(in, i);
+    const dip_real product = row[p];
     for (size_t j = 0; in->log_p != NULL && j < m; j++) {
         row[j] -= in->log_p[j];
     }
-    leave_out(row, i, m, in->item);
-    leave_out(row, i, m, in->also);
-    if (in->own != NULL) {
-        row[i] = positive - in->own[i];
-    }
+    leave_out(row, p, m, in->item);
+    leave_out(row, p, m, in->also);
+    const dip_real right = in->own != NULL ? product - in->own[i] : row[p];
+    row[p] = in->item != NULL ? right : row[p];
+    return right;
 }
 
-/* Turns a row of logits into the gradient by its products: weight / (n tau) (softmax_ij - [i = j]).
- * Returns -log softmax_ii. */
+/* Turns a row of products into the gradient by them: weight / (n tau) (exp(logit_ij) / Z_i - [j =
+ * p(i)]). Returns the loss of the row. */
 static double softmax_row(dip_real *row, size_t i, size_t m, const dip_softmax_input *in) {
-    adjust_row(row, i, m, in);
-    const dip_real positive = row[i];
+    const dip_real right = adjust_row(row, i, m, in);
     const dip_real largest = dip_vec_max(m, row);
     const dip_real sum = dip_vec_exp_sum(m, largest, row);
     const dip_real scale = in->weight / ((dip_real)in->n * in->temperature);
@@ -61,8 +62,8 @@ static double softmax_row(dip_real *row, size_t i, size_t m, const dip_softmax_i
     for (size_t j = 0; j < m; j++) {
         row[j] *= factor;
     }
-    row[i] -= scale;
-    return log((double)sum) - ((double)positive - (double)largest);
+    row[dip_softmax_positive(in, i)] -= scale;
+    return log((double)sum) - ((double)right - (double)largest);
 }
 
 /* A unit of `rows` rows from row `first` of the batch; logits is their place in the strip. */

@@ -63,6 +63,7 @@ typedef struct dip_pass {
     dip_real *norm; /* [B] |z| */
     dip_real *du;   /* [B x D] gradient of the loss by u, filled by the losses */
     dip_real *dx;   /* [B x I]; NULL in a pass without backward */
+    bool is_finite; /* dx has been looked at and is; false says nothing */
     dip_by_value by_value[DIP_FEATURES_MAX];
     dip_span *span; /* [B x F] */
     int32_t *kept;  /* table rows of pooled values */

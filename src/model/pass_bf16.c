@@ -261,11 +261,13 @@ static void last_layer(dip_pass_bf16 *pass, const dip_weight_bf16 *weight, size_
         const size_t width = d - column < DIP_BLOCK ? d - column : DIP_BLOCK;
         forward_tile(pass, weight, l, column / DIP_BLOCK, tile);
         add_once(pass, l, column / DIP_BLOCK, first, rows, scratch->tile);
-        for (size_t i = 0; i < rows; i++) {
-            float *z = pass->ends.u + (first + i) * d + column;
-            memcpy(z, scratch->tile + i * DIP_BLOCK, width * sizeof *z);
-            dip_vec_axpy(width, 1, pass->bias[l] + column, z);
-        }
+        dip_bf16_get()->combine(&(dip_combine){.m = rows,
+                                               .columns = width,
+                                               .c = scratch->tile,
+                                               .ldc = DIP_BLOCK,
+                                               .x = pass->bias[l] + column,
+                                               .y = pass->ends.u + first * d + column,
+                                               .ldy = d});
     }
 }
 

@@ -71,7 +71,7 @@ static void hidden_gradient(dip_pass_bf16 *pass, const dip_weights_bf16 *weights
     }
 }
 
-/* dx = dout W^T, in the blocks that are alive. */
+/* dx = dout W^T, in the blocks that are alive. It is looked at while it is in the cache. */
 static void input_gradient(dip_pass_bf16 *pass, const dip_weights_bf16 *weights,
                            const dip_scratch_bf16 *scratch, size_t panel) {
     const dip_bf16_kernels *kernels = dip_bf16_get();
@@ -97,6 +97,11 @@ static void input_gradient(dip_pass_bf16 *pass, const dip_weights_bf16 *weights,
                                   .c = is_whole ? dx : scratch->tile,
                                   .ldc = is_whole ? input : DIP_BLOCK,
                                   .next = is_last ? NULL : w + after * dip_packed_block(from)});
+        if (!kernels->is_finite(rows, is_whole ? dx : scratch->tile,
+                                is_whole ? input : DIP_BLOCK)) {
+#pragma omp atomic write
+            pass->has_bad_dx = true;
+        }
         for (size_t i = 0; !is_whole && i < rows; i++) {
             memcpy(dx + i * input, scratch->tile + i * DIP_BLOCK, width * sizeof *dx);
         }
@@ -372,6 +377,9 @@ void dip_pass_bf16_backward(dip_pass_bf16 *const *pass, size_t n, dip_params *pa
     dip_once_jobs jobs;
     dip_once_list(&jobs, pass, n);
     const size_t n_layers = pass[0]->ends.tower->n_layers;
+    for (size_t p = 0; p < n; p++) {
+        pass[p]->has_bad_dx = false;
+    }
 #pragma omp parallel num_threads(weights->threads)
     {
         for (size_t l = n_layers - 1; l > 0; l--) {
@@ -388,6 +396,7 @@ void dip_pass_bf16_backward(dip_pass_bf16 *const *pass, size_t n, dip_params *pa
         default_gradients(&s);
     }
     for (size_t p = 0; p < n; p++) {
+        pass[p]->ends.is_finite = !pass[p]->has_bad_dx;
         for (size_t l = 0; l < n_layers; l++) {
             mark_gradient(weights, pass[p]->ends.tower->layer[l].weight);
         }

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "math/exp.h"
+#include "math/vec.h"
 
 #include <math.h>
 #include <omp.h>
@@ -19,7 +20,7 @@ struct dip_softmax_bf16_unit {
     float c[DIP_SOFTMAX_UNIT * DIP_BLOCK];        /* a tile of products */
     float sum[DIP_SOFTMAX_UNIT * DIP_BF16_LANES]; /* exponentials by row and lane */
     float factor[DIP_SOFTMAX_UNIT];               /* w/(n tau) / Z */
-    float positive[DIP_SOFTMAX_UNIT];             /* u_i . v_i */
+    float positive[DIP_SOFTMAX_UNIT];             /* u_i . v_p(i) */
     dip_bf16 *e;                                  /* [unit x columns] */
     dip_bf16 *rows;                               /* [unit x d] */
 };
@@ -30,10 +31,11 @@ typedef struct job {
     const dip_bf16_kernels *kernels;
     float *du;
     float *dv;
-    size_t m;      /* columns */
-    size_t m_wide; /* rounded up to a multiple of 64 */
-    float scale;   /* w/(n tau) */
-    size_t first;  /* of the strip */
+    size_t m;       /* columns */
+    size_t m_wide;  /* rounded up to a multiple of 64 */
+    float scale;    /* w/(n tau) */
+    bool has_right; /* positives are left out of e and added to Z by themselves */
+    size_t first;   /* of the strip */
     size_t rows;
 } job;
 
@@ -74,6 +76,11 @@ dip_status dip_softmax_bf16_create(dip_softmax_bf16 *s, size_t rows, size_t colu
     s->offset = take(dip_wide(columns), sizeof *s->offset, &is_whole, err);
     s->item = take(dip_wide(columns), sizeof *s->item, &is_whole, err);
     s->also = take(dip_wide(columns), sizeof *s->also, &is_whole, err);
+    s->row_item = take(rows, sizeof *s->row_item, &is_whole, err);
+    s->row_also = take(rows, sizeof *s->row_also, &is_whole, err);
+    s->positive = take(rows, sizeof *s->positive, &is_whole, err);
+    s->member = take(rows, sizeof *s->member, &is_whole, err);
+    s->first = take(columns + 1, sizeof *s->first, &is_whole, err);
     s->shift = take(rows, sizeof *s->shift, &is_whole, err);
     s->pull = take(rows, sizeof *s->pull, &is_whole, err);
     s->row_loss = take(rows, sizeof *s->row_loss, &is_whole, err);
@@ -101,6 +108,11 @@ void dip_softmax_bf16_free(dip_softmax_bf16 *s) {
     dip_free(s->offset);
     dip_free(s->item);
     dip_free(s->also);
+    dip_free(s->row_item);
+    dip_free(s->row_also);
+    dip_free(s->positive);
+    dip_free(s->member);
+    dip_free(s->first);
     dip_free(s->shift);
     dip_free(s->pull);
     dip_free(s->row_loss);
@@ -149,6 +161,27 @@ static void fill_columns(const job *j) {
     }
 }
 
+/* The positives, and the rows by them: a counting sort, which keeps the order of the rows. */
+static void fill_positives(const job *j) {
+    dip_softmax_bf16 *s = j->softmax;
+    memset(s->first, 0, (j->m + 1) * sizeof *s->first);
+    for (size_t i = 0; i < j->in->n; i++) {
+        const size_t p = dip_softmax_positive(j->in, i);
+        s->positive[i] = (uint32_t)p;
+        s->row_item[i] = s->item[p];
+        s->row_also[i] = s->also[p];
+        s->first[p]++;
+    }
+    uint32_t total = 0;
+    for (size_t c = 0; c <= j->m; c++) {
+        total += s->first[c];
+        s->first[c] = total;
+    }
+    for (size_t i = j->in->n; i-- > 0;) {
+        s->member[--s->first[s->positive[i]]] = (uint32_t)i;
+    }
+}
+
 /* The same shift for all rows when no exponential can vanish under it; else 0, and each row finds
  * its own. */
 static bool fill_shifts(const job *j) {
@@ -159,7 +192,7 @@ static bool fill_shifts(const job *j) {
         least = fminf(least, j->softmax->offset[i]);
         most = fmaxf(most, j->softmax->offset[i]);
     }
-    for (size_t i = 0; j->in->own != NULL && i < j->in->n; i++) {
+    for (size_t i = 0; j->has_right && i < j->in->n; i++) {
         least = fminf(least, j->in->own[i]);
         most = fmaxf(most, j->in->own[i]);
     }
@@ -189,7 +222,7 @@ static void product_tile(const job *j, size_t first, size_t rows, size_t block, 
 
 /* What is taken from the logit of row i's positive. */
 static float own_offset(const job *j, size_t i) {
-    return j->in->own != NULL ? j->in->own[i] : j->softmax->offset[i];
+    return j->in->own != NULL ? j->in->own[i] : j->softmax->offset[j->softmax->positive[i]];
 }
 
 /* The largest logit of each row. */
@@ -201,10 +234,11 @@ static void find_shifts(const job *j, dip_softmax_bf16_unit *unit, size_t first,
     for (size_t block = 0; block < j->m_wide / DIP_BLOCK; block++) {
         product_tile(j, first, rows, block, unit->c, NULL);
         for (size_t e = 0; e < rows * DIP_BLOCK; e++) {
-            float *shift = &s->shift[first + e / DIP_BLOCK];
+            const size_t row = first + e / DIP_BLOCK;
+            float *shift = &s->shift[row];
             const size_t column = block * DIP_BLOCK + e % DIP_BLOCK;
-            const bool is_own = column == first + e / DIP_BLOCK;
-            const float offset = is_own ? own_offset(j, column) : s->offset[column];
+            const bool is_own = j->has_right && column == s->positive[row];
+            const float offset = is_own ? own_offset(j, row) : s->offset[column];
             *shift = fmaxf(*shift, fmaf(unit->c[e], 1 / j->in->temperature, -offset));
         }
     }
@@ -213,32 +247,38 @@ static void find_shifts(const job *j, dip_softmax_bf16_unit *unit, size_t first,
 /* No column: a row's positive is left out with its item. */
 static const ptrdiff_t NOWHERE = -DIP_SOFTMAX_UNIT;
 
+/* Keeps the products of positives that are in a block of columns. */
+static void note_positives(const job *j, dip_softmax_bf16_unit *unit, size_t first, size_t rows,
+                           size_t column) {
+    for (size_t i = 0; i < rows; i++) {
+        const size_t at = j->softmax->positive[first + i] - column;
+        if (at < DIP_BLOCK) {
+            unit->positive[i] = unit->c[i * DIP_BLOCK + at];
+        }
+    }
+}
+
 static void exponentials(const job *j, dip_softmax_bf16_unit *unit, size_t first, size_t rows) {
     const dip_softmax_bf16 *s = j->softmax;
     const bool masks_hits = j->in->item != NULL;
     const bool masks_also = j->in->also != NULL;
-    const bool has_own = j->in->own != NULL;
     memset(unit->sum, 0, sizeof unit->sum);
     for (size_t block = 0; block < j->m_wide / DIP_BLOCK; block++) {
         const size_t column = block * DIP_BLOCK;
         dip_bf16 *packed =
             s->e + block * dip_packed_block(j->rows) + (first - j->first) * DIP_BLOCK;
         product_tile(j, first, rows, block, unit->c, packed);
-        for (size_t i = 0; i < rows && first + i < column + DIP_BLOCK; i++) {
-            if (first + i >= column) {
-                unit->positive[i] = unit->c[i * DIP_BLOCK + first + i - column];
-            }
-        }
+        note_positives(j, unit, first, rows, column);
         const dip_exp_tile tile = {.m = rows,
                                    .c = unit->c,
                                    .scale = 1 / j->in->temperature,
                                    .offset = s->offset + column,
                                    .shift = s->shift + first,
-                                   .row_item = masks_hits ? s->item + first : NULL,
+                                   .row_item = masks_hits ? s->row_item + first : NULL,
                                    .column_item = masks_hits ? s->item + column : NULL,
-                                   .row_also = masks_also ? s->also + first : NULL,
+                                   .row_also = masks_also ? s->row_also + first : NULL,
                                    .column_also = masks_also ? s->also + column : NULL,
-                                   .positive = has_own ? NOWHERE : (ptrdiff_t)(first - column),
+                                   .positive = j->has_right ? NOWHERE : (ptrdiff_t)(first - column),
                                    .e = unit->e + column,
                                    .lde = dip_row_stride(j->m),
                                    .packed = packed,
@@ -264,7 +304,7 @@ static void finish_rows(const job *j, dip_softmax_bf16_unit *unit, size_t first,
     for (size_t i = 0; i < rows; i++) {
         const float offset = own_offset(j, first + i);
         const float logit = fmaf(unit->positive[i], 1 / j->in->temperature, -offset);
-        const float own = j->in->own != NULL ? dip_exp(logit - s->shift[first + i]) : 0;
+        const float own = j->has_right ? dip_exp(logit - s->shift[first + i]) : 0;
         const float z = fold(unit->sum + i * DIP_BF16_LANES) + own;
         unit->factor[i] = j->scale / z;
         s->pull[first + i] = j->scale - unit->factor[i] * own;
@@ -272,7 +312,7 @@ static void finish_rows(const job *j, dip_softmax_bf16_unit *unit, size_t first,
     }
 }
 
-/* du_i = factor_i sum_j e_ij v_j - pull_i v_i */
+/* du_i = factor_i sum_j e_ij v_j - pull_i v_p(i) */
 static void query_gradients(const job *j, dip_softmax_bf16_unit *unit, size_t first, size_t rows) {
     const dip_softmax_bf16 *s = j->softmax;
     const size_t d = j->in->d;
@@ -289,14 +329,17 @@ static void query_gradients(const job *j, dip_softmax_bf16_unit *unit, size_t fi
                                      .c = unit->c,
                                      .ldc = DIP_BLOCK,
                                      .next = is_last ? NULL : v + dip_packed_block(j->m)});
-        for (size_t i = 0; i < rows; i++) {
-            const float pull = s->pull[first + i];
-            const float *positive = j->in->v + (first + i) * d + column;
-            float *du = j->du + (first + i) * d + column;
-            for (size_t c = 0; c < width; c++) {
-                du[c] = unit->factor[i] * unit->c[i * DIP_BLOCK + c] - pull * positive[c];
-            }
-        }
+        j->kernels->combine(&(dip_combine){.m = rows,
+                                           .columns = width,
+                                           .a = unit->factor,
+                                           .c = unit->c,
+                                           .ldc = DIP_BLOCK,
+                                           .b = s->pull + first,
+                                           .x = j->in->v + column,
+                                           .ldx = d,
+                                           .place = s->positive + first,
+                                           .y = j->du + first * d + column,
+                                           .ldy = d});
     }
 }
 
@@ -305,14 +348,7 @@ static void scale_queries(const job *j, dip_softmax_bf16_unit *unit, size_t firs
     const dip_softmax_bf16 *s = j->softmax;
     const size_t d = j->in->d;
     for (size_t i = 0; i < rows; i++) {
-        const float *u = j->in->u + (first + i) * d;
-        for (size_t column = 0; column < d; column += DIP_BLOCK) {
-            const size_t width = d - column < DIP_BLOCK ? d - column : DIP_BLOCK;
-            for (size_t c = 0; c < width; c++) {
-                unit->c[c] = unit->factor[i] * u[column + c];
-            }
-            j->kernels->round(width, unit->c, unit->rows + i * s->d + column);
-        }
+        j->kernels->scale(d, unit->factor[i], j->in->u + (first + i) * d, unit->rows + i * s->d);
     }
     pack_rows(j, unit->rows, rows, s->d, first - j->first, dip_packed_block(j->rows), s->u_scaled);
 }
@@ -333,49 +369,51 @@ static void row_unit(const job *j, bool has_bound, size_t at) {
 
 /* ---- a block of candidates ------------------------------------------------------------------- */
 
-/* -pull_j u_j to columns of dv_j: with the first strip, or, since only then it is known, with that
- * of row j when positives have logits of their own. */
-static void begin_column(const job *j, size_t row, size_t column, size_t width) {
-    float *dv = j->dv + row * j->in->d + column;
-    const bool has_own = j->in->own != NULL;
-    const bool is_in_strip = row >= j->first && row < j->first + j->rows;
-    const bool is_due = has_own ? is_in_strip : j->first == 0 && row < j->in->n;
-    if (j->first == 0) {
-        memset(dv, 0, width * sizeof *dv);
-    }
-    if (is_due) {
-        const float pull = has_own ? j->softmax->pull[row] : j->scale;
-        const float *u = j->in->u + row * j->in->d + column;
-        for (size_t k = 0; k < width; k++) {
-            dv[k] -= pull * u[k];
+/* dv_j -= pull_i u_i for the rows of the strip of which j is the positive. */
+static void pull_column(const job *j, size_t column) {
+    const dip_softmax_bf16 *s = j->softmax;
+    const size_t d = j->in->d;
+    for (uint32_t at = s->first[column]; at < s->first[column + 1]; at++) {
+        const size_t row = s->member[at];
+        if (row >= j->first && row < j->first + j->rows) {
+            dip_vec_axpy(d, -s->pull[row], j->in->u + row * d, j->dv + column * d);
         }
     }
 }
 
-/* Adds the strip's part of dv_j = sum_i e_ij (factor_i u_i) - pull_j u_j, for 64 candidates. */
-static void column_unit(const job *j, size_t block) {
+/* Adds sum_i e_ij (factor_i u_i) over the strip to 64 columns of dv_j, for n candidates. Sums
+ * continue from strip to strip; through `c` where the vectors end within the 64 columns. */
+static void column_tile(const job *j, size_t first, size_t n, size_t column, float *c) {
     const dip_softmax_bf16 *s = j->softmax;
-    float *c = s->scratch[omp_get_thread_num()]->c;
     const size_t d = j->in->d;
+    const size_t bytes = (d - column) * sizeof *c;
+    const bool is_whole = d - column >= DIP_BLOCK;
+    float *dv = j->dv + first * d + column;
+    for (size_t i = 0; !is_whole && j->first > 0 && i < n; i++) {
+        memcpy(c + i * DIP_BLOCK, dv + i * d, bytes);
+    }
+    const dip_left e = {s->e + first / DIP_BLOCK * dip_packed_block(j->rows), 2, 2 * DIP_BLOCK};
+    j->kernels->tile(&(dip_tile){.m = n,
+                                 .a = e,
+                                 .b = s->u_scaled + column / DIP_BLOCK * dip_packed_block(j->rows),
+                                 .pairs = dip_pairs(j->rows),
+                                 .add = j->first > 0,
+                                 .c = is_whole ? dv : c,
+                                 .ldc = is_whole ? d : DIP_BLOCK});
+    for (size_t i = 0; !is_whole && i < n; i++) {
+        memcpy(dv + i * d, c + i * DIP_BLOCK, bytes);
+    }
+}
+
+/* Adds the strip's part of dv_j = sum_i e_ij (factor_i u_i) - pull_i u_i, for 64 candidates. */
+static void column_unit(const job *j, size_t block) {
     const size_t first = block * DIP_BLOCK;
     const size_t n = j->m - first < DIP_BLOCK ? j->m - first : DIP_BLOCK;
-    const dip_left e = {s->e + block * dip_packed_block(j->rows), 2, 2 * DIP_BLOCK};
-    for (size_t piece = 0; piece < dip_blocks(d); piece++) {
-        const size_t column = piece * DIP_BLOCK;
-        const size_t width = d - column < DIP_BLOCK ? d - column : DIP_BLOCK;
-        j->kernels->tile(&(dip_tile){.m = n,
-                                     .a = e,
-                                     .b = s->u_scaled + piece * dip_packed_block(j->rows),
-                                     .pairs = dip_pairs(j->rows),
-                                     .c = c,
-                                     .ldc = DIP_BLOCK});
-        for (size_t i = 0; i < n; i++) {
-            begin_column(j, first + i, column, width);
-            float *dv = j->dv + (first + i) * d + column;
-            for (size_t k = 0; k < width; k++) {
-                dv[k] += c[i * DIP_BLOCK + k];
-            }
-        }
+    for (size_t column = 0; column < j->in->d; column += DIP_BLOCK) {
+        column_tile(j, first, n, column, j->softmax->scratch[omp_get_thread_num()]->c);
+    }
+    for (size_t i = 0; i < n; i++) {
+        pull_column(j, first + i);
     }
 }
 
@@ -404,9 +442,11 @@ double dip_softmax_bf16_loss(dip_softmax_bf16 *s, const dip_softmax_input *in, f
              .du = du,
              .dv = dv,
              .m = dip_softmax_columns(in),
+             .has_right = in->own != NULL && in->item != NULL,
              .scale = in->weight / ((float)in->n * in->temperature)};
     j.m_wide = dip_wide(j.m);
     fill_columns(&j);
+    fill_positives(&j);
     const bool has_bound = fill_shifts(&j);
 #pragma omp parallel num_threads(s->threads)
     {

@@ -4,12 +4,12 @@
  *
  * With a shift c_i >= every logit of row i, e_ij = exp(logit_ij - c_i) and Z_i = sum_j e_ij:
  *
- *   L_i = log Z_i + c_i - logit_ii
- *   du_i = w/(n tau) ( sum_j e_ij v_j / Z_i - v_i )
- *   dv_j = w/(n tau) ( sum_i e_ij u_i / Z_i - u_j )
+ *   L_i = log Z_i + c_i - right_i
+ *   du_i = w/(n tau) ( sum_j e_ij v_j / Z_i - v_p(i) )
+ *   dv_j = w/(n tau) ( sum_i e_ij u_i / Z_i - sum over the i with p(i) = j of u_i )
  *
- * With `own`, the positive has a logit of its own: it is left out of e, and e_ii is added to Z_i
- * and to the pull w/(n tau) (1 - e_ii / Z_i) of v_i and u_i in float.
+ * With `own` and `item`, the positive is left out of e; e_i = exp(right_i - c_i) is added to Z_i,
+ * and to the pull w/(n tau) (1 - e_i / Z_i) of v_p(i) and u_i in float.
  *
  * e is rounded before Z_i is known, because the division by Z_i can wait: it scales the finished
  * du_i, and the rows u_i of the product for dv. So each logit is made once and passed over once.
@@ -33,8 +33,13 @@ typedef struct dip_softmax_bf16 {
     float *offset;      /* [columns] */
     int32_t *item;      /* [columns] */
     int32_t *also;      /* [columns] */
+    int32_t *row_item;  /* [rows] that of the positive */
+    int32_t *row_also;  /* [rows] */
+    uint32_t *positive; /* [rows] columns */
+    uint32_t *member;   /* [rows] the rows by their positive, */
+    uint32_t *first;    /* [columns + 1] those of a column from here on */
     float *shift;       /* [rows] */
-    float *pull;        /* [rows] what v_i weighs in -du_i beside e, and u_i in -dv_i */
+    float *pull;        /* [rows] what v_p(i) weighs in -du_i beside e, and u_i in -dv_p(i) */
     double *row_loss;   /* [rows] */
     dip_softmax_bf16_unit **scratch; /* [threads] */
 } dip_softmax_bf16;

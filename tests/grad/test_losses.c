@@ -61,6 +61,7 @@ typedef struct softmax_case {
     dip_real own[LARGE];
     int32_t item[LARGE + EXTRA];
     int32_t also[LARGE + EXTRA];
+    uint32_t positive[LARGE];
 } softmax_case;
 
 static double weighted_softmax(void *context) {
@@ -68,11 +69,12 @@ static double weighted_softmax(void *context) {
     return c->input.weight * dip_softmax_loss(&c->softmax, &c->input, c->spare[0], c->spare[1]);
 }
 
-/* What is combined: own and also need item. */
-enum { HAS_LOG_P = 1, HAS_ITEM = 2, HAS_OWN = 4, HAS_ALSO = 8, OPTIONS = 16 };
+/* What is combined: also needs item, positive needs own. */
+enum { HAS_LOG_P = 1, HAS_ITEM = 2, HAS_OWN = 4, HAS_ALSO = 8, HAS_POSITIVE = 16, OPTIONS = 32 };
 
 static bool is_possible(int options) {
-    return (options & (HAS_OWN | HAS_ALSO)) == 0 || (options & HAS_ITEM) != 0;
+    return ((options & HAS_ALSO) == 0 || (options & HAS_ITEM) != 0) &&
+           ((options & HAS_POSITIVE) == 0 || (options & HAS_OWN) != 0);
 }
 
 /* The weight is not 1: a gradient that forgets it fails. Every third row is an item that is there
@@ -91,6 +93,7 @@ static softmax_case *make_softmax(size_t n, size_t extra, int options) {
     }
     for (size_t i = 0; i < n; i++) {
         c->own[i] = -1.5 + tiny_noise(&state);
+        c->positive[i] = (uint32_t)((i * i + 1) % (n + extra)); /* some several times */
     }
     c->input = (dip_softmax_input){.n = n,
                                    .m = n + extra,
@@ -99,6 +102,7 @@ static softmax_case *make_softmax(size_t n, size_t extra, int options) {
                                    .v = c->v,
                                    .temperature = 0.3,
                                    .log_p = (options & HAS_LOG_P) != 0 ? c->log_p : NULL,
+                                   .positive = (options & HAS_POSITIVE) != 0 ? c->positive : NULL,
                                    .own = (options & HAS_OWN) != 0 ? c->own : NULL,
                                    .item = (options & HAS_ITEM) != 0 ? c->item : NULL,
                                    .also = (options & HAS_ALSO) != 0 ? c->also : NULL,
@@ -148,20 +152,23 @@ static double softmax_by_definition(const softmax_case *c) {
     const dip_softmax_input *in = &c->input;
     double sum = 0;
     for (size_t i = 0; i < in->n; i++) {
+        const size_t p = in->positive != NULL ? in->positive[i] : i;
         double total = 0;
-        double positive = 0;
+        double right = 0;
         for (size_t j = 0; j < in->m; j++) {
-            double logit = in->log_p != NULL ? -in->log_p[j] : 0;
+            const double log_p = in->log_p != NULL ? in->log_p[j] : 0;
+            double product = 0;
             for (size_t k = 0; k < WIDTH; k++) {
-                logit += in->u[i * WIDTH + k] * in->v[j * WIDTH + k] / in->temperature;
+                product += in->u[i * WIDTH + k] * in->v[j * WIDTH + k] / in->temperature;
             }
-            logit +=
-                in->own != NULL && j == i ? (in->log_p != NULL ? in->log_p[i] : 0) - in->own[i] : 0;
-            const bool is_hit = j != i && (is_same(in->item, i, j) || is_same(in->also, i, j));
-            total += is_hit ? 0 : exp(logit);
-            positive = j == i ? logit : positive;
+            if (j == p) {
+                right = product - (in->own != NULL ? in->own[i] : log_p);
+                total += exp(in->item != NULL ? right : product - log_p);
+            } else if (!is_same(in->item, p, j) && !is_same(in->also, p, j)) {
+                total += exp(product - log_p);
+            }
         }
-        sum += log(total) - positive;
+        sum += log(total) - right;
     }
     return sum / (double)in->n;
 }
@@ -177,6 +184,51 @@ static void softmax_loss_is_its_definition(void **state) {
         const double expected = softmax_by_definition(c);
         assert_true(fabs(loss - expected) < 1e-13 * fabs(expected) * LARGE);
         free_softmax(c);
+    }
+}
+
+/* A batch with items that come several times, and the same with each item once: log p less the log
+ * of its copies, own without. */
+static void copies_can_be_one_candidate(void **state) {
+    (void)state;
+    enum { ITEMS = 40 };
+    for (int with_item = 0; with_item < 2; with_item++) {
+        softmax_case *all = make_softmax(LARGE, EXTRA, HAS_LOG_P | (with_item ? HAS_ITEM : 0));
+        softmax_case *once = make_softmax(
+            LARGE, EXTRA, HAS_LOG_P | HAS_OWN | HAS_POSITIVE | (with_item ? HAS_ITEM : 0));
+        size_t copies[ITEMS] = {0};
+        once->input.m = ITEMS + EXTRA;
+        for (size_t i = 0; i < LARGE; i++) {
+            const size_t place = i < ITEMS ? i : i * i % ITEMS;
+            copies[place]++;
+            memcpy(all->v + i * WIDTH, all->v + place * WIDTH, WIDTH * sizeof *all->v);
+            all->log_p[i] = all->log_p[place];
+            all->item[i] = (int32_t)place;
+            once->positive[i] = (uint32_t)place;
+            once->own[i] = all->log_p[place];
+        }
+        for (size_t j = 0; j < ITEMS + EXTRA; j++) {
+            const size_t from = j < ITEMS ? j : LARGE + j - ITEMS;
+            all->item[from] = j < ITEMS ? (int32_t)j : 9; /* extra ones that are an item's */
+            memcpy(once->v + j * WIDTH, all->v + from * WIDTH, WIDTH * sizeof *all->v);
+            once->item[j] = all->item[from];
+            once->log_p[j] = all->log_p[from] - (j < ITEMS ? log((double)copies[j]) : 0);
+        }
+        const double expected = dip_softmax_loss(&all->softmax, &all->input, all->du, all->dv);
+        const double loss = dip_softmax_loss(&once->softmax, &once->input, once->du, once->dv);
+        assert_true(fabs(loss - expected) < 1e-12);
+        for (size_t i = ITEMS; i < LARGE; i++) {
+            dip_vec_axpy(WIDTH, 1, all->dv + i * WIDTH, all->dv + once->positive[i] * WIDTH);
+        }
+        memmove(all->dv + ITEMS * WIDTH, all->dv + LARGE * WIDTH, EXTRA * WIDTH * sizeof *all->dv);
+        for (size_t e = 0; e < LARGE * WIDTH; e++) {
+            assert_true(fabs(once->du[e] - all->du[e]) < 1e-13);
+        }
+        for (size_t e = 0; e < (ITEMS + EXTRA) * WIDTH; e++) {
+            assert_true(fabs(once->dv[e] - all->dv[e]) < 1e-13);
+        }
+        free_softmax(all);
+        free_softmax(once);
     }
 }
 
@@ -376,6 +428,7 @@ int main(void) {
         cmocka_unit_test(softmax_gradients_agree_with_differences),
         cmocka_unit_test(softmax_gradients_agree_across_strips),
         cmocka_unit_test(softmax_loss_is_its_definition),
+        cmocka_unit_test(copies_can_be_one_candidate),
         cmocka_unit_test(contrastive_gradient_is_the_sum_of_both_sides),
         cmocka_unit_test(square_gradient_agrees_with_differences),
         cmocka_unit_test(moments_gradient_agrees_above_the_corner),

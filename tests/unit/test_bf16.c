@@ -203,6 +203,27 @@ static void small_kernels_have_the_bits_of_the_reference(void **state) {
             both[k]->add_rows(m, added[k], x, place);
         }
         check_same(added[0], added[1], M * DIP_BLOCK);
+        for (size_t k = 0; k < 2; k++) {
+            memcpy(added[k], x, sizeof x);
+            both[k]->combine(&(dip_combine){.m = m,
+                                            .columns = 1 + round % DIP_BLOCK,
+                                            .a = round % 3 == 0 ? NULL : x + 5,
+                                            .c = added[k],
+                                            .ldc = DIP_BLOCK,
+                                            .b = round % 5 == 0 ? NULL : x + 100,
+                                            .x = x,
+                                            .ldx = round % 4 == 0 ? 0 : DIP_BLOCK,
+                                            .place = round % 2 == 0 ? place : NULL,
+                                            .y = added[k],
+                                            .ldy = DIP_BLOCK});
+            both[k]->scale(round * 7, bias[0], x, y[k]);
+        }
+        check_same(added[0], added[1], M * DIP_BLOCK);
+        for (size_t i = 0; i < round * 7; i++) { /* the sign of what is not a number is left open */
+            const bool is_number = !isnan(dip_bf16_value(y[1][i]));
+            assert_true(is_number ? y[0][i] == y[1][i] : isnan(dip_bf16_value(y[0][i])));
+        }
+        memcpy(y[0], y[1], sizeof y[0]);
         const size_t groups = 1 + round % (M - 2);
         uint32_t first[M];
         for (size_t g = 0; g <= groups; g++) {
@@ -261,6 +282,74 @@ static void groups_are_summed_and_rows_added(void **state) {
             assert_int_equal(packed[2 * DIP_BLOCK + 2 * j + 1], 0);
             assert_true(c[j] == 201 + (float)j);
             assert_true(c[DIP_BLOCK + j] == 2 + (float)j);
+        }
+    }
+}
+
+/* By hand: 2 c - 3 x, and c + one row. */
+static void rows_are_combined(void **state) {
+    (void)state;
+    enum { ROWS = 3, COLUMNS_USED = 37 };
+    static const float TWOS[ROWS] = {2, 2, 2};
+    static const float THREES[ROWS] = {3, 3, 3};
+    static const uint32_t PLACE[ROWS] = {2, 0, 2};
+    const dip_bf16_kernels *both[2] = {dip_bf16_get(), &dip_bf16_reference};
+    static float c[ROWS * DIP_BLOCK];
+    static float x[ROWS * COLUMNS_USED];
+    for (size_t e = 0; e < ROWS * DIP_BLOCK; e++) {
+        c[e] = (float)e;
+    }
+    for (size_t e = 0; e < ROWS * COLUMNS_USED; e++) {
+        x[e] = 1000 + (float)e;
+    }
+    for (size_t k = 0; k < 2; k++) {
+        float y[ROWS * COLUMNS_USED + 1] = {0};
+        dip_combine rows = {.m = ROWS,
+                            .columns = COLUMNS_USED,
+                            .a = TWOS,
+                            .c = c,
+                            .ldc = DIP_BLOCK,
+                            .b = THREES,
+                            .x = x,
+                            .ldx = COLUMNS_USED,
+                            .place = PLACE,
+                            .y = y,
+                            .ldy = COLUMNS_USED};
+        both[k]->combine(&rows);
+        for (size_t e = 0; e < ROWS * COLUMNS_USED; e++) {
+            const size_t i = e / COLUMNS_USED;
+            const size_t j = e % COLUMNS_USED;
+            assert_true(y[e] == 2 * c[i * DIP_BLOCK + j] - 3 * x[PLACE[i] * COLUMNS_USED + j]);
+        }
+        rows.a = rows.b = NULL;
+        rows.place = NULL;
+        rows.ldx = 0;
+        both[k]->combine(&rows);
+        for (size_t e = 0; e < ROWS * COLUMNS_USED; e++) {
+            assert_true(y[e] ==
+                        c[e / COLUMNS_USED * DIP_BLOCK + e % COLUMNS_USED] + x[e % COLUMNS_USED]);
+        }
+        assert_true(y[ROWS * COLUMNS_USED] == 0);
+    }
+}
+
+/* Every place that is not finite is found, and none beside the 64 columns. */
+static void what_is_not_finite_is_found(void **state) {
+    (void)state;
+    enum { ROWS = 7, STRIDE = 70 };
+    static const float BAD[] = {INFINITY, -INFINITY, NAN};
+    const dip_bf16_kernels *both[2] = {dip_bf16_get(), &dip_bf16_reference};
+    static float c[ROWS * STRIDE];
+    for (size_t e = 0; e < ROWS * STRIDE; e++) {
+        c[e] = e % 2 == 0 ? 3.4e38f : -3.4e38f;
+    }
+    for (size_t k = 0; k < 2; k++) {
+        assert_true(both[k]->is_finite(ROWS, c, STRIDE));
+        for (size_t e = 0; e < ROWS * STRIDE; e++) {
+            const float kept = c[e];
+            c[e] = BAD[e % 3];
+            assert_int_equal(both[k]->is_finite(ROWS, c, STRIDE), e % STRIDE >= DIP_BLOCK);
+            c[e] = kept;
         }
     }
 }
@@ -366,6 +455,8 @@ int main(void) {
         cmocka_unit_test(every_tile_has_the_bits_of_the_reference),
         cmocka_unit_test(small_kernels_have_the_bits_of_the_reference),
         cmocka_unit_test(groups_are_summed_and_rows_added),
+        cmocka_unit_test(rows_are_combined),
+        cmocka_unit_test(what_is_not_finite_is_found),
         cmocka_unit_test(packing_the_transpose_is_packing_after_transposing),
         cmocka_unit_test(exp_is_right_to_two_units),
         cmocka_unit_test(exponentials_have_the_bits_of_the_reference),
