@@ -43,6 +43,10 @@ static void print_options(const dip_report *report, const char *path) {
 }
 
 static void print_tried(const dip_report *report) {
+    const char *problem = dip_report_text(report, "rival_left_out");
+    if (problem != NULL) {
+        printf("the preset %s was left out: %s\n\n", dip_report_text(report, "rival"), problem);
+    }
     printf("tried, by the rung they came to (%s on the validation split):\n",
            dip_report_text(report, "metric"));
     for (size_t i = 0; number(report, "settings/%zu/setting", i) >= 0; i++) {

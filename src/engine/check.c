@@ -53,7 +53,7 @@ static bool are_rows_finite(const dip_pass *pass) {
     return is_finite;
 }
 
-/* Gradients by value are few. */
+/* Gradients by value are a quarter of the examples at most: one thread looks at them. */
 static bool are_values_finite(const dip_pass *pass) {
     bool is_finite = true;
     for (size_t f = 0; f < pass->tower->n_blocks; f++) {

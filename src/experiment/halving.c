@@ -16,6 +16,7 @@ dip_status dip_halving_config(const dip_halving *halving, const dip_candidate *c
                               int64_t epochs, int64_t seed, dip_config *config, dip_error *err) {
     *config = halving->base;
     DIP_TRY(dip_settings_apply(&candidate->setting, config, err));
+    config->evaluate = halving->base.evaluate; /* a preset may set it; all are judged alike */
     config->train.epochs = epochs;
     config->train.checkpoint_every = 0;
     config->seed = seed;
@@ -81,14 +82,14 @@ static dip_status draw(const dip_halving *halving, uint64_t index, dip_settings 
     return DIP_OK;
 }
 
-/* Masks need two features, and a view cannot be a negative where there is none: what cannot be
- * trained is drawn again. */
-static bool is_trainable(const dip_halving *halving, const dip_settings *setting) {
+/* Masks need two features, and a view cannot be a negative where there is none. */
+static dip_status check_trainable(const dip_halving *halving, const dip_settings *setting,
+                                  dip_error *err) {
     const dip_candidate candidate = {.setting = *setting};
     dip_config config;
     const int64_t epochs = dip_halving_epochs(halving, 0);
-    return dip_halving_config(halving, &candidate, epochs, 1, &config, NULL) == DIP_OK &&
-           dip_trainer_check(halving->data->dataset, &config, NULL) == DIP_OK;
+    DIP_TRY(dip_halving_config(halving, &candidate, epochs, 1, &config, err));
+    return dip_trainer_check(halving->data->dataset, &config, err);
 }
 
 static dip_status run_of(const dip_halving *halving, size_t candidate, int64_t epochs, int64_t seed,
@@ -113,10 +114,11 @@ static dip_status is_repeated(const dip_halving *halving, size_t n, bool *repeat
     return DIP_OK;
 }
 
-/* Keeps what has been put behind the candidates, unless it cannot be trained or is one of them. */
-static dip_status keep_if_new(dip_halving *halving, dip_error *err) {
+/* Keeps what has been put behind the candidates, unless it is one of them or, as *problem then
+ * says, cannot be trained. */
+static dip_status keep_if_new(dip_halving *halving, dip_error *problem, dip_error *err) {
     bool repeated = false;
-    if (is_trainable(halving, &halving->candidates[halving->n].setting)) {
+    if (check_trainable(halving, &halving->candidates[halving->n].setting, problem) == DIP_OK) {
         DIP_TRY(is_repeated(halving, halving->n, &repeated, err));
         halving->n += !repeated;
     }
@@ -135,12 +137,12 @@ static dip_status draw_candidates(dip_halving *halving, dip_error *err) {
     halving->n = 1;
     if (halving->rival != NULL) {
         halving->candidates[1].setting = *halving->rival;
-        DIP_TRY(keep_if_new(halving, err));
+        DIP_TRY(keep_if_new(halving, &halving->rival_problem, err));
     }
     halving->n_given = halving->n;
     for (uint64_t i = 0; halving->n < most && i < most * DRAWS_PER_TRIAL; i++) {
         DIP_TRY(draw(halving, i, &halving->candidates[halving->n].setting, err));
-        DIP_TRY(keep_if_new(halving, err));
+        DIP_TRY(keep_if_new(halving, NULL, err));
     }
     return DIP_OK;
 }

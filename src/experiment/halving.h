@@ -42,8 +42,8 @@ typedef struct dip_halving {
     const char *folder; /* of the runs */
     dip_workers workers;
     const dip_space *space;
-    const dip_settings *rival; /* a setting to be beaten, or NULL; left out where it cannot be
-                                  trained, or is the base */
+    const dip_settings *rival; /* a setting to be beaten, or NULL; left out when it is the base */
+    dip_error rival_problem;   /* or when it cannot be trained: why */
     int64_t trials;    /* settings at the first rung, those of the base and the rival among them */
     int64_t eta;       /* what is left of n settings is n / eta */
     int64_t finalists; /* trained with several seeds, beside the base and the rival */

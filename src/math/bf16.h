@@ -111,7 +111,7 @@ typedef struct dip_exp_tile {
     const int32_t *column_item; /* [64] unless it is the positive; both NULL: none is left out */
     const int32_t *row_also;    /* likewise, a second pair of lists; only beside the first */
     const int32_t *column_also;
-    ptrdiff_t positive; /* row i has its positive in column positive + i of the tile */
+    ptrdiff_t positive; /* with row_item: row i's positive is column positive + i of the tile */
     dip_bf16 *e;        /* [m] rows of 64 out, exp(logit), at stride lde */
     size_t lde;
     dip_bf16 *packed; /* the same packed by pairs of rows */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The distinct rows of a batch. A popular item comes several times in a batch; its vector is the
- * same each time, so the tower computes it once, and the gradients of its copies are added before
- * the backward pass, which is linear in them.
+ * same each time, so the tower computes it once. The gradients of a query's copies are added before
+ * the backward pass, which is linear in them; an item's copies are one candidate of the loss.
  */
 #ifndef DIP_MODEL_DISTINCT_H
 #define DIP_MODEL_DISTINCT_H

@@ -255,6 +255,15 @@ class Tune(harness.Case):
                                          space={"train.temperature": ["9", "8"]}))).out
         self.assertIn("preset best, train.epochs 9, train.patience 0\n", text)
 
+    def test_a_rival_is_judged_like_the_others(self):
+        """The preset paper has another protocol, which is not that of the search."""
+        report = self.tuned("--trials", "3", "--finalists", "2", "--seeds", "2", "--rival", "paper")
+        self.assertEqual({r["options"]["evaluate.protocol"] for r in self.runs()}, {"standard"})
+        finals = report["finalists"]
+        self.assertIn("paper", [f["options"].get("preset") for f in finals])
+        for one in finals[1:]:
+            self.assertAlmostEqual(one["behind"], finals[0]["mean"] - one["mean"], places=6)
+
     def test_no_rival(self):
         """Beside a preset to begin with; one that the dataset cannot be trained with; an unknown
         one is refused."""
@@ -264,6 +273,11 @@ class Tune(harness.Case):
         self.refused(USAGE, self.words(*few, "--rival", "bset", out="u"), "bset", "best")
         report = self.tuned(*few, "--rival", "best", "--ssl.method", "feature-dropout", out="v")
         self.assertEqual([s["options"].get("preset") for s in report["settings"]], [None] * 3)
+        self.assertEqual(report["rival"], "best")
+        self.assertIn("train.id_dropout and ssl.method: feature-dropout", report["rival_left_out"])
+        text = self.done(run(*self.words(*few, "--rival", "best", "--ssl.method",
+                                         "feature-dropout", out="v"))).out
+        self.assertIn("the preset best was left out: train.id_dropout", text)
 
     # ---- again
 

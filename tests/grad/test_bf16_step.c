@@ -15,7 +15,7 @@
 #include "grad/plenty.h"
 #include "grad/tiny.h"
 
-enum { PAIRS = 300, SELF = 205, MAX_TENSORS = 64, FEW = 7 };
+enum { PAIRS = 600, SELF = 205, MAX_TENSORS = 64, FEW = 7 };
 
 #define LINEAR_TOLERANCE 0.02 /* measured: 0.009 without a hidden layer */
 #define HIDDEN_TOLERANCE 0.15 /* measured: 0.076 with one, 0.093 with two */
@@ -35,7 +35,7 @@ typedef struct setting {
 
 static void configure(dip_config *config, const setting *s, const char *precision) {
     tiny_config_make(config);
-    tiny_set(config, "train.batch", "300");
+    tiny_set(config, "train.batch", "600");
     tiny_set(config, "ssl.batch", "205");
     tiny_set(config, "threads", "2");
     tiny_set(config, "train.optimizer", "sgd");
@@ -195,6 +195,24 @@ static void every_setting_agrees_with_float(void **state) {
          {{"ssl.method", "cfm"}, {"train.extra_negatives", "items"}, REFINED},
          {0x5, 0x2},
          false},
+        {"extra items, hits left out",
+         {{"ssl.method", "none"},
+          {"train.extra_negatives", "items"},
+          {"train.logq", "exact"},
+          {"train.mask_hits", "yes"}},
+         {0, 0},
+         false},
+        {"ids dropped, refined, extra items",
+         {{"ssl.method", "cfm"},
+          {"train.extra_negatives", "items"},
+          {"train.id_dropout", "0.5"},
+          REFINED},
+         {0x5, 0x2},
+         false},
+        {"refined, wide output",
+         {{"ssl.method", "none"}, {"model.hidden", "70,130"}, REFINED},
+         {0, 0},
+         false},
         {"same in a view left out",
          {{"ssl.method", "cfm"}, {"ssl.mask_same", "yes"}},
          {0x5, 0x2},
@@ -299,11 +317,77 @@ static void a_loss_that_is_left_out_leaves_no_gradient(void **state) {
     free(world);
 }
 
+/* A first layer of one weight a row and column, and the feature's part of it as large as a number
+ * can be: where its embeddings and default are zeros nothing shows in the forward pass, and only
+ * the gradients of the embeddings overflow. The others are small, so that gradients of z are large.
+ */
+static void poison(dip_params *params, const dip_tower *tower, size_t feature) {
+    const dip_tower_block *block = &tower->block[feature];
+    dip_param *weight = &params->list[tower->layer[0].weight];
+    dip_param *bias = &params->list[tower->layer[0].bias];
+    dip_param *table = &params->list[block->table];
+    dip_param *fallback = &params->list[tower->fallback];
+    for (size_t e = 0; e < dip_param_size(weight); e++) {
+        const size_t row = e / weight->columns;
+        const bool is_of_feature = row >= block->offset && row < block->offset + block->width;
+        weight->value[e] = is_of_feature ? 3e38f : 1e-3f * weight->value[e];
+    }
+    for (size_t e = 0; e < bias->columns; e++) {
+        bias->value[e] *= 1e-3f;
+    }
+    memset(table->value, 0, dip_param_size(table) * sizeof(float));
+    memset(fallback->value + block->offset, 0, block->width * sizeof(float));
+}
+
+/* Of an id, by example and by value, and of a bag; nothing is changed, and the tensor is named. */
+static void embeddings_whose_gradients_overflow_are_named(void **state) {
+    (void)state;
+    static const struct {
+        const char *precision;
+        size_t feature;
+        bool has_few;
+    } cases[] = {{"fp32", 0, false},
+                 {"fp32", 1, false},
+                 {"bf16", 0, false},
+                 {"bf16", 1, false},
+                 {"bf16", 0, true}};
+    static const setting s = {"overflow",
+                              {{"ssl.method", "none"}, {"model.hidden", "64"}, {"model.dim", "64"}},
+                              {0, 0},
+                              false};
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        plenty *world = plenty_make();
+        for (int32_t i = 0; cases[c].has_few && i < PLENTY_ITEMS; i++) {
+            world->id[i] = i % FEW;
+        }
+        world->tables[0].rows = cases[c].has_few ? FEW : PLENTY_ITEMS;
+        dip_config config;
+        dip_engine *engine = NULL;
+        dip_losses losses;
+        dip_error err = {DIP_OK, ""};
+        configure(&config, &s, cases[c].precision);
+        check_ok(dip_engine_create(&engine, &world->dataset, &config, check_error()));
+        const dip_batch batch = make_batch(&s);
+        check_ok(dip_engine_compute(engine, &batch, &losses, check_error()));
+        const dip_towers *towers = dip_engine_towers(engine);
+        dip_params *params = &engine->towers.params;
+        poison(params, &towers->item, cases[c].feature);
+        assert_int_equal(dip_engine_compute(engine, &batch, &losses, &err), DIP_ERR_NONFINITE);
+        const bool is_by_value = engine->item->by_value[cases[c].feature].n > 0;
+        assert_int_equal(is_by_value, cases[c].has_few && strcmp(cases[c].precision, "bf16") == 0);
+        const int table = towers->item.block[cases[c].feature].table;
+        assert_non_null(strstr(err.message, params->list[table].name));
+        dip_engine_free(engine);
+        free(world);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_setting_agrees_with_float),
         cmocka_unit_test(repeated_values_agree_with_float),
         cmocka_unit_test(a_loss_that_is_left_out_leaves_no_gradient),
+        cmocka_unit_test(embeddings_whose_gradients_overflow_are_named),
     };
     return cmocka_run_group_tests_name("bf16 step", tests, NULL, NULL);
 }

@@ -116,10 +116,12 @@ static void extra_negatives_are_right(void **state) {
 }
 
 /* With candidates j of the batch and m uniform ones out of N items, each drawn with share
- * q_j = (n p_j + m / N) / (n + m): the loss by its definition, from vectors of our own passes. */
-static void the_correction_is_that_of_the_mixture(void **state) {
-    (void)state;
-    const setting s = {TINY_ITEMS_ARE_QUERIES, "tables", "exact", "yes", "none", "items", 0, NULL};
+ * q_j = (n p_j + m / N) / (n + m): the loss by its definition, from vectors of our own passes. In
+ * the refined one the positive has the logit s_ii/tau - log( (1 - q_i) / n_i ), n_i the candidates
+ * of other items. */
+static void check_mixture(const char *logq) {
+    const bool is_refined = strcmp(logq, "refined") == 0;
+    const setting s = {TINY_ITEMS_ARE_QUERIES, "tables", logq, "yes", "none", "items", 0, NULL};
     engine_case *k = case_create(&s, 1);
     dip_losses losses = {0};
     dip_error err = {0};
@@ -129,10 +131,13 @@ static void the_correction_is_that_of_the_mixture(void **state) {
     const size_t d = query->tower->output;
     const size_t n = k->batch.n;
     const size_t m = k->batch.n_self;
+    size_t n_equal = 0; /* uniform items that are a pair's */
     double total = 0;
     for (size_t i = 0; i < n; i++) {
         double sum = 0;
         double positive = 0;
+        double others = 0;
+        double own_share = 0;
         for (size_t j = 0; j < n + m; j++) {
             const int32_t item = j < n ? k->batch.item[j] : k->batch.self[j - n];
             const dip_real *v = j < n ? k->pass[1].u + j * d : k->pass[2].u + (j - n) * d;
@@ -142,13 +147,25 @@ static void the_correction_is_that_of_the_mixture(void **state) {
             for (size_t c = 0; c < d; c++) {
                 logit += query->u[i * d + c] * v[c] / k->config.train.temperature;
             }
-            sum += j != i && item == k->batch.item[i] ? 0 : exp(logit);
+            const bool is_other = item != k->batch.item[i];
+            sum += is_other ? exp(logit) : 0;
+            others += is_other;
+            n_equal += !is_other && j >= n;
             positive = j == i ? logit : positive;
+            own_share = j == i ? q : own_share;
         }
-        total += log(sum) - positive;
+        positive += is_refined ? log(own_share) - log((1 - own_share) / others) : 0;
+        total += log(sum + exp(positive)) - positive;
     }
+    assert_true(n_equal > 0);
     assert_true(fabs(losses.main - total / (double)n) < 1e-12);
     case_free(k);
+}
+
+static void the_correction_is_that_of_the_mixture(void **state) {
+    (void)state;
+    check_mixture("exact");
+    check_mixture("refined");
 }
 
 /* alpha = 0 leaves the second loss out altogether. */

@@ -201,7 +201,7 @@ static void copies_can_be_one_candidate(void **state) {
         for (size_t i = 0; i < LARGE; i++) {
             const size_t place = i < ITEMS ? i : i * i % ITEMS;
             copies[place]++;
-            memcpy(all->v + i * WIDTH, all->v + place * WIDTH, WIDTH * sizeof *all->v);
+            memmove(all->v + i * WIDTH, all->v + place * WIDTH, WIDTH * sizeof *all->v);
             all->log_p[i] = all->log_p[place];
             all->item[i] = (int32_t)place;
             once->positive[i] = (uint32_t)place;
