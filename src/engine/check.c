@@ -57,11 +57,9 @@ static bool are_rows_finite(const dip_pass *pass) {
 static bool are_values_finite(const dip_pass *pass) {
     bool is_finite = true;
     for (size_t f = 0; f < pass->tower->n_blocks; f++) {
-        const dip_by_value *values = &pass->by_value[f];
-        const bool is_masked = ((pass->mask >> f) & 1) != 0;
-        is_finite = is_finite &&
-                    (is_masked || values->n == 0 ||
-                     dip_vec_is_finite(values->n * pass->tower->block[f].width, values->gradient));
+        for (size_t v = 0; v < pass->by_value[f].n; v++) {
+            is_finite = is_finite && is_block_finite(pass, v, f);
+        }
     }
     return is_finite;
 }

@@ -93,18 +93,21 @@ static void list_candidates(dip_engine *engine, const dip_batch *batch, size_t n
     }
 }
 
-/* The share of a candidate's item among those that were drawn: n of them by frequency, and with
- * extra negatives m uniformly out of N:  q = (n p + m / N) / (n + m). */
+/* log of the share of a candidate's item among those that were drawn: n of them by frequency, and
+ * with extra negatives m uniformly out of N:  q = (n p + m / N) / (n + m). 0 without a correction.
+ */
 static void fill_logs(dip_engine *engine, const dip_batch *batch, size_t columns, size_t n_extra) {
     const double extra = (double)n_extra;
-    const double uniform = n_extra > 0 ? extra / (double)batch->self_items : 0;
+    if (engine->log_p == NULL) {
+        memset(engine->batch_log, 0, columns * sizeof *engine->batch_log);
+        return;
+    }
     for (size_t j = 0; j < columns; j++) {
-        const dip_real log_p = engine->log_p != NULL ? engine->log_p[engine->candidate[j]] : 0;
-        const bool is_mixed = engine->log_p != NULL && n_extra > 0;
-        engine->batch_log[j] =
-            !is_mixed ? log_p
-                      : (dip_real)log(((double)batch->n * exp((double)log_p) + uniform) /
-                                      ((double)batch->n + extra));
+        const dip_real log_p = engine->log_p[engine->candidate[j]];
+        engine->batch_log[j] = n_extra == 0 ? log_p
+                                            : (dip_real)log(((double)batch->n * exp((double)log_p) +
+                                                             extra / (double)batch->self_items) /
+                                                            ((double)batch->n + extra));
     }
 }
 

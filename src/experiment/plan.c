@@ -94,12 +94,17 @@ dip_status dip_settings_apply(const dip_settings *settings, dip_config *config, 
     return DIP_OK;
 }
 
-dip_status dip_settings_put(dip_settings *settings, const char *key, const char *value,
-                            dip_error *err) {
+size_t dip_settings_find(const dip_settings *settings, const char *key) {
     size_t i = 0;
     while (i < settings->n && strcmp(settings->at[i].key, key) != 0) {
         i++;
     }
+    return i;
+}
+
+dip_status dip_settings_put(dip_settings *settings, const char *key, const char *value,
+                            dip_error *err) {
+    const size_t i = dip_settings_find(settings, key);
     if (i == DIP_PLAN_SETTINGS) {
         return dip_fail(err, DIP_ERR_USAGE, "more than %d options at \"%s\"", DIP_PLAN_SETTINGS,
                         key);

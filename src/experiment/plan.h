@@ -155,6 +155,9 @@ dip_status dip_scope_check(dip_scope scope, const char *key, dip_error *err);
 /* Sets options one after the other; `value` NULL-terminated texts as in the table of options. */
 dip_status dip_settings_apply(const dip_settings *settings, dip_config *config, dip_error *err);
 
+/* The place of a key among the settings, or n. */
+size_t dip_settings_find(const dip_settings *settings, const char *key);
+
 /* Sets or replaces one setting. DIP_ERR_USAGE when there are too many. */
 dip_status dip_settings_put(dip_settings *settings, const char *key, const char *value,
                             dip_error *err);

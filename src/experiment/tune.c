@@ -46,7 +46,8 @@ static dip_status name_rival(dip_tuning *t, dip_error *err) {
         return DIP_OK;
     }
     t->rival = t->overrides;
-    snprintf(t->rival.preset, sizeof t->rival.preset, "%.63s", t->settings.rival);
+    snprintf(t->rival.preset, sizeof t->rival.preset, "%.*s", DIP_PLAN_NAME_MAX - 1,
+             t->settings.rival);
     snprintf(epochs, sizeof epochs, "%lld", (long long)t->base.train.epochs);
     DIP_TRY(dip_settings_put(&t->rival, "train.epochs", epochs, err));
     return dip_settings_apply(&t->rival, &config, err);
@@ -78,7 +79,7 @@ static dip_status read_request(dip_tuning *t, dip_error *err) {
 static dip_status fix_given(dip_tuning *t, dip_error *err) {
     size_t kept = 0;
     for (size_t a = 0; a < t->space.n; a++) {
-        if (!dip_settings_have(&t->overrides, t->space.axis[a].key)) {
+        if (dip_settings_find(&t->overrides, t->space.axis[a].key) == t->overrides.n) {
             t->space.axis[kept++] = t->space.axis[a];
         }
     }

@@ -33,15 +33,6 @@ typedef struct dip_tuning {
     dip_halving halving;
 } dip_tuning;
 
-static inline bool dip_settings_have(const dip_settings *settings, const char *key) {
-    for (size_t i = 0; i < settings->n; i++) {
-        if (strcmp(settings->at[i].key, key) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* What tune.json holds, after the search. DIP_ERR_NONFINITE when no finalist has a mean. */
 dip_status dip_tune_report(const dip_tuning *tuning, json_t *report, dip_error *err);
 

@@ -252,7 +252,7 @@ dip_status dip_tune_yaml(const dip_tuning *t, dip_text *text, dip_error *err) {
         DIP_TRY(put_option(text, "preset", preset, err));
     }
     for (size_t i = 0; i < t->overrides.n; i++) {
-        if (!dip_settings_have(best, t->overrides.at[i].key)) {
+        if (dip_settings_find(best, t->overrides.at[i].key) == best->n) {
             DIP_TRY(put_option(text, t->overrides.at[i].key, t->overrides.at[i].value, err));
         }
     }

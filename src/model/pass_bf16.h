@@ -33,7 +33,6 @@ typedef struct dip_pass_bf16 {
     float *bias[DIP_LIST_MAX];    /* [out] its bias, the masked defaults added in the first */
     dip_once *once;               /* [F] */
     bool borrows;                 /* in, out, rows, bias and sums are the lender's */
-    bool has_bad_dx;              /* some of dx is not finite */
     float *sums[DIP_LIST_MAX];    /* [panels x out] gradients summed over panels; then the first row
                                     is the sum over the batch */
 } dip_pass_bf16;

@@ -100,7 +100,7 @@ static void input_gradient(dip_pass_bf16 *pass, const dip_weights_bf16 *weights,
         if (!kernels->is_finite(rows, is_whole ? dx : scratch->tile,
                                 is_whole ? input : DIP_BLOCK)) {
 #pragma omp atomic write
-            pass->has_bad_dx = true;
+            pass->ends.is_finite = false;
         }
         for (size_t i = 0; !is_whole && i < rows; i++) {
             memcpy(dx + i * input, scratch->tile + i * DIP_BLOCK, width * sizeof *dx);
@@ -378,7 +378,7 @@ void dip_pass_bf16_backward(dip_pass_bf16 *const *pass, size_t n, dip_params *pa
     dip_once_list(&jobs, pass, n);
     const size_t n_layers = pass[0]->ends.tower->n_layers;
     for (size_t p = 0; p < n; p++) {
-        pass[p]->has_bad_dx = false;
+        pass[p]->ends.is_finite = true;
     }
 #pragma omp parallel num_threads(weights->threads)
     {
@@ -396,7 +396,6 @@ void dip_pass_bf16_backward(dip_pass_bf16 *const *pass, size_t n, dip_params *pa
         default_gradients(&s);
     }
     for (size_t p = 0; p < n; p++) {
-        pass[p]->ends.is_finite = !pass[p]->has_bad_dx;
         for (size_t l = 0; l < n_layers; l++) {
             mark_gradient(weights, pass[p]->ends.tower->layer[l].weight);
         }
