@@ -49,7 +49,7 @@ static void *take(size_t count, size_t size, bool *is_whole, dip_error *err) {
 
 static bool take_scratch(dip_softmax_bf16 *s, size_t columns, dip_error *err) {
     bool is_whole = true;
-    s->scratch = take((size_t)s->threads, sizeof *s->scratch, &is_whole, err);
+    s->scratch = take((size_t)s->threads, sizeof(dip_softmax_bf16_unit *), &is_whole, err);
     for (int t = 0; t < s->threads && is_whole; t++) {
         s->scratch[t] = take(1, sizeof **s->scratch, &is_whole, err);
         if (is_whole) {
