@@ -213,20 +213,33 @@ static void weight_tile(const dip_pass_bf16 *pass, dip_params *params, const dip
     }
 }
 
+/* Whether a block of rows of a weight has a product. */
+static bool has_product(const dip_pass_bf16 *pass, size_t l, size_t block) {
+    return l > 0 || dip_pass_bf16_is_alive(pass, block);
+}
+
 /* One pass's part of a stripe of tiles across the shorter side of a weight. The operand of the
- * shorter side stays in the cache while a thread goes through its stripes. */
+ * shorter side stays in the cache while a thread goes through its stripes; that of the longer side
+ * is asked for while the stripe before is at its last tile. */
 static void weight_stripe(const step *s, const dip_param *param, const dip_pass_bf16 *pass,
                           place at, size_t stripe) {
     float *tile = s->weights->scratch[omp_get_thread_num()].tile;
     const bool is_wide = param->columns > param->rows;
-    const size_t end = is_wide ? param->rows : param->columns;
-    const size_t block = dip_packed_block(pass->ends.n);
-    const dip_bf16 *operand = is_wide ? pass->in[at.layer] : pass->out[at.layer];
-    for (size_t along = 0; along < end; along += DIP_BLOCK) {
-        const size_t after = along / DIP_BLOCK + 1;
-        at.next = after * DIP_BLOCK < end ? operand + after * block : NULL;
-        at.row = is_wide ? along : stripe * DIP_BLOCK;
-        at.column = is_wide ? stripe * DIP_BLOCK : along;
+    const size_t end = dip_blocks(is_wide ? param->rows : param->columns);
+    const size_t stripes = dip_blocks(is_wide ? param->columns : param->rows);
+    const size_t size = dip_packed_block(pass->ends.n);
+    const dip_bf16 *shorter = is_wide ? pass->in[at.layer] : pass->out[at.layer];
+    const dip_bf16 *longer = is_wide ? pass->out[at.layer] : pass->in[at.layer];
+    for (size_t along = 0; along < end; along++) {
+        size_t after = along + 1;
+        while (is_wide && after < end && !has_product(pass, at.layer, after)) {
+            after++;
+        }
+        at.next = after < end            ? shorter + after * size
+                  : stripe + 1 < stripes ? longer + (stripe + 1) * size
+                                         : NULL;
+        at.row = (is_wide ? along : stripe) * DIP_BLOCK;
+        at.column = (is_wide ? stripe : along) * DIP_BLOCK;
         weight_tile(pass, s->params, param, at, tile);
     }
 }

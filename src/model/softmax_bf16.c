@@ -392,14 +392,18 @@ static void column_tile(const job *j, size_t first, size_t n, size_t column, flo
     for (size_t i = 0; !is_whole && j->first > 0 && i < n; i++) {
         memcpy(c + i * DIP_BLOCK, dv + i * d, bytes);
     }
-    const dip_left e = {s->e + first / DIP_BLOCK * dip_packed_block(j->rows), 2, 2 * DIP_BLOCK};
+    const size_t block = dip_packed_block(j->rows);
+    const dip_bf16 *e = s->e + first / DIP_BLOCK * block;
+    const bool is_last = column + DIP_BLOCK >= d;
+    const bool has_more = first + DIP_BLOCK < j->m;
     j->kernels->tile(&(dip_tile){.m = n,
-                                 .a = e,
-                                 .b = s->u_scaled + column / DIP_BLOCK * dip_packed_block(j->rows),
+                                 .a = {e, 2, 2 * DIP_BLOCK},
+                                 .b = s->u_scaled + column / DIP_BLOCK * block,
                                  .pairs = dip_pairs(j->rows),
                                  .add = j->first > 0,
                                  .c = is_whole ? dv : c,
-                                 .ldc = is_whole ? d : DIP_BLOCK});
+                                 .ldc = is_whole ? d : DIP_BLOCK,
+                                 .next = is_last && has_more ? e + block : NULL});
     for (size_t i = 0; !is_whole && i < n; i++) {
         memcpy(dv + i * d, c + i * DIP_BLOCK, bytes);
     }
@@ -428,7 +432,7 @@ static void run_strip(const job *whole, bool has_bound, size_t first) {
     for (size_t at = 0; at < j.rows; at += DIP_SOFTMAX_UNIT) {
         row_unit(&j, has_bound, at);
     }
-#pragma omp for schedule(static, 1)
+#pragma omp for schedule(static)
     for (size_t block = 0; block < dip_blocks(j.m); block++) {
         column_unit(&j, block);
     }
