@@ -95,6 +95,12 @@ TABLE_ROWS = {"id": 8, "kind": 4, "tags": 7, "words": 5, "query.user": 4}
 COUNTS = np.array([5, 1, 6, 2, 4, 3, 1, 2, 0])
 
 
+def without_rare_ids(entity, least):
+    """The items, of which those with fewer training pairs miss their id. Id i is that of item i."""
+    codes = [-1 if COUNTS[i] < least else code for i, code in enumerate(entity["id"]["codes"])]
+    return {**entity, "id": {**entity["id"], "codes": codes}}
+
+
 def rows_of(entity):
     feature = next(iter(entity.values()))
     return len(feature["codes"])
@@ -363,9 +369,13 @@ class Model:
         self.case = case
         options = case["options"]
         same = case["kind"] == "items"
-        self.item = Tower(ITEMS, "item", options["model.share"], same)
-        self.query = Tower(ITEMS if same else QUERIES, "query", options["model.share"], same)
+        least = options.get("train.id_min_pairs", 0)
+        items = without_rare_ids(ITEMS, least)
+        self.item = Tower(items, "item", options["model.share"], same)
+        self.query = Tower(items if same else QUERIES, "query", options["model.share"], same)
         self.values, self.decays = initial_values([self.item, self.query], options["seed"])
+        for name in {tower.tables["id"] for tower in (self.item, self.query) if "id" in tower.tables}:
+            self.values[name][COUNTS[:TABLE_ROWS["id"]] < least] = 0
         start = options["train.accumulator"] if options["train.optimizer"] == "adagrad" else 0.0
         self.first = {k: np.full_like(v, start) for k, v in self.values.items()}
         self.second = {k: np.zeros_like(v) for k, v in self.values.items()}
@@ -448,7 +458,7 @@ class Model:
         same = None
         if o.get("ssl.mask_same") == "yes":
             masks = (0,) if o["ssl.method"] == "noise" else batch["masks"]
-            same = same_in_a_view(ITEMS, batch["self"], masks)
+            same = same_in_a_view(self.item.entity, batch["self"], masks)
         loss, du, dv = softmax_loss(u, v, tau, same=same)
         if o.get("ssl.symmetric") == "yes":
             back, back_dv, back_du = softmax_loss(v, u, tau, same=same)
@@ -530,6 +540,9 @@ CASES = {
                                          "train.schedule": "linear", "train.warmup": 2}),
     "feature-dropout": ("items", 10, {"ssl.method": "feature-dropout", "ssl.dropout": 0.8}),
     "id-dropout": ("items", 10, {**SUPERVISED, "train.id_dropout": 0.6}),
+    "rare-ids": ("items", 4, {**CFM, "ssl.mask_same": "yes", "train.id_dropout": 0.3,
+                              "train.id_min_pairs": 3}),
+    "rare-ids-own": ("own", 4, {**SUPERVISED, "train.id_min_pairs": 5}),
     "sgd": ("own", 3, {**CFM, "train.optimizer": "sgd", "train.rate": 0.5, "train.decay": 0.1}),
     "adam": ("items", 3, {**SUPERVISED, "ssl.method": "dropout", "train.optimizer": "adam",
                           "train.rate": 0.02, "train.decay": 0.1, "train.schedule": "cosine",

@@ -74,6 +74,10 @@ static const dip_option ROWS[] = {
            "rate at which an item in the main loss shows the default in the place of its id, as a "
            "new item does; the other features then learn to do without: for the tail and for new "
            "items (DropoutNet)"),
+    INTEGER("train.id_min_pairs", train.id_min_pairs, "0", 0, 1000000000,
+            "training pairs from which on an item's id counts: with fewer, the item shows the "
+            "default in its place, as a new item does, in training and in the model; 0 lets all "
+            "count"),
     CHOICE("train.optimizer", train.optimizer, "adagrad", "adagrad|sgd|adam|rowwise-adagrad",
            "update rule; rows of embedding tables are updated only when touched; rowwise-adagrad "
            "keeps one sum of squares a row of a table, and adagrad's for the layers"),

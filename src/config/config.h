@@ -108,6 +108,7 @@ struct dip_config {
         int logq; /* dip_logq */
         bool mask_hits;
         double id_dropout;
+        int64_t id_min_pairs;
         int extra_negatives; /* dip_extra */
         int optimizer;       /* dip_optimizer_kind */
         double rate;

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "engine/second.h"
 #include "math/isa.h"
+#include "model/rare.h"
 
 #include <math.h>
 #include <string.h>
@@ -179,6 +180,7 @@ static dip_status create_parts(dip_engine *engine, dip_error *err) {
     params->threads = engine->threads;
     DIP_TRY(dip_params_alloc(params, true, err));
     dip_params_init(params, seed);
+    DIP_TRY(dip_rare_mark(&engine->towers, engine->dataset, config, err));
     DIP_TRY(dip_optimizer_create(&engine->optimizer, params, config, err));
     DIP_TRY(dip_sparse_create(&engine->sparse, params, engine->threads, err));
     DIP_TRY(engine->arithmetic->create(&engine->space, &engine->towers, engine->threads, err));

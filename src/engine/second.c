@@ -156,7 +156,8 @@ static void find_same(dip_engine *engine, const dip_second *views, const self_ro
                        .row = r->row,
                        .n = r->n,
                        .mask = has_masks ? r->masks.h : 0,
-                       .each = has_masks ? r->each_h : NULL};
+                       .each = has_masks ? r->each_h : NULL,
+                       .tower = views->h->tower};
     dip_visible_find(&engine->visible, &sight, engine->visible.h);
     s->same_h = engine->visible.h;
     if (has_masks) {

@@ -46,12 +46,16 @@ static uint64_t hash_code(int32_t code) {
 }
 
 /* A sum does not depend on the order. */
-static uint64_t hash_cell(const dip_column *column, int32_t row) {
+static uint64_t hash_cell(const dip_sight *sight, size_t f, int32_t row) {
+    const dip_column *column = &sight->rows->columns[f];
     if (column->numbers != NULL) {
         return hash_number(column->numbers[row]);
     }
     if (column->offsets == NULL) {
-        return hash_code(column->codes[row]);
+        const int32_t code = column->codes[row];
+        const bool is_known =
+            sight->tower == NULL || dip_block_knows(&sight->tower->block[f], code);
+        return hash_code(is_known ? code : -1);
     }
     uint64_t sum = 0;
     for (int64_t at = column->offsets[row]; at < column->offsets[row + 1]; at++) {
@@ -65,7 +69,7 @@ static uint64_t hash_row(const dip_sight *sight, size_t i) {
     uint64_t hash = 0;
     for (size_t f = 0; f < sight->n_features; f++) {
         const bool is_masked = (mask >> f) & 1;
-        const uint64_t cell = is_masked ? 0 : hash_cell(&sight->rows->columns[f], sight->row[i]);
+        const uint64_t cell = is_masked ? 0 : hash_cell(sight, f, sight->row[i]);
         hash = mix(hash + cell + UINT64_C(0x9E3779B97F4A7C15));
     }
     return hash;

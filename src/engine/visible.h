@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Which rows of a batch look the same in a view: for every feature both show the same values, or
- * both its default (because it is masked, missing or unknown). Values are compared before any of
+ * both its default (because it is masked, missing, unknown or rare). Values are compared before any of
  * them is dropped, those of a bag in any order, by a hash of 64 bits a row.
  */
 #ifndef DIP_ENGINE_VISIBLE_H
 #define DIP_ENGINE_VISIBLE_H
 
 #include "data/dataset.h"
+#include "model/tower.h"
 
 typedef struct dip_visible {
     uint64_t *hash; /* [capacity] */
@@ -26,8 +27,9 @@ typedef struct dip_sight {
     size_t n_features;
     const int32_t *row; /* [n] */
     size_t n;
-    uint64_t mask;        /* bit f: feature f is masked in every row */
-    const uint64_t *each; /* [n] masks of single rows in the place of mask; or NULL */
+    uint64_t mask;          /* bit f: feature f is masked in every row */
+    const uint64_t *each;   /* [n] masks of single rows in the place of mask; or NULL */
+    const dip_tower *tower; /* that knows which values are rare; NULL: none is */
 } dip_sight;
 
 /* number: visible->h or visible->g. */

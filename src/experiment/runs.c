@@ -42,8 +42,12 @@ static bool is_free(const char *key) {
     return strncmp(key, "prepare.", 8) == 0 || strncmp(key, "split.", 6) == 0;
 }
 
-/* Without a second loss its options change nothing. */
+/* Without a second loss its options change nothing; nor does an option that came later, where it
+ * is off: runs from before keep their key. */
 static bool is_idle(const dip_config *config, const char *key) {
+    if (strcmp(key, "train.id_min_pairs") == 0) {
+        return config->train.id_min_pairs == 0;
+    }
     return config->ssl.method == DIP_METHOD_NONE &&
            config->train.extra_negatives == DIP_EXTRA_NONE && strncmp(key, "ssl.", 4) == 0 &&
            strcmp(key, "ssl.method") != 0;

@@ -3,6 +3,7 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "model/rare.h"
 #include "model/safetensors.h"
 
 #include <stdlib.h>
@@ -91,7 +92,11 @@ static dip_status put_logs(dip_folder_writer *folder, const char *metrics, const
 
 static dip_status put_parts(dip_folder_writer *folder, const dip_model_source *source,
                             dip_error *err) {
-    DIP_TRY(dip_safetensors_put(folder, TENSOR_PART, &source->towers->params, err));
+    dip_rare_fill(source->towers);
+    const dip_status status =
+        dip_safetensors_put(folder, TENSOR_PART, &source->towers->params, err);
+    dip_rare_clear(source->towers);
+    DIP_TRY(status);
     DIP_TRY(put_description(folder, source, err));
     DIP_TRY(copy_vocabularies(folder, source->dataset, err));
     return put_logs(folder, source->metrics, source->quarantine, err);

@@ -136,7 +136,7 @@ static void load_span(dip_pass *pass, const dip_column *column, int32_t row, siz
     }
     if (column->offsets == NULL) {
         kept[0] = column->codes[row];
-        span->n = column->codes[row] >= 0;
+        span->n = dip_block_knows(&pass->tower->block[f], column->codes[row]);
         return;
     }
     span->n =

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/tower.h"
 
+#include "base/mem.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -133,6 +135,12 @@ dip_status dip_towers_create(dip_towers *towers, const dip_schema *schema, const
 }
 
 void dip_towers_free(dip_towers *towers) {
+    for (size_t f = 0; f < DIP_FEATURES_MAX; f++) {
+        uint8_t *rare = towers->item.block[f].rare;
+        uint8_t *own = towers->query.block[f].rare;
+        dip_free(rare);
+        dip_free(own != rare ? own : NULL);
+    }
     dip_params_free(&towers->params);
     memset(towers, 0, sizeof *towers);
 }

@@ -17,9 +17,11 @@
 #include "model/params.h"
 
 typedef struct dip_tower_block {
-    int table;   /* parameter index, or -1 for a plain number */
-    size_t rows; /* of the table */
-    int pool;    /* dip_pool */
+    int table;     /* parameter index, or -1 for a plain number */
+    size_t rows;   /* of the table */
+    uint8_t *rare; /* [rows] whether a value is as good as missing; NULL: none is. Both towers'
+                      may be the same (rare.h) */
+    int pool;      /* dip_pool */
     bool is_bag;
     size_t offset; /* first column in x */
     size_t width;
@@ -53,6 +55,11 @@ typedef struct dip_towers {
 dip_status dip_towers_create(dip_towers *towers, const dip_schema *schema, const dip_config *config,
                              dip_error *err);
 void dip_towers_free(dip_towers *towers);
+
+/* Whether the one value of a feature has an embedding: it is neither unknown nor rare. */
+static inline bool dip_block_knows(const dip_tower_block *block, int32_t code) {
+    return code >= 0 && (block->rare == NULL || !block->rare[code]);
+}
 
 static inline const dip_tower *dip_towers_side(const dip_towers *towers, dip_side side) {
     return side == DIP_SIDE_QUERY ? &towers->query : &towers->item;

@@ -4,6 +4,7 @@
 #include "base/folder.h"
 #include "base/mem.h"
 #include "base/sweep.h"
+#include "model/rare.h"
 #include "train/checkpoint.h"
 
 #include <errno.h>
@@ -297,15 +298,20 @@ static dip_status begin_resumed(dip_session *session, dip_error *err) {
     return status;
 }
 
-/* A preset with dropped ids serves every catalogue: where none are dropped, the run says so. */
+/* A preset that leaves ids out serves every catalogue: where it can leave none out, the run says
+ * so. */
 static dip_status warn_of_idle_options(dip_session *session, dip_error *err) {
     const dip_trainer *trainer = &session->trainer;
-    const char *which = dip_engine_idle_id_dropout(&trainer->dataset->schema, &trainer->config);
-    return which == NULL ? DIP_OK
-                         : warn(session, err,
-                                "train.id_dropout drops nothing: %s of the items' features is of "
-                                "type id, and it needs one that is and one that is not",
-                                which);
+    const dip_schema *schema = &trainer->dataset->schema;
+    const char *which = dip_engine_idle_id_dropout(schema, &trainer->config);
+    const char *why = dip_rare_idle(dip_engine_towers(trainer->engine), schema, &trainer->config);
+    if (which != NULL) {
+        DIP_TRY(warn(session, err,
+                     "train.id_dropout drops nothing: %s of the items' features is of type id, "
+                     "and it needs one that is and one that is not",
+                     which));
+    }
+    return why == NULL ? DIP_OK : warn(session, err, "train.id_min_pairs leaves all ids: %s", why);
 }
 
 dip_status dip_session_begin(dip_session *session, dip_error *err) {

@@ -214,6 +214,32 @@ class Runs(harness.Shared):
             self.assertEqual(harness.read_bytes(self.path("a", "model.safetensors")),
                              harness.read_bytes(self.path("b", "model.safetensors")))
 
+    def test_ids_below_the_least_pairs_are_not_there(self):
+        """Their rows hold the default; what the model on disk finds is what training reported,
+        and the reason is given where no id can be left out."""
+        dataset = self.dataset(settings=dict(harness.TINY, split={"validation": 0.2}))
+        options = ("--train.epochs", "3", "--train.average", "2", "--train.metric", "map",
+                   "--train.metric_k", "10", "--train.id_min_pairs")
+        found = {n: self.tensors(dataset, *options, n) for n in ("0", "6", "1000000000")}
+        default = found["1000000000"]["default"][:4]
+        rows = {n: [table[i:i + 4] for i in range(0, len(table), 4)]
+                for n, table in ((n, tensors["embedding.id"]) for n, tensors in found.items())}
+        self.assertEqual(rows["1000000000"], [default] * len(rows["0"]))
+        default = found["6"]["default"][:4]
+        hidden = sum(row == default for row in rows["6"])
+        self.assertTrue(0 < hidden < len(rows["6"]), hidden)
+        self.assertEqual(sum(row == found["0"]["default"][:4] for row in rows["0"]), 0)
+        report = self.done(run("train", dataset, "-o", self.path("m"), "-f", "--json", *options,
+                               "6")).json()
+        again = self.done(run("evaluate", self.path("m"), "--json", "--evaluate.split",
+                              "validation")).json()
+        self.assertEqual(report["best_validation"], again["all"]["map@10"])
+        bags = self.dataset(features={"tags": {"type": "bag"}, "title": {"type": "text"}},
+                            name="bags.dip")
+        result = self.done(run("train", bags, "-o", self.path("m"), "-f", *options, "2"))
+        self.assertIn("warning: train.id_min_pairs leaves all ids: no feature of the items is of "
+                      "type id", result.err)
+
     def tensors(self, dataset, *options):
         """The tensors of a model that is trained, as flat lists of numbers."""
         self.done(run("train", dataset, "-o", self.path("m"), "-f", "-q", "--train.rate", "0.02",

@@ -191,7 +191,7 @@ static void options_have_the_same_bits_for_1_2_and_3_threads(void **state) {
         {{"train.logq", "refined"},
          {"train.id_dropout", "0.4"},
          {"train.extra_negatives", "items"}},
-        {{"ssl.mask_same", "yes"}, {"ssl.symmetric", "yes"}},
+        {{"ssl.mask_same", "yes"}, {"ssl.symmetric", "yes"}, {"train.id_min_pairs", "3"}},
         {{"ssl.towers", "both"}, {"ssl.mask_same", "yes"}, {"model.share", "none"}}};
     plenty *w = plenty_make();
     for (size_t o = 0; o < 2 * sizeof OPTIONS / sizeof OPTIONS[0]; o++) {

@@ -451,6 +451,12 @@ static void id_dropout_agrees(void **state) {
     check_case("id-dropout");
 }
 
+static void rare_ids_agree(void **state) {
+    (void)state;
+    check_case("rare-ids");
+    check_case("rare-ids-own");
+}
+
 static void sgd_with_decay_agrees(void **state) {
     (void)state;
     check_case("sgd");
@@ -478,6 +484,7 @@ int main(void) {
         cmocka_unit_test(spread_out_agrees_in_all_three_forms),
         cmocka_unit_test(feature_dropout_agrees),
         cmocka_unit_test(id_dropout_agrees),
+        cmocka_unit_test(rare_ids_agree),
         cmocka_unit_test(sgd_with_decay_agrees),
         cmocka_unit_test(adam_with_decay_and_a_schedule_agrees),
     };

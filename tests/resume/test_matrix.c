@@ -128,6 +128,10 @@ static void views_and_pretraining(void **state) {
         {{"ssl.pretrain", "2"}, {"train.optimizer", "adam"}, {NULL, NULL}},
         {{"ssl.pretrain", "1"}, {"ssl.after_pretrain", "stop"}, {NULL, NULL}},
         {{"train.average", "3"}, {"train.optimizer", "adam"}, {NULL, NULL}},
+        {{"train.average", "2"},
+         {"train.id_min_pairs", "3"},
+         {"train.id_dropout", "0.2"},
+         {NULL, NULL}},
         {{"train.average", "2"}, {"ssl.pretrain", "2"}, {NULL, NULL}}};
     for (size_t c = 0; c < sizeof CASES / sizeof CASES[0]; c++) {
         check_case(CASES[c], c);

@@ -103,7 +103,7 @@ static void rows_that_show_the_same_get_the_same_number(void **state) {
             row[i] = (int32_t)(i * 7 % ROWS);
             each[i] = check_random_below(&random, 1 << FEATURES);
         }
-        dip_sight sight = {&s.rows, FEATURES, row, ROWS, mask, NULL};
+        dip_sight sight = {&s.rows, FEATURES, row, ROWS, mask, NULL, NULL};
         dip_visible_find(&visible, &sight, visible.h);
         found += compare(&s, &sight, visible.h);
         sight.each = each;
@@ -128,7 +128,7 @@ static void zero_is_not_the_default(void **state) {
     s.number[1] = 0;
     s.number[2] = NAN;
     check_ok(dip_visible_create(&visible, 3, 1, check_error()));
-    dip_sight sight = {&s.rows, 2, row, 3, 0, NULL};
+    dip_sight sight = {&s.rows, 2, row, 3, 0, NULL, NULL};
     s.code[0] = 0;
     s.code[2] = -1;
     dip_visible_find(&visible, &sight, visible.h);
@@ -137,8 +137,39 @@ static void zero_is_not_the_default(void **state) {
     dip_visible_free(&visible);
 }
 
+/* Codes 0 and 1 are rare: they show what a missing one shows. */
+static void a_rare_value_is_the_default(void **state) {
+    (void)state;
+    static shop s;
+    dip_visible visible;
+    uint8_t rare[3] = {1, 1, 0};
+    dip_tower tower = {.n_blocks = 2};
+    const int32_t row[4] = {0, 1, 2, 3};
+    memset(&s, 0, sizeof s);
+    uint64_t random = 2;
+    fill(&s, &random);
+    const int32_t code[4] = {0, 1, -1, 2};
+    for (size_t i = 0; i < 4; i++) {
+        s.code[i] = code[i];
+        s.number[i] = 7;
+    }
+    tower.block[0].rare = rare;
+    check_ok(dip_visible_create(&visible, 4, 1, check_error()));
+    dip_sight sight = {&s.rows, 2, row, 4, 0, NULL, NULL};
+    dip_visible_find(&visible, &sight, visible.h);
+    assert_int_not_equal(visible.h[0], visible.h[1]);
+    assert_int_not_equal(visible.h[0], visible.h[2]);
+    sight.tower = &tower;
+    dip_visible_find(&visible, &sight, visible.h);
+    assert_int_equal(visible.h[0], visible.h[1]);
+    assert_int_equal(visible.h[0], visible.h[2]);
+    assert_int_not_equal(visible.h[0], visible.h[3]);
+    dip_visible_free(&visible);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_rare_value_is_the_default),
         cmocka_unit_test(rows_that_show_the_same_get_the_same_number),
         cmocka_unit_test(zero_is_not_the_default),
     };
