@@ -374,8 +374,9 @@ class Model:
         self.item = Tower(items, "item", options["model.share"], same)
         self.query = Tower(items if same else QUERIES, "query", options["model.share"], same)
         self.values, self.decays = initial_values([self.item, self.query], options["seed"])
-        for name in {tower.tables["id"] for tower in (self.item, self.query) if "id" in tower.tables}:
-            self.values[name][COUNTS[:TABLE_ROWS["id"]] < least] = 0
+        for tower in (self.item, self.query):
+            if "id" in tower.tables:
+                self.values[tower.tables["id"]][COUNTS[:TABLE_ROWS["id"]] < least] = 0
         start = options["train.accumulator"] if options["train.optimizer"] == "adagrad" else 0.0
         self.first = {k: np.full_like(v, start) for k, v in self.values.items()}
         self.second = {k: np.zeros_like(v) for k, v in self.values.items()}

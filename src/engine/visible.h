@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Which rows of a batch look the same in a view: for every feature both show the same values, or
- * both its default (because it is masked, missing, unknown or rare). Values are compared before any of
- * them is dropped, those of a bag in any order, by a hash of 64 bits a row.
+ * both its default (because it is masked, missing, unknown or rare). Values are compared before any
+ * of them is dropped, those of a bag in any order, by a hash of 64 bits a row.
  */
 #ifndef DIP_ENGINE_VISIBLE_H
 #define DIP_ENGINE_VISIBLE_H
