@@ -115,8 +115,19 @@ static double sparse_bytes(const dip_checkup *check, const dip_config *config) {
     return 1.25 * values * (2 * sizeof(dip_term) + sizeof(size_t) + sizeof(int32_t));
 }
 
-/* Makes a trainer whose tables have one row each, and counts what it asks for. `config` gets the
- * batches that the data allow. */
+/* A byte for each row of the items' ids, where rare ones are marked (model/rare.h). */
+static double bytes_of_marks(const dip_schema *schema, const dip_config *config) {
+    double rows = 0;
+    for (size_t f = 0; f < schema->items.n_features && config->train.id_min_pairs > 0; f++) {
+        const dip_feature *feature = &schema->items.features[f];
+        rows += feature->type == DIP_FEATURE_ID ? (double)schema->tables[feature->table].rows : 0;
+    }
+    const bool has_two = schema->queries_are_items && config->model.share == DIP_SHARE_NONE;
+    return has_two ? 2 * rows : rows;
+}
+
+/* Makes a trainer whose tables have one row each, and counts what it asks for; codes are not for
+ * such tables, so that no ids are marked. `config` gets the batches that the data allow. */
 static dip_status measure_buffers(const dip_checkup *check, dip_config *config, double *bytes,
                                   dip_error *err) {
     const size_t n = check->dataset->schema.n_tables;
@@ -131,17 +142,21 @@ static dip_status measure_buffers(const dip_checkup *check, dip_config *config, 
         small.schema.tables[t] = check->dataset->schema.tables[t];
         small.schema.tables[t].rows = 1;
     }
+    const int64_t least = config->train.id_min_pairs;
+    const double marks = bytes_of_marks(&check->dataset->schema, config);
     config->train.table_folder[0] = '\0';
+    config->train.id_min_pairs = 0;
     const uint64_t before = dip_mem_bytes();
     const dip_status status = dip_trainer_init(&trainer, &small, config, err);
     if (status == DIP_OK) {
         const uint64_t after = dip_mem_bytes();
         add_tensors(&dip_engine_towers(trainer.engine)->params, config, &own);
-        *bytes =
-            (double)(after - before) - own.memory.tables - own.memory.layers - own.memory.optimizer;
+        *bytes = (double)(after - before) + marks - own.memory.tables - own.memory.layers -
+                 own.memory.optimizer;
         *config = trainer.config;
         dip_trainer_release(&trainer);
     }
+    config->train.id_min_pairs = least;
     dip_free(small.schema.tables);
     return status;
 }

@@ -194,7 +194,7 @@ static const preset_row PRESETS[] = {
     {"paper", "evaluate.protocol", "paper"},
     /* What did well over small and large, sparse and whole sets by their validation splits
      * (docs/levers.md): Adam, averaged, the refined correction, negatives from the whole catalogue,
-     * items without their ids, and two noisy views of them. */
+     * no ids of items with few pairs, items without their ids, and two noisy views of them. */
     {"best", "train.optimizer", "adam"},
     {"best", "train.rate", "0.001"},
     {"best", "train.rate_width", "1024"},
@@ -203,7 +203,8 @@ static const preset_row PRESETS[] = {
     {"best", "train.temperature", "0.07"},
     {"best", "train.logq", "refined"},
     {"best", "train.extra_negatives", "items"},
-    {"best", "train.id_dropout", "0.3"},
+    {"best", "train.id_dropout", "0.1"},
+    {"best", "train.id_min_pairs", "5"},
     {"best", "train.epochs", "30"},
     {"best", "train.patience", "5"},
     {"best", "ssl.method", "noise"},

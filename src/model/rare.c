@@ -111,9 +111,12 @@ dip_status dip_rare_mark(dip_towers *towers, const dip_dataset *dataset, const d
 /* Each marked row of a block becomes `source`, or 0 without one. */
 static void set_rows(const dip_towers *towers, const dip_tower_block *block,
                      const dip_real *source) {
+    if (block->rare == NULL) {
+        return;
+    }
     dip_real *table = towers->params.list[block->table].value;
     const size_t bytes = block->width * sizeof *table;
-    for (size_t v = 0; block->rare != NULL && v < block->rows; v++) {
+    for (size_t v = 0; v < block->rows; v++) {
         dip_real *row = table + v * block->width;
         if (block->rare[v] && source != NULL) {
             memcpy(row, source, bytes);

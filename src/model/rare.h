@@ -26,7 +26,7 @@ const char *dip_rare_idle(const dip_towers *towers, const dip_schema *schema,
 /* Marks the rare ids of the items by train.id_min_pairs, and sets their rows to 0; the values of
  * params are allocated. Each feature of type id takes part, but for these: when every feature of
  * the items is an id, none does, since what is left of an item must be something; and a table that
- * another feature or another default also stands for is left alone. The marks are freed with the
+ * another feature reads, or one with another default, is left alone. The marks are freed with the
  * towers. DIP_ERR_MEMORY is the only failure. */
 dip_status dip_rare_mark(dip_towers *towers, const dip_dataset *dataset, const dip_config *config,
                          dip_error *err);

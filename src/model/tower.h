@@ -6,8 +6,8 @@
  *   h_l = relu(h_{l-1} W_l + b_l), h_0 = x; the last layer z has no relu
  *   u   = z / |z|, so that a product of two outputs is their cosine
  *
- * A feature that is masked, missing, unknown, or whose values are all dropped, puts its learned
- * default into its block. This file lays the tensors out; pass.h runs batches through.
+ * A feature that is masked, missing, unknown or rare, or whose values are all dropped, puts its
+ * learned default into its block. This file lays the tensors out; pass.h runs batches through.
  */
 #ifndef DIP_MODEL_TOWER_H
 #define DIP_MODEL_TOWER_H

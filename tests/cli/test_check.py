@@ -364,6 +364,15 @@ class Forecast(harness.Case):
                 totals.append(peak)
         self.assertGreater(totals[2], 1.5 * totals[0], "the sizes should differ")
 
+    def test_marks_of_rare_ids(self):
+        """One byte an id; codes are not looked up in the tables of one row that buffers are
+        measured with."""
+        dataset = self.dataset()
+        plain = check(dataset)["forecast"]["memory"]["buffers"]
+        marked = check(dataset, "--train.id_min_pairs", "3")["forecast"]["memory"]["buffers"]
+        self.assertEqual(marked - plain, len(harness.item_rows()))
+        check(dataset, "--preset", "best", "--model.hidden", "8,4")
+
     def test_parameters_and_files(self):
         """Parameters are those of the model; files are as large as was said."""
         dataset = self.dataset()

@@ -283,7 +283,8 @@ static void the_best_preset_sets_what_did_best(void **state) {
     assert_int_equal(config.train.average, 5);
     assert_int_equal(config.train.rate_width, config.model.hidden.value[0]);
     assert_true(config.train.rate == 0.001);
-    assert_true(config.train.id_dropout == 0.3);
+    assert_true(config.train.id_dropout == 0.1);
+    assert_int_equal(config.train.id_min_pairs, 5);
     assert_true(config.train.temperature == 0.07);
 }
 

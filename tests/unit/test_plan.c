@@ -144,7 +144,7 @@ static void a_method_may_begin_with_a_preset(void **state) {
         dip_options_get(&dip_config_table.row[i], &best, wanted);
         assert_string_equal(found, wanted);
     }
-    assert_true(config.train.id_dropout == 0.3);
+    assert_true(config.train.id_dropout == 0.1);
     dip_free(plan);
 }
 
