@@ -133,7 +133,7 @@ typedef struct place {
     size_t row;
     size_t column;
     bool is_first;        /* no pass has been added yet */
-    const dip_bf16 *next; /* an operand of the tile after this one, or NULL */
+    const dip_bf16 *next; /* an operand of a product that comes soon, or NULL */
 } place;
 
 /* Adds default_c db to the rows c of a tile that belong to masked features. */
@@ -213,7 +213,7 @@ static void weight_tile(const dip_pass_bf16 *pass, dip_params *params, const dip
     }
 }
 
-/* Whether a block of rows of a weight has a product. */
+/* Whether a block of rows of a weight has a product with all examples. */
 static bool has_product(const dip_pass_bf16 *pass, size_t l, size_t block) {
     return l > 0 || dip_pass_bf16_is_alive(pass, block);
 }
