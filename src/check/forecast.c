@@ -118,9 +118,10 @@ static double sparse_bytes(const dip_checkup *check, const dip_config *config) {
 /* A byte for each row of the items' ids, where rare ones are marked (model/rare.h). */
 static double bytes_of_marks(const dip_schema *schema, const dip_config *config) {
     double rows = 0;
-    for (size_t f = 0; f < schema->items.n_features && config->train.id_min_pairs > 0; f++) {
-        const dip_feature *feature = &schema->items.features[f];
-        rows += feature->type == DIP_FEATURE_ID ? (double)schema->tables[feature->table].rows : 0;
+    uint64_t ids = config->train.id_min_pairs > 0 ? dip_schema_spare_ids(schema) : 0;
+    for (; ids != 0; ids &= ids - 1) {
+        const dip_feature *feature = &schema->items.features[__builtin_ctzll(ids)];
+        rows += (double)schema->tables[feature->table].rows;
     }
     const bool has_two = schema->queries_are_items && config->model.share == DIP_SHARE_NONE;
     return has_two ? 2 * rows : rows;

@@ -98,6 +98,12 @@ static inline bool dip_feature_is_bag(const dip_feature *feature) {
     return feature->type == DIP_FEATURE_BAG || feature->type == DIP_FEATURE_TEXT;
 }
 
+/* The features of the items that are ids, as a mask. */
+uint64_t dip_schema_ids(const dip_schema *schema);
+
+/* Those that an item can do without: all of them, or none where nothing else would be left. */
+uint64_t dip_schema_spare_ids(const dip_schema *schema);
+
 dip_status dip_schema_to_json(const dip_schema *schema, json_t **json, dip_error *err);
 dip_status dip_schema_from_json(dip_schema *schema, const json_t *json, dip_error *err);
 

@@ -38,26 +38,11 @@ const char *dip_engine_precision(const dip_config *config) {
     return choose_arithmetic(config->train.precision)->name;
 }
 
-/* The features of items that are ids, as a mask. */
-static uint64_t id_features(const dip_schema *schema) {
-    uint64_t mask = 0;
-    for (size_t f = 0; f < schema->items.n_features; f++) {
-        mask |= (uint64_t)(schema->items.features[f].type == DIP_FEATURE_ID) << f;
-    }
-    return mask;
-}
-
-/* Those that train.id_dropout drops: what is left of an item without its ids must be something. */
-static uint64_t droppable_ids(const dip_schema *schema) {
-    const uint64_t ids = id_features(schema);
-    return (size_t)__builtin_popcountll(ids) < schema->items.n_features ? ids : 0;
-}
-
 const char *dip_engine_idle_id_dropout(const dip_schema *schema, const dip_config *config) {
-    if (config->train.id_dropout <= 0 || droppable_ids(schema) != 0) {
+    if (config->train.id_dropout <= 0 || dip_schema_spare_ids(schema) != 0) {
         return NULL;
     }
-    return id_features(schema) == 0 ? "none" : "each";
+    return dip_schema_ids(schema) == 0 ? "none" : "each";
 }
 
 dip_status dip_engine_check(const dip_config *config, dip_error *err) {
@@ -200,7 +185,7 @@ dip_status dip_engine_create(dip_engine **out, const dip_dataset *dataset, const
     engine->config = *config;
     engine->threads = dip_engine_threads(config);
     engine->arithmetic = choose_arithmetic(config->train.precision);
-    engine->id_features = droppable_ids(&dataset->schema);
+    engine->id_features = dip_schema_spare_ids(&dataset->schema);
     const dip_status status = create_parts(engine, err);
     if (status != DIP_OK) {
         dip_engine_free(engine);

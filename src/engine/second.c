@@ -152,12 +152,11 @@ typedef struct sides {
 static void find_same(dip_engine *engine, const dip_second *views, const self_rows *r, sides *s) {
     const bool has_masks = views->g != NULL;
     dip_sight sight = {.rows = r->rows,
-                       .n_features = views->h->tower->n_blocks,
+                       .tower = views->h->tower,
                        .row = r->row,
                        .n = r->n,
                        .mask = has_masks ? r->masks.h : 0,
-                       .each = has_masks ? r->each_h : NULL,
-                       .tower = views->h->tower};
+                       .each = has_masks ? r->each_h : NULL};
     dip_visible_find(&engine->visible, &sight, engine->visible.h);
     s->same_h = engine->visible.h;
     if (has_masks) {

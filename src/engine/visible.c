@@ -53,9 +53,7 @@ static uint64_t hash_cell(const dip_sight *sight, size_t f, int32_t row) {
     }
     if (column->offsets == NULL) {
         const int32_t code = column->codes[row];
-        const bool is_known =
-            sight->tower == NULL || dip_block_knows(&sight->tower->block[f], code);
-        return hash_code(is_known ? code : -1);
+        return hash_code(dip_block_knows(&sight->tower->block[f], code) ? code : -1);
     }
     uint64_t sum = 0;
     for (int64_t at = column->offsets[row]; at < column->offsets[row + 1]; at++) {
@@ -67,7 +65,7 @@ static uint64_t hash_cell(const dip_sight *sight, size_t f, int32_t row) {
 static uint64_t hash_row(const dip_sight *sight, size_t i) {
     const uint64_t mask = sight->each != NULL ? sight->each[i] : sight->mask;
     uint64_t hash = 0;
-    for (size_t f = 0; f < sight->n_features; f++) {
+    for (size_t f = 0; f < sight->tower->n_blocks; f++) {
         const bool is_masked = (mask >> f) & 1;
         const uint64_t cell = is_masked ? 0 : hash_cell(sight, f, sight->row[i]);
         hash = mix(hash + cell + UINT64_C(0x9E3779B97F4A7C15));

@@ -24,12 +24,11 @@ dip_status dip_visible_create(dip_visible *visible, size_t capacity, int threads
 /* What an observer may see of n rows. */
 typedef struct dip_sight {
     const dip_rows *rows;
-    size_t n_features;
-    const int32_t *row; /* [n] */
+    const dip_tower *tower; /* its features, and which of their values are rare */
+    const int32_t *row;     /* [n] */
     size_t n;
-    uint64_t mask;          /* bit f: feature f is masked in every row */
-    const uint64_t *each;   /* [n] masks of single rows in the place of mask; or NULL */
-    const dip_tower *tower; /* that knows which values are rare; NULL: none is */
+    uint64_t mask;        /* bit f: feature f is masked in every row */
+    const uint64_t *each; /* [n] masks of single rows in the place of mask; or NULL */
 } dip_sight;
 
 /* number: visible->h or visible->g. */

@@ -42,12 +42,20 @@ static bool is_free(const char *key) {
     return strncmp(key, "prepare.", 8) == 0 || strncmp(key, "split.", 6) == 0;
 }
 
-/* Without a second loss its options change nothing; nor does an option that came later, where it
- * is off: runs from before keep their key. */
-static bool is_idle(const dip_config *config, const char *key) {
-    if (strcmp(key, "train.id_min_pairs") == 0) {
-        return config->train.id_min_pairs == 0;
+/* Options that came after the first keys, at the value that does nothing: runs that were made
+ * before them keep their key. */
+static bool is_off(const char *key, const char *value) {
+    static const char *const LATER[][2] = {{"train.id_min_pairs", "0"}};
+    for (size_t i = 0; i < sizeof LATER / sizeof LATER[0]; i++) {
+        if (strcmp(key, LATER[i][0]) == 0) {
+            return strcmp(value, LATER[i][1]) == 0;
+        }
     }
+    return false;
+}
+
+/* Without a second loss its options change nothing. */
+static bool is_idle(const dip_config *config, const char *key) {
     return config->ssl.method == DIP_METHOD_NONE &&
            config->train.extra_negatives == DIP_EXTRA_NONE && strncmp(key, "ssl.", 4) == 0 &&
            strcmp(key, "ssl.method") != 0;
@@ -61,7 +69,7 @@ static dip_status describe(const dip_run *run, dip_text *text, dip_error *err) {
         const dip_option *row = &dip_config_table.row[i];
         char value[DIP_VALUE_MAX];
         dip_options_get(row, &run->config, value);
-        if (!is_free(row->key) && !is_idle(&run->config, row->key)) {
+        if (!is_free(row->key) && !is_idle(&run->config, row->key) && !is_off(row->key, value)) {
             DIP_TRY(dip_text_printf(text, err, "%s %s\n", row->key, value));
         }
     }

@@ -7,18 +7,6 @@
 
 /* ---- which features -------------------------------------------------------------------------- */
 
-static bool is_id(const dip_schema *schema, size_t f) {
-    return schema->items.features[f].type == DIP_FEATURE_ID;
-}
-
-static size_t count_ids(const dip_schema *schema) {
-    size_t n = 0;
-    for (size_t f = 0; f < schema->items.n_features; f++) {
-        n += is_id(schema, f);
-    }
-    return n;
-}
-
 /* Whether each block that reads a block's table is the same feature with the same default. */
 static bool is_alone(const dip_towers *towers, const dip_tower *tower, size_t f) {
     for (int side = DIP_SIDE_ITEM; side <= DIP_SIDE_QUERY; side++) {
@@ -37,26 +25,27 @@ static bool is_alone(const dip_towers *towers, const dip_tower *tower, size_t f)
 static bool takes_part(const dip_towers *towers, const dip_schema *schema, dip_side side,
                        size_t f) {
     const bool has_items = side == DIP_SIDE_ITEM || schema->queries_are_items;
-    return has_items && is_id(schema, f) && count_ids(schema) < schema->items.n_features &&
+    return has_items && ((dip_schema_spare_ids(schema) >> f) & 1) != 0 &&
            is_alone(towers, dip_towers_side(towers, side), f);
 }
 
 const char *dip_rare_idle(const dip_towers *towers, const dip_schema *schema,
                           const dip_config *config) {
-    const size_t ids = count_ids(schema);
     if (config->train.id_min_pairs == 0) {
         return NULL;
     }
-    if (ids == 0 || ids == schema->items.n_features) {
-        return ids == 0 ? "no feature of the items is of type id"
-                        : "each feature of the items is of type id, and something must be left";
+    if (dip_schema_spare_ids(schema) == 0) {
+        return dip_schema_ids(schema) == 0
+                   ? "no feature of the items is of type id"
+                   : "each feature of the items is of type id, and something must be left";
     }
     for (size_t f = 0; f < schema->items.n_features; f++) {
         if (takes_part(towers, schema, DIP_SIDE_ITEM, f)) {
             return NULL;
         }
     }
-    return "the vocabulary of the items' ids is also that of another feature";
+    return "the vocabulary of the items' ids is also that of another feature; give them one of "
+           "their own";
 }
 
 /* ---- marks ----------------------------------------------------------------------------------- */
@@ -126,13 +115,16 @@ static void set_rows(const dip_towers *towers, const dip_tower_block *block,
     }
 }
 
+/* A table that both towers share is set once. */
 static void set_all(const dip_towers *towers, bool fills) {
     for (int side = DIP_SIDE_ITEM; side <= DIP_SIDE_QUERY; side++) {
         const dip_tower *tower = dip_towers_side(towers, (dip_side)side);
         const dip_real *fallback = towers->params.list[tower->fallback].value;
         for (size_t f = 0; f < tower->n_blocks; f++) {
             const dip_tower_block *block = &tower->block[f];
-            set_rows(towers, block, fills ? fallback + block->offset : NULL);
+            if (side == DIP_SIDE_ITEM || block->rare != towers->item.block[f].rare) {
+                set_rows(towers, block, fills ? fallback + block->offset : NULL);
+            }
         }
     }
 }

@@ -62,11 +62,18 @@ static bool changes_key(const world *w, const char *key, const char *value) {
 }
 
 static void a_key_is_of_what_changes_numbers(void **state) {
-    static const char *const OTHER[][2] = {
-        {"seed", "2"},         {"train.epochs", "3"},           {"ssl.method", "rfm"},
-        {"ssl.alpha", "0.7"},  {"train.metric", "map"},         {"evaluate.k", "3"},
-        {"model.hidden", "5"}, {"evaluate.protocol", "paper"},  {"train.rate", "0.2"},
-        {"train.batch", "16"}, {"evaluate.exclude_query", "no"}};
+    static const char *const OTHER[][2] = {{"seed", "2"},
+                                           {"train.epochs", "3"},
+                                           {"ssl.method", "rfm"},
+                                           {"ssl.alpha", "0.7"},
+                                           {"train.metric", "map"},
+                                           {"evaluate.k", "3"},
+                                           {"model.hidden", "5"},
+                                           {"evaluate.protocol", "paper"},
+                                           {"train.rate", "0.2"},
+                                           {"train.batch", "16"},
+                                           {"evaluate.exclude_query", "no"},
+                                           {"train.id_min_pairs", "2"}};
     static const char *const SAME[][2] = {{"threads", "3"},
                                           {"train.table_folder", "/tmp"},
                                           {"train.checkpoint_every", "5"},

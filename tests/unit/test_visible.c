@@ -103,7 +103,8 @@ static void rows_that_show_the_same_get_the_same_number(void **state) {
             row[i] = (int32_t)(i * 7 % ROWS);
             each[i] = check_random_below(&random, 1 << FEATURES);
         }
-        dip_sight sight = {&s.rows, FEATURES, row, ROWS, mask, NULL, NULL};
+        const dip_tower tower = {.n_blocks = FEATURES};
+        dip_sight sight = {&s.rows, &tower, row, ROWS, mask, NULL};
         dip_visible_find(&visible, &sight, visible.h);
         found += compare(&s, &sight, visible.h);
         sight.each = each;
@@ -128,7 +129,8 @@ static void zero_is_not_the_default(void **state) {
     s.number[1] = 0;
     s.number[2] = NAN;
     check_ok(dip_visible_create(&visible, 3, 1, check_error()));
-    dip_sight sight = {&s.rows, 2, row, 3, 0, NULL, NULL};
+    const dip_tower tower = {.n_blocks = 2};
+    dip_sight sight = {&s.rows, &tower, row, 3, 0, NULL};
     s.code[0] = 0;
     s.code[2] = -1;
     dip_visible_find(&visible, &sight, visible.h);
@@ -153,13 +155,12 @@ static void a_rare_value_is_the_default(void **state) {
         s.code[i] = code[i];
         s.number[i] = 7;
     }
-    tower.block[0].rare = rare;
     check_ok(dip_visible_create(&visible, 4, 1, check_error()));
-    dip_sight sight = {&s.rows, 2, row, 4, 0, NULL, NULL};
+    dip_sight sight = {&s.rows, &tower, row, 4, 0, NULL};
     dip_visible_find(&visible, &sight, visible.h);
     assert_int_not_equal(visible.h[0], visible.h[1]);
     assert_int_not_equal(visible.h[0], visible.h[2]);
-    sight.tower = &tower;
+    tower.block[0].rare = rare;
     dip_visible_find(&visible, &sight, visible.h);
     assert_int_equal(visible.h[0], visible.h[1]);
     assert_int_equal(visible.h[0], visible.h[2]);
