@@ -6,11 +6,12 @@
 #include "model/augment.h"
 #include "train/trainer.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DRAWS_PER_TRIAL = 64 };
+enum { DRAWS_PER_TRIAL = 64, CHANGES_NEAR = 2 };
 
 dip_status dip_halving_config(const dip_halving *halving, const dip_candidate *candidate,
                               int64_t epochs, int64_t seed, dip_config *config, dip_error *err) {
@@ -60,26 +61,70 @@ static bool is_idle(const dip_config *config, const char *key) {
     return false;
 }
 
-/* A setting drawn uniformly, without the options that would be idle. */
-static dip_status draw(const dip_halving *halving, uint64_t index, dip_settings *setting,
-                       dip_error *err) {
+/* Whether an axis is drawn anew in a setting near a known one. */
+static bool is_changed(const dip_halving *halving, dip_rng rng, uint64_t index, size_t axis) {
+    const size_t n = halving->space->n;
+    const dip_draw words = dip_rng_at(rng, index, n + axis);
+    return dip_below(words.word[0], words.word[1], n) < CHANGES_NEAR;
+}
+
+/* Values drawn uniformly: of every axis, or of some where a known setting has the others. */
+static dip_status draw_values(const dip_halving *halving, uint64_t index, bool near,
+                              dip_settings *values, dip_error *err) {
     const dip_rng rng = dip_rng_make((uint64_t)halving->base.seed, DIP_DRAW_TRIAL);
-    dip_config config = halving->base;
-    dip_settings all = {0};
+    *values = (dip_settings){0};
     for (size_t a = 0; a < halving->space->n; a++) {
         const dip_choice *axis = &halving->space->axis[a];
         const dip_draw words = dip_rng_at(rng, index, a);
         const char *value = axis->value[dip_below(words.word[0], words.word[1], axis->n)];
-        DIP_TRY(dip_settings_put(&all, axis->key, value, err));
-    }
-    DIP_TRY(dip_settings_apply(&all, &config, err));
-    *setting = (dip_settings){0};
-    for (size_t i = 0; i < all.n; i++) {
-        if (!is_idle(&config, all.at[i].key)) {
-            DIP_TRY(dip_settings_put(setting, all.at[i].key, all.at[i].value, err));
+        if (!near || is_changed(halving, rng, index, a)) {
+            DIP_TRY(dip_settings_put(values, axis->key, value, err));
         }
     }
     return DIP_OK;
+}
+
+/* A rate that is drawn means what it means in the base, also near a setting whose rate goes with
+ * the width of the towers. */
+static dip_status keep_rate(const dip_halving *halving, dip_settings *setting, dip_error *err) {
+    static const char WIDTH[] = "train.rate_width";
+    dip_config config = halving->base;
+    char value[DIP_VALUE_MAX];
+    DIP_TRY(dip_settings_apply(setting, &config, err));
+    if (config.train.rate_width == halving->base.train.rate_width) {
+        return DIP_OK;
+    }
+    dip_options_get(dip_options_find(&dip_config_table, WIDTH), &halving->base, value);
+    return dip_settings_put(setting, WIDTH, value, err);
+}
+
+static dip_status put_all(dip_settings *to, const dip_settings *from, const dip_config *unless_idle,
+                          dip_error *err) {
+    for (size_t i = 0; i < from->n; i++) {
+        if (unless_idle == NULL || !is_idle(unless_idle, from->at[i].key)) {
+            DIP_TRY(dip_settings_put(to, from->at[i].key, from->at[i].value, err));
+        }
+    }
+    return DIP_OK;
+}
+
+/* A setting drawn from the whole space, or near the known one, without options that would be
+ * idle. */
+static dip_status draw(const dip_halving *halving, uint64_t index, dip_settings *setting,
+                       dip_error *err) {
+    const double share = halving->known != NULL ? halving->near : 0;
+    const bool near = floor((double)(index + 1) * share) > floor((double)index * share);
+    const dip_settings start = near ? *halving->known : (dip_settings){0};
+    dip_config config = halving->base;
+    dip_settings values;
+    dip_settings all = start;
+    DIP_TRY(draw_values(halving, index, near, &values, err));
+    DIP_TRY(put_all(&all, &values, NULL, err));
+    DIP_TRY(dip_settings_apply(&all, &config, err));
+    *setting = start;
+    DIP_TRY(put_all(setting, &values, &config, err));
+    return dip_settings_find(&values, "train.rate") < values.n ? keep_rate(halving, setting, err)
+                                                               : DIP_OK;
 }
 
 /* Masks need two features, and a view cannot be a negative where there is none. */
@@ -138,6 +183,7 @@ static dip_status draw_candidates(dip_halving *halving, dip_error *err) {
     if (halving->rival != NULL) {
         halving->candidates[1].setting = *halving->rival;
         DIP_TRY(keep_if_new(halving, &halving->rival_problem, err));
+        halving->known = halving->rival_problem.message[0] == '\0' ? halving->known : NULL;
     }
     halving->n_given = halving->n;
     for (uint64_t i = 0; halving->n < most && i < most * DRAWS_PER_TRIAL; i++) {

@@ -6,6 +6,9 @@
  * seeds. Everything is judged on the validation split; the test split is not looked at.
  *
  *   rung r   the n / eta^r best settings so far, for epochs / eta^(R - 1 - r) epochs each
+ *
+ * Settings are drawn from the whole space, and near one that is known to be good: that one with
+ * each option drawn anew with a chance of 2 / options.
  */
 #ifndef DIP_EXPERIMENT_HALVING_H
 #define DIP_EXPERIMENT_HALVING_H
@@ -44,6 +47,8 @@ typedef struct dip_halving {
     const dip_space *space;
     const dip_settings *rival; /* a setting to be beaten, or NULL; left out when it is the base */
     dip_error rival_problem;   /* or when it cannot be trained: why */
+    const dip_settings *known; /* a good setting, which others are drawn near to, or NULL */
+    double near;               /* their share of all that are drawn, 0 to 1 */
     int64_t trials;    /* settings at the first rung, those of the base and the rival among them */
     int64_t eta;       /* what is left of n settings is n / eta */
     int64_t finalists; /* trained with several seeds, beside the base and the rival */
@@ -57,7 +62,8 @@ typedef struct dip_halving {
     double *values; /* [n_finals x seeds] */
 } dip_halving;
 
-/* base, data, space, rival, trials, eta, finalists and seeds are given; the rungs follow.
+/* base, data, space, rival, known, near, trials, eta, finalists and seeds are given; the rungs
+ * follow.
  * DIP_ERR_USAGE   the base cannot be trained for as few epochs as the first rung has. */
 dip_status dip_halving_begin(dip_halving *halving, dip_error *err);
 

@@ -17,6 +17,8 @@
     { key, DIP_OPTION_TEXT, AT(member), fallback, 0, 0, NULL, help }
 #define INTEGER(key, member, fallback, low, high, help)                                            \
     { key, DIP_OPTION_INTEGER, AT(member), fallback, low, high, NULL, help }
+#define NUMBER(key, member, fallback, low, high, help)                                             \
+    { key, DIP_OPTION_NUMBER, AT(member), fallback, low, high, NULL, help }
 
 /* clang-format off */
 static const dip_option ROWS[] = {
@@ -27,6 +29,9 @@ static const dip_option ROWS[] = {
          "without --preset, a preset that is tried too and is always a finalist; none for none"),
     INTEGER("trials", trials, "27", 2, 10000,
             "settings to try, that of the dataset and the rival among them"),
+    NUMBER("near", near, "0.5", 0, 1,
+           "share of the settings drawn that are the rival, or else --preset, with about two "
+           "options drawn anew; the others are drawn from the whole space"),
     INTEGER("eta", eta, "3", 2, 100, "of n settings at a rung, n / eta go on to the next"),
     INTEGER("finalists", finalists, "3", 1, 100, "settings that are trained with several seeds"),
     INTEGER("seeds", seeds, "3", 1, DIP_TUNE_SEEDS_MAX, "seeds of a finalist"),
@@ -174,11 +179,17 @@ static dip_status run(dip_tuning *t, json_t **report, dip_error *err) {
                              .hash = XXH3_64bits(&t->space, sizeof t->space) ^
                                      XXH3_64bits(&hashed, sizeof hashed),
                              .replaces = t->request->replaces};
+    const bool has_rival = t->rival.preset[0] != '\0';
+    const bool has_preset = t->settings.preset[0] != '\0';
     DIP_TRY(open_data(t, err));
     t->halving = (dip_halving){.base = t->base,
                                .data = &t->data,
                                .space = &t->space,
-                               .rival = t->rival.preset[0] != '\0' ? &t->rival : NULL,
+                               .rival = has_rival ? &t->rival : NULL,
+                               .known = has_rival    ? &t->rival
+                                        : has_preset ? &t->base_alone
+                                                     : NULL,
+                               .near = t->settings.near,
                                .trials = t->settings.trials,
                                .eta = t->settings.eta,
                                .finalists = t->settings.finalists,

@@ -15,6 +15,7 @@ typedef struct dip_tune_settings {
     char preset[DIP_TEXT_MAX];
     char rival[DIP_TEXT_MAX];
     int64_t trials;
+    double near;
     int64_t eta;
     int64_t finalists;
     int64_t seeds;
@@ -26,7 +27,8 @@ typedef struct dip_tuning {
     dip_tune_settings settings;
     dip_space space;
     dip_settings overrides;
-    dip_settings rival; /* its preset is empty where there is none */
+    dip_settings rival;      /* its preset is empty where there is none */
+    dip_settings base_alone; /* nothing beside the base */
     dip_config base;
     dip_workplace place;
     dip_study_data data;

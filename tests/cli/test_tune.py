@@ -279,6 +279,54 @@ class Tune(harness.Case):
                                          "feature-dropout", out="v"))).out
         self.assertIn("the preset best was left out: train.id_dropout", text)
 
+    # ---- settings near a good one
+
+    def near(self, share, *options):
+        """Options of the settings drawn, of which `share` are to be near the known one; the rival's
+        are taken from those that begin with it."""
+        space = {"train.temperature": [9, 8], "train.rate": [0.03, 0.1], "train.batch": [8, 16],
+                 "model.dim": [3, 5], "train.logq": ["none", "exact"], "ssl.noise": [0.3]}
+        report = self.tuned("--trials", "12", "--finalists", "1", "--seeds", "1", "--near", share,
+                            "--train.epochs", "1", *options, space=space,
+                            out="t" + "".join((share, *options)))
+        given = 2 if report["settings"][1]["options"] == {"preset": "best",
+                                                          "train.epochs": "1"} else 1
+        drawn = [s["options"] for s in report["settings"][given:]]
+        self.assertEqual(given + len(drawn), 12)
+        self.assertEqual(len({json.dumps(o, sort_keys=True) for o in drawn}), len(drawn))
+        keys = {*space, "preset", "train.epochs", "train.rate_width"}
+        for one in drawn:
+            self.assertLessEqual(set(one), keys)
+            for key in set(one) & set(space):
+                self.assertIn(one[key], [str(v) for v in space[key]])
+        return drawn, len(space)
+
+    def test_near_the_rival(self):
+        """All, half or none are the preset with some options drawn anew; the others have all
+        options of the space. A rate that is drawn is not one that goes with the width."""
+        for share, wanted in (("1", 10), ("0.5", 5), ("0", 0)):
+            drawn, most = self.near(share, "--rival", "best")
+            near = [one for one in drawn if "preset" in one]
+            self.assertLessEqual(abs(len(near) - wanted), 2 if share == "0.5" else 0)
+            for one in near:
+                self.assertEqual((one.pop("preset"), one.pop("train.epochs")), ("best", "1"))
+                self.assertEqual(one.pop("train.rate_width", None),
+                                 "0" if "train.rate" in one else None)
+                self.assertTrue(one)
+            if near:
+                self.assertLess(sum(len(one) for one in near), 0.75 * most * len(near))
+            self.assertEqual({len(one) for one in drawn if one not in near},
+                             {most} if share != "1" else set())
+
+    def test_near_a_preset_to_begin_with(self):
+        """It is the base, beside which few options are named; without a preset and a rival all are
+        drawn from the whole space."""
+        drawn, most = self.near("1", "--preset", "best")
+        self.assertLess(sum(len(one) for one in drawn), 0.75 * most * len(drawn))
+        self.assertNotIn("train.rate_width", {key for one in drawn for key in one})
+        drawn, most = self.near("1")
+        self.assertEqual({len(one) for one in drawn}, {most})
+
     # ---- again
 
     def test_same_bytes(self):
