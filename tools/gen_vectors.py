@@ -93,12 +93,13 @@ QUERIES = {
 }
 TABLE_ROWS = {"id": 8, "kind": 4, "tags": 7, "words": 5, "query.user": 4}
 COUNTS = np.array([5, 1, 6, 2, 4, 3, 1, 2, 0])
+QUERY_COUNTS = np.array([5, 4, 5, 5, 5])
 
 
-def without_rare_ids(entity, least):
-    """The items, of which those with fewer training pairs miss their id. Id i is that of item i."""
-    codes = [-1 if COUNTS[i] < least else code for i, code in enumerate(entity["id"]["codes"])]
-    return {**entity, "id": {**entity["id"], "codes": codes}}
+def without_rare_ids(entity, name, counts, least):
+    """Rows, of which those with fewer training pairs miss their id. Id i is that of row i."""
+    codes = [-1 if counts[i] < least else code for i, code in enumerate(entity[name]["codes"])]
+    return {**entity, name: {**entity[name], "codes": codes}}
 
 
 def rows_of(entity):
@@ -370,13 +371,18 @@ class Model:
         options = case["options"]
         same = case["kind"] == "items"
         least = options.get("train.id_min_pairs", 0)
-        items = without_rare_ids(ITEMS, least)
+        query_least = options.get("train.query_min_pairs", 0)
+        items = without_rare_ids(ITEMS, "id", COUNTS, least)
+        queries = without_rare_ids(QUERIES, "user", QUERY_COUNTS, query_least)
         self.item = Tower(items, "item", options["model.share"], same)
-        self.query = Tower(items if same else QUERIES, "query", options["model.share"], same)
+        self.query = Tower(items if same else queries, "query", options["model.share"], same)
         self.values, self.decays = initial_values([self.item, self.query], options["seed"])
         for tower in (self.item, self.query):
             if "id" in tower.tables:
                 self.values[tower.tables["id"]][COUNTS[:TABLE_ROWS["id"]] < least] = 0
+            if "user" in tower.tables:
+                rare = QUERY_COUNTS[:TABLE_ROWS["query.user"]] < query_least
+                self.values[tower.tables["user"]][rare] = 0
         start = options["train.accumulator"] if options["train.optimizer"] == "adagrad" else 0.0
         self.first = {k: np.full_like(v, start) for k, v in self.values.items()}
         self.second = {k: np.zeros_like(v) for k, v in self.values.items()}
@@ -544,6 +550,7 @@ CASES = {
     "rare-ids": ("items", 4, {**CFM, "ssl.mask_same": "yes", "train.id_dropout": 0.3,
                               "train.id_min_pairs": 3}),
     "rare-ids-own": ("own", 4, {**SUPERVISED, "train.id_min_pairs": 5}),
+    "rare-query-ids": ("own", 4, {**CFM, "train.id_min_pairs": 2, "train.query_min_pairs": 5}),
     "sgd": ("own", 3, {**CFM, "train.optimizer": "sgd", "train.rate": 0.5, "train.decay": 0.1}),
     "adam": ("items", 3, {**SUPERVISED, "ssl.method": "dropout", "train.optimizer": "adam",
                           "train.rate": 0.02, "train.decay": 0.1, "train.schedule": "cosine",

@@ -115,16 +115,24 @@ static double sparse_bytes(const dip_checkup *check, const dip_config *config) {
     return 1.25 * values * (2 * sizeof(dip_term) + sizeof(size_t) + sizeof(int32_t));
 }
 
-/* A byte for each row of the items' ids, where rare ones are marked (model/rare.h). */
-static double bytes_of_marks(const dip_schema *schema, const dip_config *config) {
+static double rows_of_ids(const dip_schema *schema, const dip_entity *entity, uint64_t ids) {
     double rows = 0;
-    uint64_t ids = config->train.id_min_pairs > 0 ? dip_schema_spare_ids(schema) : 0;
     for (; ids != 0; ids &= ids - 1) {
-        const dip_feature *feature = &schema->items.features[__builtin_ctzll(ids)];
+        const dip_feature *feature = &entity->features[__builtin_ctzll(ids)];
         rows += (double)schema->tables[feature->table].rows;
     }
+    return rows;
+}
+
+/* A byte for each row of the ids, where rare ones are marked (model/rare.h). */
+static double bytes_of_marks(const dip_schema *schema, const dip_config *config) {
     const bool has_two = schema->queries_are_items && config->model.share == DIP_SHARE_NONE;
-    return has_two ? 2 * rows : rows;
+    const uint64_t item_ids = config->train.id_min_pairs > 0 ? dip_schema_spare_ids(schema) : 0;
+    const double items = rows_of_ids(schema, &schema->items, item_ids);
+    const bool has_queries = !schema->queries_are_items && config->train.query_min_pairs > 0;
+    const double queries =
+        has_queries ? rows_of_ids(schema, &schema->queries, dip_entity_ids(&schema->queries)) : 0;
+    return has_two ? 2 * items : items + queries;
 }
 
 /* Makes a trainer whose tables have one row each, and counts what it asks for; codes are not for
@@ -144,9 +152,11 @@ static dip_status measure_buffers(const dip_checkup *check, dip_config *config, 
         small.schema.tables[t].rows = 1;
     }
     const int64_t least = config->train.id_min_pairs;
+    const int64_t least_of_queries = config->train.query_min_pairs;
     const double marks = bytes_of_marks(&check->dataset->schema, config);
     config->train.table_folder[0] = '\0';
     config->train.id_min_pairs = 0;
+    config->train.query_min_pairs = 0;
     const uint64_t before = dip_mem_bytes();
     const dip_status status = dip_trainer_init(&trainer, &small, config, err);
     if (status == DIP_OK) {
@@ -158,6 +168,7 @@ static dip_status measure_buffers(const dip_checkup *check, dip_config *config, 
         dip_trainer_release(&trainer);
     }
     config->train.id_min_pairs = least;
+    config->train.query_min_pairs = least_of_queries;
     dip_free(small.schema.tables);
     return status;
 }

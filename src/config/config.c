@@ -78,6 +78,9 @@ static const dip_option ROWS[] = {
             "training pairs from which on an item's id counts: with fewer, the item shows the "
             "default in its place, as a new item does, in training and in the model; 0 lets all "
             "count"),
+    INTEGER("train.query_min_pairs", train.query_min_pairs, "0", 0, 1000000000,
+            "the same for the ids of queries that are no items, such as users, by the training "
+            "pairs of the query; queries that are items go by train.id_min_pairs"),
     CHOICE("train.optimizer", train.optimizer, "adagrad", "adagrad|sgd|adam|rowwise-adagrad",
            "update rule; rows of embedding tables are updated only when touched; rowwise-adagrad "
            "keeps one sum of squares a row of a table, and adagrad's for the layers"),

@@ -109,6 +109,7 @@ struct dip_config {
         bool mask_hits;
         double id_dropout;
         int64_t id_min_pairs;
+        int64_t query_min_pairs;
         int extra_negatives; /* dip_extra */
         int optimizer;       /* dip_optimizer_kind */
         double rate;

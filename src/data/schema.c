@@ -255,16 +255,16 @@ dip_status dip_schema_read(dip_schema *schema, dip_yaml *yaml, dip_error *err) {
     return read_interactions(schema, yaml, err);
 }
 
-uint64_t dip_schema_ids(const dip_schema *schema) {
+uint64_t dip_entity_ids(const dip_entity *entity) {
     uint64_t mask = 0;
-    for (size_t f = 0; f < schema->items.n_features; f++) {
-        mask |= (uint64_t)(schema->items.features[f].type == DIP_FEATURE_ID) << f;
+    for (size_t f = 0; f < entity->n_features; f++) {
+        mask |= (uint64_t)(entity->features[f].type == DIP_FEATURE_ID) << f;
     }
     return mask;
 }
 
 uint64_t dip_schema_spare_ids(const dip_schema *schema) {
-    const uint64_t ids = dip_schema_ids(schema);
+    const uint64_t ids = dip_entity_ids(&schema->items);
     return (size_t)__builtin_popcountll(ids) < schema->items.n_features ? ids : 0;
 }
 

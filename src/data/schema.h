@@ -98,8 +98,8 @@ static inline bool dip_feature_is_bag(const dip_feature *feature) {
     return feature->type == DIP_FEATURE_BAG || feature->type == DIP_FEATURE_TEXT;
 }
 
-/* The features of the items that are ids, as a mask. */
-uint64_t dip_schema_ids(const dip_schema *schema);
+/* The features of an entity that are ids, as a mask. */
+uint64_t dip_entity_ids(const dip_entity *entity);
 
 /* Those that an item can do without: all of them, or none where nothing else would be left. */
 uint64_t dip_schema_spare_ids(const dip_schema *schema);

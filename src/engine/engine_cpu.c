@@ -42,7 +42,7 @@ const char *dip_engine_idle_id_dropout(const dip_schema *schema, const dip_confi
     if (config->train.id_dropout <= 0 || dip_schema_spare_ids(schema) != 0) {
         return NULL;
     }
-    return dip_schema_ids(schema) == 0 ? "none" : "each";
+    return dip_entity_ids(&schema->items) == 0 ? "none" : "each";
 }
 
 dip_status dip_engine_check(const dip_config *config, dip_error *err) {

@@ -36,11 +36,14 @@ int64_t dip_halving_epochs(const dip_halving *halving, size_t rung) {
 
 /* Whether an option means something beside the others: options of a second loss need one, and
  * views need augmentations. */
-static bool is_idle(const dip_config *config, const char *key) {
+static bool is_idle(const dip_halving *halving, const dip_config *config, const char *key) {
     const bool has_loss = config->ssl.method != DIP_METHOD_NONE;
     const bool has_views = dip_method_has_views(config->ssl.method);
     const bool drops = dip_method_drops_values(config->ssl.method) ||
                        config->ssl.method == DIP_METHOD_FEATURE_DROPOUT;
+    if (dip_run_ignores(halving->data->dataset, config, key)) {
+        return true;
+    }
     if (strcmp(key, "ssl.alpha") == 0) {
         return !has_loss || config->ssl.method == DIP_METHOD_FEATURE_DROPOUT;
     }
@@ -98,11 +101,13 @@ static dip_status keep_rate(const dip_halving *halving, dip_settings *setting, d
     return dip_settings_put(setting, WIDTH, value, err);
 }
 
-static dip_status put_all(dip_settings *to, const dip_settings *from, const dip_config *unless_idle,
-                          dip_error *err) {
-    for (size_t i = 0; i < from->n; i++) {
-        if (unless_idle == NULL || !is_idle(unless_idle, from->at[i].key)) {
-            DIP_TRY(dip_settings_put(to, from->at[i].key, from->at[i].value, err));
+/* Puts some values onto a setting: all of them, or those that do something beside the others. */
+static dip_status put_values(const dip_halving *halving, const dip_settings *values,
+                             const dip_config *unless_idle, dip_settings *setting, dip_error *err) {
+    for (size_t i = 0; i < values->n; i++) {
+        const dip_setting *one = &values->at[i];
+        if (unless_idle == NULL || !is_idle(halving, unless_idle, one->key)) {
+            DIP_TRY(dip_settings_put(setting, one->key, one->value, err));
         }
     }
     return DIP_OK;
@@ -119,10 +124,10 @@ static dip_status draw(const dip_halving *halving, uint64_t index, dip_settings 
     dip_settings values;
     dip_settings all = start;
     DIP_TRY(draw_values(halving, index, near, &values, err));
-    DIP_TRY(put_all(&all, &values, NULL, err));
+    DIP_TRY(put_values(halving, &values, NULL, &all, err));
     DIP_TRY(dip_settings_apply(&all, &config, err));
     *setting = start;
-    DIP_TRY(put_all(setting, &values, &config, err));
+    DIP_TRY(put_values(halving, &values, &config, setting, err));
     return dip_settings_find(&values, "train.rate") < values.n ? keep_rate(halving, setting, err)
                                                                : DIP_OK;
 }

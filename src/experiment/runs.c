@@ -45,7 +45,8 @@ static bool is_free(const char *key) {
 /* Options that came after the first keys, at the value that does nothing: runs that were made
  * before them keep their key. */
 static bool is_off(const char *key, const char *value) {
-    static const char *const LATER[][2] = {{"train.id_min_pairs", "0"}};
+    static const char *const LATER[][2] = {{"train.id_min_pairs", "0"},
+                                           {"train.query_min_pairs", "0"}};
     for (size_t i = 0; i < sizeof LATER / sizeof LATER[0]; i++) {
         if (strcmp(key, LATER[i][0]) == 0) {
             return strcmp(value, LATER[i][1]) == 0;
@@ -54,8 +55,10 @@ static bool is_off(const char *key, const char *value) {
     return false;
 }
 
-/* Without a second loss its options change nothing. */
-static bool is_idle(const dip_config *config, const char *key) {
+bool dip_run_ignores(const dip_dataset *dataset, const dip_config *config, const char *key) {
+    if (strcmp(key, "train.query_min_pairs") == 0) {
+        return dataset->schema.queries_are_items;
+    }
     return config->ssl.method == DIP_METHOD_NONE &&
            config->train.extra_negatives == DIP_EXTRA_NONE && strncmp(key, "ssl.", 4) == 0 &&
            strcmp(key, "ssl.method") != 0;
@@ -69,7 +72,8 @@ static dip_status describe(const dip_run *run, dip_text *text, dip_error *err) {
         const dip_option *row = &dip_config_table.row[i];
         char value[DIP_VALUE_MAX];
         dip_options_get(row, &run->config, value);
-        if (!is_free(row->key) && !is_idle(&run->config, row->key) && !is_off(row->key, value)) {
+        const bool is_ignored = dip_run_ignores(run->data->dataset, &run->config, row->key);
+        if (!is_free(row->key) && !is_ignored && !is_off(row->key, value)) {
             DIP_TRY(dip_text_printf(text, err, "%s %s\n", row->key, value));
         }
     }

@@ -22,75 +22,123 @@ static bool is_alone(const dip_towers *towers, const dip_tower *tower, size_t f)
     return true;
 }
 
+static bool has_own_queries(const dip_schema *schema, dip_side side) {
+    return side == DIP_SIDE_QUERY && !schema->queries_are_items;
+}
+
+/* Training pairs that an id of a side needs. */
+static int64_t least_of(const dip_schema *schema, const dip_config *config, dip_side side) {
+    return has_own_queries(schema, side) ? config->train.query_min_pairs
+                                         : config->train.id_min_pairs;
+}
+
+/* The ids of a side, as a mask, that what is described can do without. */
+static uint64_t ids_of(const dip_schema *schema, dip_side side) {
+    return has_own_queries(schema, side) ? dip_entity_ids(&schema->queries)
+                                         : dip_schema_spare_ids(schema);
+}
+
 static bool takes_part(const dip_towers *towers, const dip_schema *schema, dip_side side,
                        size_t f) {
-    const bool has_items = side == DIP_SIDE_ITEM || schema->queries_are_items;
-    return has_items && ((dip_schema_spare_ids(schema) >> f) & 1) != 0 &&
+    return ((ids_of(schema, side) >> f) & 1) != 0 &&
            is_alone(towers, dip_towers_side(towers, side), f);
 }
 
+static const char *why_no_ids(const dip_schema *schema, dip_side side) {
+    if (side == DIP_SIDE_QUERY) {
+        return "no feature of the queries is of type id";
+    }
+    return dip_entity_ids(&schema->items) == 0
+               ? "no feature of the items is of type id"
+               : "each feature of the items is of type id, and something must be left";
+}
+
 const char *dip_rare_idle(const dip_towers *towers, const dip_schema *schema,
-                          const dip_config *config) {
-    if (config->train.id_min_pairs == 0) {
+                          const dip_config *config, dip_side side) {
+    const bool is_twin = side == DIP_SIDE_QUERY && schema->queries_are_items;
+    if (is_twin || least_of(schema, config, side) == 0) {
         return NULL;
     }
-    if (dip_schema_spare_ids(schema) == 0) {
-        return dip_schema_ids(schema) == 0
-                   ? "no feature of the items is of type id"
-                   : "each feature of the items is of type id, and something must be left";
+    if (ids_of(schema, side) == 0) {
+        return why_no_ids(schema, side);
     }
-    for (size_t f = 0; f < schema->items.n_features; f++) {
-        if (takes_part(towers, schema, DIP_SIDE_ITEM, f)) {
+    for (size_t f = 0; f < dip_schema_entity(schema, side)->n_features; f++) {
+        if (takes_part(towers, schema, side, f)) {
             return NULL;
         }
     }
-    return "the vocabulary of the items' ids is also that of another feature; give them one of "
-           "their own";
+    return "their vocabulary is also that of another feature; give them one of their own";
 }
 
 /* ---- marks ----------------------------------------------------------------------------------- */
 
-static int64_t *count_pairs(const dip_dataset *dataset, const dip_column *column, size_t rows,
-                            dip_error *err) {
-    int64_t *count = dip_alloc(rows, sizeof *count, "training pairs of ids", err);
-    for (int64_t i = 0; count != NULL && i < dataset->items.n; i++) {
+static void count_items(const dip_dataset *dataset, const dip_column *column, int64_t *count) {
+    for (int64_t i = 0; i < dataset->items.n; i++) {
         if (column->codes[i] >= 0) {
             count[column->codes[i]] += dataset->item_count[i];
         }
     }
-    return count;
 }
 
-static dip_status mark_block(dip_tower_block *block, const dip_dataset *dataset, size_t f,
-                             int64_t least, dip_error *err) {
-    int64_t *count = count_pairs(dataset, &dataset->items.columns[f], block->rows, err);
+static void count_queries(const dip_dataset *dataset, const dip_column *column, int64_t *count) {
+    for (int64_t i = 0; i < dataset->n_pairs[0]; i++) {
+        const int32_t *pair = dataset->pairs[0] + 2 * i;
+        const int32_t code = column->codes[pair[0]];
+        if (code >= 0) {
+            count[code]++;
+        }
+        if (dip_walk_ends(i)) {
+            dip_dataset_pass(dataset, pair);
+        }
+    }
+}
+
+static dip_status mark_block(dip_tower_block *block, const dip_dataset *dataset, dip_side side,
+                             size_t f, int64_t least, dip_error *err) {
+    const dip_column *column = &dip_dataset_rows(dataset, side)->columns[f];
+    int64_t *count = dip_alloc(block->rows, sizeof *count, "training pairs of ids", err);
     block->rare =
         count != NULL ? dip_alloc(block->rows, sizeof *block->rare, "rare ids", err) : NULL;
-    for (size_t v = 0; block->rare != NULL && v < block->rows; v++) {
+    if (block->rare == NULL) {
+        dip_free(count);
+        return DIP_ERR_MEMORY;
+    }
+    if (has_own_queries(&dataset->schema, side)) {
+        count_queries(dataset, column, count);
+    } else {
+        count_items(dataset, column, count);
+    }
+    for (size_t v = 0; v < block->rows; v++) {
         block->rare[v] = count[v] < least;
     }
     dip_free(count);
-    return block->rare != NULL ? DIP_OK : DIP_ERR_MEMORY;
+    return DIP_OK;
+}
+
+static dip_status mark_side(dip_towers *towers, const dip_dataset *dataset,
+                            const dip_config *config, dip_side side, dip_error *err) {
+    const dip_schema *schema = &dataset->schema;
+    const int64_t least = least_of(schema, config, side);
+    dip_tower *tower = side == DIP_SIDE_ITEM ? &towers->item : &towers->query;
+    for (size_t f = 0; least > 0 && f < tower->n_blocks; f++) {
+        dip_tower_block *block = &tower->block[f];
+        const dip_tower_block *first = &towers->item.block[f];
+        if (!takes_part(towers, schema, side, f)) {
+            continue;
+        }
+        if (side == DIP_SIDE_QUERY && schema->queries_are_items && block->table == first->table) {
+            block->rare = first->rare;
+        } else {
+            DIP_TRY(mark_block(block, dataset, side, f, least, err));
+        }
+    }
+    return DIP_OK;
 }
 
 dip_status dip_rare_mark(dip_towers *towers, const dip_dataset *dataset, const dip_config *config,
                          dip_error *err) {
-    const dip_schema *schema = &dataset->schema;
-    for (size_t f = 0; config->train.id_min_pairs > 0 && f < schema->items.n_features; f++) {
-        if (takes_part(towers, schema, DIP_SIDE_ITEM, f)) {
-            DIP_TRY(
-                mark_block(&towers->item.block[f], dataset, f, config->train.id_min_pairs, err));
-        }
-        dip_tower_block *own = &towers->query.block[f];
-        if (!takes_part(towers, schema, DIP_SIDE_QUERY, f)) {
-            continue;
-        }
-        if (own->table == towers->item.block[f].table) {
-            own->rare = towers->item.block[f].rare;
-        } else {
-            DIP_TRY(mark_block(own, dataset, f, config->train.id_min_pairs, err));
-        }
-    }
+    DIP_TRY(mark_side(towers, dataset, config, DIP_SIDE_ITEM, err));
+    DIP_TRY(mark_side(towers, dataset, config, DIP_SIDE_QUERY, err));
     dip_rare_clear(towers);
     return DIP_OK;
 }

@@ -304,14 +304,22 @@ static dip_status warn_of_idle_options(dip_session *session, dip_error *err) {
     const dip_trainer *trainer = &session->trainer;
     const dip_schema *schema = &trainer->dataset->schema;
     const char *which = dip_engine_idle_id_dropout(schema, &trainer->config);
-    const char *why = dip_rare_idle(dip_engine_towers(trainer->engine), schema, &trainer->config);
+    static const char *const LEAST[] = {
+        [DIP_SIDE_ITEM] = "train.id_min_pairs", [DIP_SIDE_QUERY] = "train.query_min_pairs"};
     if (which != NULL) {
         DIP_TRY(warn(session, err,
                      "train.id_dropout drops nothing: %s of the items' features is of type id, "
                      "and it needs one that is and one that is not",
                      which));
     }
-    return why == NULL ? DIP_OK : warn(session, err, "train.id_min_pairs leaves all ids: %s", why);
+    for (int side = DIP_SIDE_ITEM; side <= DIP_SIDE_QUERY; side++) {
+        const char *why = dip_rare_idle(dip_engine_towers(trainer->engine), schema,
+                                        &trainer->config, (dip_side)side);
+        if (why != NULL) {
+            DIP_TRY(warn(session, err, "%s leaves all ids: %s", LEAST[side], why));
+        }
+    }
+    return DIP_OK;
 }
 
 dip_status dip_session_begin(dip_session *session, dip_error *err) {

@@ -371,6 +371,10 @@ class Forecast(harness.Case):
         plain = check(dataset)["forecast"]["memory"]["buffers"]
         marked = check(dataset, "--train.id_min_pairs", "3")["forecast"]["memory"]["buffers"]
         self.assertEqual(marked - plain, len(harness.item_rows()))
+        users = self.dataset(name="u.dip", pairs=harness.pair_rows(prefix="u"), queries="user")
+        plain = check(users)["forecast"]["memory"]["buffers"]
+        marked = check(users, "--train.query_min_pairs", "3")["forecast"]["memory"]["buffers"]
+        self.assertEqual(marked - plain, len({row[0] for row in harness.pair_rows(prefix="u")}))
         check(dataset, "--preset", "best", "--model.hidden", "8,4")
 
     def test_parameters_and_files(self):

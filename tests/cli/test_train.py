@@ -240,6 +240,36 @@ class Runs(harness.Shared):
         self.assertIn("warning: train.id_min_pairs leaves all ids: no feature of the items is of "
                       "type id", result.err)
 
+    def test_ids_of_queries_below_the_least_pairs_are_not_there(self):
+        """The same for queries that are no items, of which nothing else may be left; a preset that
+        asks for it where queries are items says nothing."""
+        tiny = dict(harness.TINY, split={"validation": 0.2})
+        dataset = self.dataset(pairs=harness.pair_rows(prefix="u"), queries="user", settings=tiny)
+        options = ("--train.epochs", "3", "--train.query_min_pairs")
+        found = {n: self.tensors(dataset, *options, n) for n in ("0", "6", "1000000000")}
+        table = "embedding.query.user"
+        rows = {n: [t[table][i:i + 4] == t["query.default"]
+                    for i in range(0, len(t[table]), 4)]
+                for n, t in found.items()}
+        self.assertEqual((any(rows["0"]), all(rows["1000000000"])), (False, True))
+        self.assertTrue(0 < sum(rows["6"]) < len(rows["6"]), rows["6"])
+        report = self.done(run("train", dataset, "-o", self.path("m"), "-f", "--json", *options,
+                               "6"))
+        again = self.done(run("evaluate", self.path("m"), "--json", "--evaluate.split",
+                              "validation")).json()
+        self.assertEqual(report.json()["best_validation"], again["all"]["recall@50"])
+        self.assertNotIn("leaves all ids", report.err)
+        words = [["user", "words"], *([q, q] for q in sorted({row[0] for row in
+                                                              harness.pair_rows(prefix="u")}))]
+        bags = self.dataset(pairs=harness.pair_rows(prefix="u"), name="bags.dip", queries=(
+            words[0], words[1:], {"words": {"type": "bag"}}))
+        result = self.done(run("train", bags, "-o", self.path("m"), "-f", *options, "2"))
+        self.assertIn("warning: train.query_min_pairs leaves all ids: no feature of the queries is "
+                      "of type id", result.err)
+        same = self.done(run("train", self.dataset(name="same.dip"), "-o", self.path("m"), "-f",
+                             *options, "2"))
+        self.assertNotIn("query_min_pairs", same.err)
+
     def tensors(self, dataset, *options):
         """The tensors of a model that is trained, as flat lists of numbers."""
         self.done(run("train", dataset, "-o", self.path("m"), "-f", "-q", "--train.rate", "0.02",

@@ -455,6 +455,7 @@ static void rare_ids_agree(void **state) {
     (void)state;
     check_case("rare-ids");
     check_case("rare-ids-own");
+    check_case("rare-query-ids");
 }
 
 static void sgd_with_decay_agrees(void **state) {

@@ -13,7 +13,7 @@
 
 /* ---- the data -------------------------------------------------------------------------------- */
 
-enum { TABLE_ID, TABLE_KIND, TABLE_TAGS, TABLE_WORDS, TABLE_USER };
+enum { TABLE_ID, TABLE_KIND, TABLE_TAGS, TABLE_WORDS, TABLE_USER = TINY_USER_TABLE };
 
 static const int32_t ITEM_ID[TINY_ITEMS] = {0, 1, 2, 3, 4, 5, 6, 7, -1};
 static const int32_t ITEM_KIND[TINY_ITEMS] = {0, 1, -1, 2, 3, 0, 1, -1, 2};

@@ -23,6 +23,7 @@ enum {
     TINY_ITEM_FEATURES = 6,
     TINY_ID_FEATURE = 1, /* of items, as a mask */
     TINY_QUERY_FEATURES = 3,
+    TINY_USER_TABLE = 4, /* of the queries' ids */
     TINY_TABLES = 5,
     TINY_PAIRS = 24,
     TINY_BATCH = 6,

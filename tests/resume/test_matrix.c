@@ -130,6 +130,7 @@ static void views_and_pretraining(void **state) {
         {{"train.average", "3"}, {"train.optimizer", "adam"}, {NULL, NULL}},
         {{"train.average", "2"},
          {"train.id_min_pairs", "3"},
+         {"train.query_min_pairs", "3"},
          {"train.id_dropout", "0.2"},
          {NULL, NULL}},
         {{"train.average", "2"}, {"ssl.pretrain", "2"}, {NULL, NULL}}};

@@ -117,6 +117,13 @@ static void idle_options_are_no_part_of_a_key(void **state) {
     key_with(&w, "ssl.batch", "8", one);
     key_with(&w, "ssl.batch", "16", two);
     assert_string_not_equal(one, two);
+    /* Queries that are items have no ids of their own. */
+    for (int are_items = 0; are_items < 2; are_items++) {
+        w.dataset.schema.queries_are_items = are_items == 1;
+        key_with(&w, "train.query_min_pairs", "0", one);
+        key_with(&w, "train.query_min_pairs", "2", two);
+        assert_int_equal(strcmp(one, two) == 0, are_items);
+    }
     close_world(&w);
 }
 
