@@ -28,6 +28,14 @@ bool dip_method_drops_values(int method) {
     return dip_method_has_views(method) && method != DIP_METHOD_CFM_NO_DROPOUT;
 }
 
+bool dip_views_are_alike(const dip_config *config, const dip_entity *entity) {
+    bool drops = false;
+    for (size_t f = 0; f < entity->n_features; f++) {
+        drops = drops || dip_feature_is_bag(&entity->features[f]);
+    }
+    return config->ssl.method == DIP_METHOD_DROPOUT && (!drops || config->ssl.dropout == 0);
+}
+
 /* Insertion sort of the other features; among equals the smaller index comes first. */
 static void rank_related(dip_augmenter *augmenter, size_t seed, const double *information) {
     uint8_t *list = augmenter->related[seed];

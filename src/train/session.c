@@ -4,6 +4,7 @@
 #include "base/folder.h"
 #include "base/mem.h"
 #include "base/sweep.h"
+#include "model/augment.h"
 #include "model/rare.h"
 #include "train/checkpoint.h"
 
@@ -298,8 +299,8 @@ static dip_status begin_resumed(dip_session *session, dip_error *err) {
     return status;
 }
 
-/* A preset that leaves ids out serves every catalogue: where it can leave none out, the run says
- * so. */
+/* A preset serves every catalogue: where it can leave no ids out, or its views are all alike, the
+ * run says so. */
 static dip_status warn_of_idle_options(dip_session *session, dip_error *err) {
     const dip_trainer *trainer = &session->trainer;
     const dip_schema *schema = &trainer->dataset->schema;
@@ -319,7 +320,14 @@ static dip_status warn_of_idle_options(dip_session *session, dip_error *err) {
             DIP_TRY(warn(session, err, "%s leaves all ids: %s", LEAST[side], why));
         }
     }
-    return DIP_OK;
+    if (!dip_views_are_alike(&trainer->config, &schema->items)) {
+        return DIP_OK;
+    }
+    return warn(session, err,
+                "ssl.method: dropout makes two views that are alike: it drops single values of "
+                "features that have several, and %s; ssl.method: noise makes views of any item",
+                trainer->config.ssl.dropout == 0 ? "ssl.dropout is 0"
+                                                 : "no feature of the items has");
 }
 
 dip_status dip_session_begin(dip_session *session, dip_error *err) {

@@ -214,6 +214,22 @@ class Runs(harness.Shared):
             self.assertEqual(harness.read_bytes(self.path("a", "model.safetensors")),
                              harness.read_bytes(self.path("b", "model.safetensors")))
 
+    def test_views_that_are_alike(self):
+        """Dropped values make views of features with several, where any are dropped."""
+        one = {"id": {"type": "id"}, "brand": {"type": "categorical"}, "price": {"type": "numeric"}}
+        plain = self.dataset(features=one, name="one.dip")
+        bags = self.dataset(name="bags.dip")
+        drop = ("--ssl.method", "dropout", "--ssl.dropout")
+        for dataset, options, reason in (
+                (plain, (*drop, "0.3"), "no feature of the items has"),
+                (bags, (*drop, "0"), "ssl.dropout is 0"),
+                (bags, (*drop, "0.3"), None),
+                (plain, ("--ssl.method", "noise"), None)):
+            said = self.done(run("train", dataset, "-o", self.path("m"), "-f", "--train.epochs",
+                                 "1", *options)).err
+            self.assertEqual("views that are alike" in said, reason is not None, options)
+            self.assertIn(reason or "", said)
+
     def test_ids_below_the_least_pairs_are_not_there(self):
         """Their rows hold the default; what the model on disk finds is what training reported,
         and the reason is given where no id can be left out."""

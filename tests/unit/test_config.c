@@ -277,7 +277,8 @@ static void the_best_preset_sets_what_did_best(void **state) {
     assert_int_equal(config.train.logq, DIP_LOGQ_REFINED);
     assert_int_equal(config.train.extra_negatives, DIP_EXTRA_ITEMS);
     assert_int_equal(config.train.batch, 1024);
-    assert_int_equal(config.ssl.method, DIP_METHOD_NOISE);
+    assert_int_equal(config.ssl.method, DIP_METHOD_DROPOUT);
+    assert_true(config.ssl.alpha == 1 && config.ssl.dropout == 0.3);
     assert_int_equal(config.ssl.items, DIP_SSL_CATALOGUE);
     assert_int_equal(config.ssl.batch, 1024);
     assert_int_equal(config.train.average, 5);
