@@ -197,7 +197,8 @@ static const preset_row PRESETS[] = {
     {"paper", "evaluate.protocol", "paper"},
     /* What did well over small and large, sparse and whole sets by their validation splits
      * (docs/levers.md): Adam, averaged, the refined correction, negatives from the whole catalogue,
-     * no ids of items with few pairs, items without their ids, and two noisy views of them. */
+     * no ids of items with few pairs, items without their ids, and two views of them in which
+     * values are dropped. */
     {"best", "train.optimizer", "adam"},
     {"best", "train.rate", "0.001"},
     {"best", "train.rate_width", "1024"},

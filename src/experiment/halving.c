@@ -88,7 +88,7 @@ static dip_status draw_values(const dip_halving *halving, uint64_t index, bool n
 }
 
 /* A rate that is drawn means what it means in the base, also near a setting whose rate goes with
- * the width of the towers. */
+ * the width of the towers, unless that is drawn as well. */
 static dip_status keep_rate(const dip_halving *halving, dip_settings *setting, dip_error *err) {
     static const char WIDTH[] = "train.rate_width";
     dip_config config = halving->base;
@@ -113,6 +113,21 @@ static dip_status put_values(const dip_halving *halving, const dip_settings *val
     return DIP_OK;
 }
 
+static bool holds(const dip_settings *values, const char *key) {
+    return dip_settings_find(values, key) < values->n;
+}
+
+/* What the known setting has and what was drawn must go together: feature dropout takes no dropped
+ * ids beside it. */
+static dip_status fit_known(const dip_halving *halving, const dip_settings *values,
+                            const dip_config *config, dip_settings *setting, dip_error *err) {
+    if (config->ssl.method == DIP_METHOD_FEATURE_DROPOUT && config->train.id_dropout > 0) {
+        DIP_TRY(dip_settings_put(setting, "train.id_dropout", "0", err));
+    }
+    const bool draws_rate = holds(values, "train.rate") && !holds(values, "train.rate_width");
+    return draws_rate ? keep_rate(halving, setting, err) : DIP_OK;
+}
+
 /* A setting drawn from the whole space, or near the known one, without options that would be
  * idle. */
 static dip_status draw(const dip_halving *halving, uint64_t index, dip_settings *setting,
@@ -128,8 +143,7 @@ static dip_status draw(const dip_halving *halving, uint64_t index, dip_settings 
     DIP_TRY(dip_settings_apply(&all, &config, err));
     *setting = start;
     DIP_TRY(put_values(halving, &values, &config, setting, err));
-    return dip_settings_find(&values, "train.rate") < values.n ? keep_rate(halving, setting, err)
-                                                               : DIP_OK;
+    return near ? fit_known(halving, &values, &config, setting, err) : DIP_OK;
 }
 
 /* Masks need two features, and a view cannot be a negative where there is none. */

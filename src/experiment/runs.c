@@ -56,6 +56,9 @@ static bool is_off(const char *key, const char *value) {
 }
 
 bool dip_run_ignores(const dip_dataset *dataset, const dip_config *config, const char *key) {
+    if (is_free(key)) {
+        return true;
+    }
     if (strcmp(key, "train.query_min_pairs") == 0) {
         return dataset->schema.queries_are_items;
     }
@@ -73,7 +76,7 @@ static dip_status describe(const dip_run *run, dip_text *text, dip_error *err) {
         char value[DIP_VALUE_MAX];
         dip_options_get(row, &run->config, value);
         const bool is_ignored = dip_run_ignores(run->data->dataset, &run->config, row->key);
-        if (!is_free(row->key) && !is_ignored && !is_off(row->key, value)) {
+        if (!is_ignored && !is_off(row->key, value)) {
             DIP_TRY(dip_text_printf(text, err, "%s %s\n", row->key, value));
         }
     }

@@ -38,8 +38,8 @@ typedef struct dip_run {
     char key[DIP_RUN_KEY_BYTES];
 } dip_run;
 
-/* Whether an option changes nothing beside the others and on this dataset: those of a second loss
- * without one, or of queries that are no items where they are. */
+/* Whether an option changes no number of a run: such as threads, those of a second loss without
+ * one, or those of queries that are no items where they are. */
 bool dip_run_ignores(const dip_dataset *dataset, const dip_config *config, const char *key);
 
 /* Fills run->key. */

@@ -30,8 +30,8 @@ static const dip_option ROWS[] = {
     INTEGER("trials", trials, "27", 2, 10000,
             "settings to try, that of the dataset and the rival among them"),
     NUMBER("near", near, "0.5", 0, 1,
-           "share of the settings drawn that are the rival, or else --preset, with about two "
-           "options drawn anew; the others are drawn from the whole space"),
+           "share of the draws that take the rival, or else --preset, with about two options "
+           "drawn anew; the others are drawn from the whole space"),
     INTEGER("eta", eta, "3", 2, 100, "of n settings at a rung, n / eta go on to the next"),
     INTEGER("finalists", finalists, "3", 1, 100, "settings that are trained with several seeds"),
     INTEGER("seeds", seeds, "3", 1, DIP_TUNE_SEEDS_MAX, "seeds of a finalist"),
@@ -42,20 +42,26 @@ static const dip_option ROWS[] = {
 const dip_option_table dip_tune_table = {ROWS, sizeof ROWS / sizeof ROWS[0], "setting"};
 /* ---- before ---------------------------------------------------------------------------------- */
 
-/* The rival is the preset with the options that are given and as many epochs as the others have; a
- * mistake in its name is told now. */
+/* The rival is the preset with the options that are given, as far as they change numbers, and as
+ * many epochs as the others have; a mistake in its name is told now. */
 static dip_status name_rival(dip_tuning *t, dip_error *err) {
-    dip_config config = t->request->dataset->config;
+    const dip_dataset *dataset = t->request->dataset;
+    dip_config config = dataset->config;
+    dip_settings all = t->overrides;
     char epochs[DIP_VALUE_MAX];
     if (t->settings.preset[0] != '\0' || strcmp(t->settings.rival, "none") == 0) {
         return DIP_OK;
     }
-    t->rival = t->overrides;
-    snprintf(t->rival.preset, sizeof t->rival.preset, "%.*s", DIP_PLAN_NAME_MAX - 1,
-             t->settings.rival);
+    snprintf(all.preset, sizeof all.preset, "%.*s", DIP_PLAN_NAME_MAX - 1, t->settings.rival);
+    DIP_TRY(dip_settings_apply(&all, &config, err));
+    memcpy(t->rival.preset, all.preset, sizeof all.preset);
+    for (size_t i = 0; i < all.n; i++) {
+        if (!dip_run_ignores(dataset, &config, all.at[i].key)) {
+            DIP_TRY(dip_settings_put(&t->rival, all.at[i].key, all.at[i].value, err));
+        }
+    }
     snprintf(epochs, sizeof epochs, "%lld", (long long)t->base.train.epochs);
-    DIP_TRY(dip_settings_put(&t->rival, "train.epochs", epochs, err));
-    return dip_settings_apply(&t->rival, &config, err);
+    return dip_settings_put(&t->rival, "train.epochs", epochs, err);
 }
 
 static dip_status read_request(dip_tuning *t, dip_error *err) {

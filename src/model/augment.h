@@ -57,8 +57,8 @@ bool dip_method_needs_information(int method);
 bool dip_method_has_views(int method);
 bool dip_method_drops_values(int method);
 
-/* Whether the method's views of an item are always the same: dropped values alone make them, and no
- * feature has several values, or none is dropped. */
+/* Whether the method's views of an item, or of a query, are always the same: dropped values alone
+ * make them, and no feature has several values, or none is dropped. */
 bool dip_views_are_alike(const dip_config *config, const dip_entity *entity);
 
 #endif

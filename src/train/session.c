@@ -299,6 +299,30 @@ static dip_status begin_resumed(dip_session *session, dip_error *err) {
     return status;
 }
 
+/* Dropped values make no views where nothing has several. */
+static dip_status warn_of_alike_views(dip_session *session, dip_error *err) {
+    static const char *const NAMES[] = {[DIP_SIDE_ITEM] = "items", [DIP_SIDE_QUERY] = "queries"};
+    const dip_config *config = &session->trainer.config;
+    const dip_schema *schema = &session->trainer.dataset->schema;
+    const bool has_queries = dip_engine_has_queries(config) && !schema->queries_are_items;
+    for (int side = DIP_SIDE_ITEM; side <= (has_queries ? DIP_SIDE_QUERY : DIP_SIDE_ITEM); side++) {
+        const dip_entity *entity = dip_schema_entity(schema, (dip_side)side);
+        char reason[64] = "ssl.dropout is 0";
+        if (!dip_engine_has_second_loss(config) || !dip_views_are_alike(config, entity)) {
+            continue;
+        }
+        if (config->ssl.dropout > 0) {
+            snprintf(reason, sizeof reason, "no feature of the %s has", NAMES[side]);
+        }
+        DIP_TRY(warn(session, err,
+                     "ssl.method: dropout makes two views that are alike: it drops single values "
+                     "of features that have several, and %s; ssl.method: noise makes views of any "
+                     "item",
+                     reason));
+    }
+    return DIP_OK;
+}
+
 /* A preset serves every catalogue: where it can leave no ids out, or its views are all alike, the
  * run says so. */
 static dip_status warn_of_idle_options(dip_session *session, dip_error *err) {
@@ -320,14 +344,7 @@ static dip_status warn_of_idle_options(dip_session *session, dip_error *err) {
             DIP_TRY(warn(session, err, "%s leaves all ids: %s", LEAST[side], why));
         }
     }
-    if (!dip_views_are_alike(&trainer->config, &schema->items)) {
-        return DIP_OK;
-    }
-    return warn(session, err,
-                "ssl.method: dropout makes two views that are alike: it drops single values of "
-                "features that have several, and %s; ssl.method: noise makes views of any item",
-                trainer->config.ssl.dropout == 0 ? "ssl.dropout is 0"
-                                                 : "no feature of the items has");
+    return warn_of_alike_views(session, err);
 }
 
 dip_status dip_session_begin(dip_session *session, dip_error *err) {

@@ -219,11 +219,15 @@ class Runs(harness.Shared):
         one = {"id": {"type": "id"}, "brand": {"type": "categorical"}, "price": {"type": "numeric"}}
         plain = self.dataset(features=one, name="one.dip")
         bags = self.dataset(name="bags.dip")
+        users = self.dataset(pairs=harness.pair_rows(prefix="u"), queries="user", name="users.dip")
         drop = ("--ssl.method", "dropout", "--ssl.dropout")
         for dataset, options, reason in (
                 (plain, (*drop, "0.3"), "no feature of the items has"),
                 (bags, (*drop, "0"), "ssl.dropout is 0"),
                 (bags, (*drop, "0.3"), None),
+                (plain, (*drop, "0.3", "--ssl.alpha", "0"), None),
+                (users, (*drop, "0.3"), None),
+                (users, (*drop, "0.3", "--ssl.towers", "both"), "no feature of the queries has"),
                 (plain, ("--ssl.method", "noise"), None)):
             said = self.done(run("train", dataset, "-o", self.path("m"), "-f", "--train.epochs",
                                  "1", *options)).err

@@ -271,11 +271,12 @@ class Tune(harness.Case):
         report = self.tuned(*few, "--rival", "best", "--preset", "best")
         self.assertNotIn("preset", report["settings"][1]["options"])
         self.refused(USAGE, self.words(*few, "--rival", "bset", out="u"), "bset", "best")
-        report = self.tuned(*few, "--rival", "best", "--ssl.method", "feature-dropout", out="v")
+        report = self.tuned(*few, "--rival", "best", "--near", "1", "--ssl.method",
+                            "feature-dropout", out="v")
         self.assertEqual([s["options"].get("preset") for s in report["settings"]], [None] * 3)
         self.assertEqual(report["rival"], "best")
         self.assertIn("train.id_dropout and ssl.method: feature-dropout", report["rival_left_out"])
-        text = self.done(run(*self.words(*few, "--rival", "best", "--ssl.method",
+        text = self.done(run(*self.words(*few, "--rival", "best", "--near", "1", "--ssl.method",
                                          "feature-dropout", out="v"))).out
         self.assertIn("the preset best was left out: train.id_dropout", text)
 
@@ -318,6 +319,23 @@ class Tune(harness.Case):
             self.assertEqual({len(one) for one in drawn if one not in near},
                              {most} if share != "1" else set())
 
+    def test_near_what_does_not_go_together(self):
+        """Dropped ids and feature dropout: the preset's rate gives way. A width for the rate that
+        the space has is drawn like the rest."""
+        report = self.tuned("--trials", "8", "--finalists", "1", "--seeds", "1", "--near", "1",
+                            "--rival", "best", "--train.epochs", "1",
+                            space={"ssl.method": ["feature-dropout"], "train.batch": [8, 16, 32],
+                                   "train.temperature": [8, 9]})
+        dropped = [s["options"] for s in report["settings"]
+                   if s["options"].get("ssl.method") == "feature-dropout"]
+        self.assertEqual({one["train.id_dropout"] for one in dropped}, {"0"})
+        report = self.tuned("--trials", "12", "--finalists", "1", "--seeds", "1", "--rival", "best",
+                            "--train.epochs", "1", out="w",
+                            space={"train.rate": [0.01, 0.02, 0.03], "train.batch": [8, 16],
+                                   "train.rate_width": [64, 128]})
+        self.assertEqual({s["options"]["train.rate_width"] for s in report["settings"][2:]
+                          if "preset" not in s["options"]}, {"64", "128"})
+
     def test_near_a_preset_to_begin_with(self):
         """It is the base, beside which few options are named; without a preset and a rival all are
         drawn from the whole space."""
@@ -331,7 +349,7 @@ class Tune(harness.Case):
 
     def test_same_bytes(self):
         """tune.json and best.yaml for any number of jobs and threads, made once or twice."""
-        options = ["--trials", "5", "--seeds", "2"]
+        options = ["--trials", "5", "--seeds", "2", "--rival", "best", "--train.epochs", "2"]
         for i, more in enumerate((["--jobs", "1"], ["--jobs", "2", "--threads", "2"],
                                   ["--threads", "2"])):
             self.tuned(*options, *more, out="t%d" % i)
@@ -344,7 +362,7 @@ class Tune(harness.Case):
     def test_interrupted(self):
         """SIGINT after some runs: exit code 130; the same command goes on to the same bytes."""
         options = ["--trials", "6", "--seeds", "2", "--train.epochs", "9", "--train.patience", "0",
-                   "--jobs", "1"]
+                   "--jobs", "1", "--rival", "best"]
         self.tuned(*options)
         child = harness.start(*self.words(*options, out="again"))
         self.addCleanup(child.kill)
