@@ -71,17 +71,20 @@ class World:
         shutil.rmtree(self.path("m"))
         return report
 
+    def kept(self):
+        """What is in the folder of checkpoints; a run that ends while one looks takes it away."""
+        try:
+            return sorted(os.listdir(self.path("m.checkpoints")))
+        except FileNotFoundError:
+            return []
+
     def steps(self):
         """Steps of the checkpoints that have their final name, oldest first."""
-        kept = self.path("m.checkpoints")
-        names = sorted(os.listdir(kept)) if os.path.isdir(kept) else []
-        return [int(name[5:]) for name in names if re.fullmatch(r"step-\d{12}", name)]
+        return [int(name[5:]) for name in self.kept() if re.fullmatch(r"step-\d{12}", name)]
 
     def unfinished(self):
         """Temporary folders of checkpoints that were being written or taken away."""
-        kept = self.path("m.checkpoints")
-        names = os.listdir(kept) if os.path.isdir(kept) else []
-        return [name for name in names if name.startswith(".")]
+        return [name for name in self.kept() if name.startswith(".")]
 
     def noted(self):
         """The last step that the metrics to watch tell of."""
