@@ -141,11 +141,10 @@ const cli_command cli_tune = {
         "alpha and dropout: many for a few epochs, the best third of them for three times as many, "
         "and so on up to train.epochs. Half of the draws take the preset best with about two "
         "options drawn anew, the others are from the whole space. The last ones, the setting that "
-        "the dataset came with and "
-        "the preset best are then trained with several seeds. Prints what was tried, the best, and "
-        "how sure that is: by seed (paired t) and by query (paired bootstrap). The test split is "
-        "not looked at. Options that are given are not varied. Ctrl-C stops; the same command goes "
-        "on where it was.",
+        "the dataset came with and the preset best are then trained with several seeds. Prints "
+        "what was tried, the best, and how sure that is: by seed (paired t) and by query (paired "
+        "bootstrap). The test split is not looked at. Options that are given are not varied. "
+        "Ctrl-C stops; the same command goes on where it was.",
     .example = "diptych tune shop.dip -o tuned --train.epochs 27 && "
                "diptych train shop.dip -o model --options tuned/best.yaml",
     .flags = FLAGS,

@@ -48,7 +48,7 @@ typedef struct dip_halving {
     const dip_settings *rival; /* a setting to be beaten, or NULL; left out when it is the base */
     dip_error rival_problem;   /* or when it cannot be trained: why */
     const dip_settings *known; /* a good setting, which others are drawn near to, or NULL */
-    double near;               /* their share of all that are drawn, 0 to 1 */
+    double near;               /* their share of the draws, 0 to 1 */
     int64_t trials;    /* settings at the first rung, those of the base and the rival among them */
     int64_t eta;       /* what is left of n settings is n / eta */
     int64_t finalists; /* trained with several seeds, beside the base and the rival */

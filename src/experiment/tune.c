@@ -173,6 +173,7 @@ static dip_status write_files(const dip_tuning *t, const json_t *report, dip_err
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 static dip_status run(dip_tuning *t, json_t **report, dip_error *err) {
+    static const dip_settings BASE_ALONE = {.n = 0};
     json_t *made = NULL;
     DIP_TRY(read_request(t, err));
     DIP_TRY(fix_given(t, err));
@@ -193,7 +194,7 @@ static dip_status run(dip_tuning *t, json_t **report, dip_error *err) {
                                .space = &t->space,
                                .rival = has_rival ? &t->rival : NULL,
                                .known = has_rival    ? &t->rival
-                                        : has_preset ? &t->base_alone
+                                        : has_preset ? &BASE_ALONE
                                                      : NULL,
                                .near = t->settings.near,
                                .trials = t->settings.trials,

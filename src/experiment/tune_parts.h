@@ -27,8 +27,7 @@ typedef struct dip_tuning {
     dip_tune_settings settings;
     dip_space space;
     dip_settings overrides;
-    dip_settings rival;      /* its preset is empty where there is none */
-    dip_settings base_alone; /* nothing beside the base */
+    dip_settings rival; /* its preset is empty where there is none */
     dip_config base;
     dip_workplace place;
     dip_study_data data;
