@@ -152,7 +152,7 @@ static void score_block(const ranking *r, const scratch *s, size_t q, size_t row
         const dip_bf16 *b = r->packed + block * dip_packed_block(wide);
         const bool is_last = (block + 1) * DIP_BLOCK >= r->items;
         r->bf16->tile(&(dip_tile){.m = rows,
-                                  .a = {s->rows, dip_row_stride(job->d), 2},
+                                  .a = {s->rows, dip_row_stride(job->d)},
                                   .b = b,
                                   .pairs = dip_pairs(wide),
                                   .c = s->scores,

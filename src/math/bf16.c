@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The reference kernels: what bf16_avx512.c computes, element by element and in the same order of
- * sums. VDPBF16PS adds the odd product of a pair first, then the even one, each with one rounding.
+ * The reference kernels: what the others compute, element by element, in the same order of sums. VDPBF16PS adds the odd product of a pair first, then the even one, each with one rounding.
  */
-#include "math/bf16.h"
+#include "math/bf16_tiles.h"
 
 #include "math/exp.h"
-#include "math/isa.h"
 
 #include <math.h>
 
@@ -22,15 +20,73 @@ static void add_pair(const dip_bf16 *a, const dip_bf16 *b, float sum[DIP_BLOCK])
 }
 
 static void tile(const dip_tile *t) {
+    const size_t row = t->a.stride == 0 ? 2 : t->a.stride;
+    const size_t pair = t->a.stride == 0 ? 2 * DIP_BLOCK : 2;
     for (size_t i = 0; i < t->m; i++) {
         float sum[DIP_BLOCK] = {0};
         if (t->add) {
             memcpy(sum, t->c + i * t->ldc, sizeof sum);
         }
         for (size_t p = 0; p < t->pairs; p++) {
-            add_pair(t->a.data + i * t->a.row + p * t->a.pair, t->b + p * 2 * DIP_BLOCK, sum);
+            add_pair(t->a.data + i * row + p * pair, t->b + p * 2 * DIP_BLOCK, sum);
         }
         memcpy(t->c + i * t->ldc, sum, sizeof sum);
+    }
+}
+
+static void keep_block(size_t pairs, dip_bf16 *block) {
+    (void)pairs;
+    (void)block;
+}
+
+/* What a tile product of AMX adds to sum[j]: the products of the even members of n pairs and those
+ * of the odd ones, summed apart. A pair of A is at a + p * 2. */
+static void add_tile_amx(size_t n, const dip_bf16 *a, const dip_bf16 *b, float sum[DIP_BLOCK]) {
+    float even[DIP_BLOCK] = {0};
+    float odd[DIP_BLOCK] = {0};
+    for (size_t p = 0; p < n; p++) {
+        for (size_t j = 0; j < DIP_BLOCK; j++) {
+            const dip_bf16 *y = b + p * 2 * DIP_BLOCK + 2 * j;
+            even[j] += dip_bf16_value(a[2 * p]) * dip_bf16_value(y[0]);
+            odd[j] += dip_bf16_value(a[2 * p + 1]) * dip_bf16_value(y[1]);
+        }
+    }
+    for (size_t j = 0; j < DIP_BLOCK; j++) {
+        sum[j] += even[j] + odd[j];
+    }
+}
+
+static void tile_amx(const dip_tile *t) {
+    const bool is_left = t->a.stride == 0;
+    const size_t row = is_left ? 2 * DIP_TILE_PAIRS : t->a.stride;
+    const size_t step = is_left ? 2 * DIP_TILE_PAIRS * DIP_BLOCK : 2 * DIP_TILE_PAIRS;
+    for (size_t i = 0; i < t->m; i++) {
+        float sum[DIP_BLOCK] = {0};
+        if (t->add) {
+            memcpy(sum, t->c + i * t->ldc, sizeof sum);
+        }
+        for (size_t p = 0; p < t->pairs; p += DIP_TILE_PAIRS) {
+            const size_t left = t->pairs - p;
+            add_tile_amx(left < DIP_TILE_PAIRS ? left : DIP_TILE_PAIRS,
+                         t->a.data + i * row + p / DIP_TILE_PAIRS * step, t->b + p * 2 * DIP_BLOCK,
+                         sum);
+        }
+        memcpy(t->c + i * t->ldc, sum, sizeof sum);
+    }
+}
+
+static void make_left_amx(size_t pairs, dip_bf16 *block) {
+    for (size_t first = 0; first < pairs; first += DIP_TILE_PAIRS) {
+        dip_bf16 *tiles = block + first * 2 * DIP_BLOCK;
+        dip_bf16 from[DIP_TILE_PAIRS * 2 * DIP_BLOCK];
+        memcpy(from, tiles, sizeof from);
+        for (size_t p = 0; p < DIP_TILE_PAIRS; p++) {
+            for (size_t j = 0; j < DIP_BLOCK; j++) {
+                dip_bf16 *to = tiles + (j * DIP_TILE_PAIRS + p) * 2;
+                to[0] = first + p < pairs ? from[(p * DIP_BLOCK + j) * 2] : 0;
+                to[1] = first + p < pairs ? from[(p * DIP_BLOCK + j) * 2 + 1] : 0;
+            }
+        }
     }
 }
 
@@ -85,24 +141,25 @@ static void pack_rows(size_t m, const dip_bf16 *x, size_t ldx, dip_bf16 *packed)
     }
 }
 
+/* As integers, the positive bfloat16 numbers are the positive ones. */
 static void relu(size_t m, const float *c, const float *bias, dip_bf16 *h, size_t ldh,
-                 dip_bf16 *packed) {
+                 dip_bf16 *packed, uint64_t *alive) {
     for (size_t i = 0; i < m; i++) {
+        alive[i] = 0;
         for (size_t j = 0; j < DIP_BLOCK; j++) {
             const float x = c[i * DIP_BLOCK + j] + bias[j];
             h[i * ldh + j] = dip_bf16_round(x < 0 ? 0 : x);
+            alive[i] |= (uint64_t)((int16_t)h[i * ldh + j] > 0) << j;
         }
     }
     pack_rows(m, h, ldh, packed);
 }
 
-/* As integers, the positive bfloat16 numbers are the positive ones. */
-static void relu_backward(size_t m, const float *c, const dip_bf16 *h, dip_bf16 *d, size_t ldd,
+static void relu_backward(size_t m, const float *c, const uint64_t *alive, dip_bf16 *d, size_t ldd,
                           dip_bf16 *packed, float *sum) {
     for (size_t i = 0; i < m; i++) {
-        const dip_bf16 *pair = h + i / 2 * 2 * DIP_BLOCK + i % 2;
         for (size_t j = 0; j < DIP_BLOCK; j++) {
-            const float x = (int16_t)pair[2 * j] > 0 ? c[i * DIP_BLOCK + j] : 0;
+            const float x = (alive[i] >> j) & 1 ? c[i * DIP_BLOCK + j] : 0;
             d[i * ldd + j] = dip_bf16_round(x);
             sum[j] += x;
         }
@@ -176,33 +233,30 @@ static void compare(size_t m, const float *c, size_t ldc, const float *bound, ui
     }
 }
 
-const dip_bf16_kernels dip_bf16_reference = {.tile = tile,
-                                             .combine = combine,
-                                             .is_finite = is_finite,
-                                             .scale = scale,
-                                             .round = round_row,
-                                             .interleave = interleave,
-                                             .relu = relu,
-                                             .relu_backward = relu_backward,
-                                             .add_rows = add_rows,
-                                             .sum_groups = sum_groups,
-                                             .exp = exp_tile,
-                                             .compare = compare,
-                                             .pack_transposed = pack_transposed};
+#define OTHER_KERNELS                                                                              \
+    .combine = combine, .is_finite = is_finite, .scale = scale, .round = round_row,                \
+    .interleave = interleave, .relu = relu, .relu_backward = relu_backward, .add_rows = add_rows,  \
+    .sum_groups = sum_groups, .exp = exp_tile, .compare = compare,                                 \
+    .pack_transposed = pack_transposed
+
+const dip_bf16_kernels dip_bf16_reference = {.tile = tile, .make_left = keep_block, OTHER_KERNELS};
+
+const dip_bf16_kernels dip_bf16_reference_amx = {
+    .tile = tile_amx, .make_left = make_left_amx, OTHER_KERNELS};
 
 #ifdef DIP_HAS_AVX
-extern const dip_bf16_kernels dip_bf16_avx512;
-
-const dip_bf16_kernels *dip_bf16_fast(void) {
-    return &dip_bf16_avx512;
+const dip_bf16_kernels *dip_bf16_of(dip_isa isa) {
+    return isa >= DIP_ISA_AMX_BF16 ? &dip_bf16_amx : &dip_bf16_avx512;
 }
 #else
-const dip_bf16_kernels *dip_bf16_fast(void) {
+const dip_bf16_kernels *dip_bf16_of(dip_isa isa) {
+    (void)isa;
     return NULL;
 }
 #endif
 
 const dip_bf16_kernels *dip_bf16_get(void) {
-    const dip_bf16_kernels *fast = dip_bf16_fast();
-    return dip_isa_get() >= DIP_ISA_AVX512_BF16 && fast != NULL ? fast : &dip_bf16_reference;
+    const dip_bf16_kernels *fast =
+        dip_isa_get() >= DIP_ISA_AVX512_BF16 ? dip_bf16_of(dip_isa_get()) : NULL;
+    return fast != NULL ? fast : &dip_bf16_reference;
 }

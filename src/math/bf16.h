@@ -9,14 +9,23 @@
  *             x(2,0) x(3,0)  x(2,1) x(3,1)  ...
  *   block 1   x(0,64) x(1,64) ...
  *
- * It serves as the right operand of a product over its rows (a pair is what one lane of VDPBF16PS
- * takes), and as the transposed left operand. Both places beyond the matrix hold zeros.
+ * It serves as the right operand of a product over its rows: a pair is what one lane of VDPBF16PS
+ * takes. The partner of a last odd row holds zeros. L(X), which make_left makes of a block of P(X)
+ * in its place, serves as the left operand of a product X^T B. With AVX-512 BF16 and in the
+ * reference it is the same numbers in the same order. For AMX, whose tiles are 16 rows of 16 pairs,
+ * each 16 pairs of rows of P(X), of 64 columns, are transposed: [pairs / 16][64][16][2], with zeros
+ * beyond the last pair. Blocks of P(X) have room for whole tiles.
  *
- * Every element of a product is one chain of sums over ascending pairs, so its bits do not depend
- * on which rows or columns are computed together, or by how many threads.
+ * Every element of a product is one chain of sums, so its bits do not depend on which rows or
+ * columns are computed together, or by how many threads. There are two such chains. VDPBF16PS takes
+ * pair after pair. A tile product of AMX takes 16 pairs at a time, or those that are left: it sums
+ * the products of their even members and those of their odd ones apart, adds the two sums, and adds
+ * that to the element. So a model trained with AMX has other bits than one trained without.
  */
 #ifndef DIP_MATH_BF16_H
 #define DIP_MATH_BF16_H
+
+#include "math/isa.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,7 +34,7 @@
 
 typedef uint16_t dip_bf16;
 
-enum { DIP_BLOCK = 64, DIP_BF16_LANES = 16 };
+enum { DIP_BLOCK = 64, DIP_BF16_LANES = 16, DIP_TILE_PAIRS = 16 };
 
 static inline size_t dip_blocks(size_t columns) {
     return (columns + DIP_BLOCK - 1) / DIP_BLOCK;
@@ -35,9 +44,10 @@ static inline size_t dip_pairs(size_t rows) {
     return (rows + 1) / 2;
 }
 
-/* Elements of one block of P(X), and of all. */
+/* Elements of one block of P(X), with room for whole tiles, and of all. */
 static inline size_t dip_packed_block(size_t rows) {
-    return dip_pairs(rows) * 2 * DIP_BLOCK;
+    const size_t tiles = (dip_pairs(rows) + DIP_TILE_PAIRS - 1) / DIP_TILE_PAIRS;
+    return tiles * DIP_TILE_PAIRS * 2 * DIP_BLOCK;
 }
 
 static inline size_t dip_packed_size(size_t rows, size_t columns) {
@@ -77,13 +87,10 @@ static inline float dip_bf16_value(dip_bf16 x) {
     return value;
 }
 
-/* The left operand A [m x k] of a product: the pair (a(i, 2p), a(i, 2p + 1)) is at
- * data[i * row + p * pair]. Row-major: row = the stride, pair = 2. A = X^T with X packed, within
- * one block: row = 2, pair = 128. */
+/* The left operand A [m x k] of a product: rows at a stride, or X^T for one block L(X), m <= 64. */
 typedef struct dip_left {
     const dip_bf16 *data;
-    size_t row;
-    size_t pair;
+    size_t stride; /* 0: L(X) */
 } dip_left;
 
 /* One product: c [m x 64] at stride ldc = A B, or += A B. While it is computed, memory that comes
@@ -135,6 +142,8 @@ typedef struct dip_combine {
 
 typedef struct dip_bf16_kernels {
     void (*tile)(const dip_tile *tile);
+    /* L(X) in the place of a block of P(X) of so many pairs. */
+    void (*make_left)(size_t pairs, dip_bf16 *block);
     void (*combine)(const dip_combine *combine);
     /* Whether m rows of 64 at stride ldc are finite. */
     bool (*is_finite)(size_t m, const float *c, size_t ldc);
@@ -146,12 +155,12 @@ typedef struct dip_bf16_kernels {
     void (*interleave)(size_t blocks, const dip_bf16 *even, const dip_bf16 *odd, size_t step,
                        dip_bf16 *out);
     /* h = max(c + bias, 0) rounded, for m rows of 64 at stride ldh, and the same packed by pairs of
-     * rows to `packed`. c [m x 64] */
+     * rows to `packed`. Bit j of alive[i] says whether h(i, j) > 0. c [m x 64] */
     void (*relu)(size_t m, const float *c, const float *bias, dip_bf16 *h, size_t ldh,
-                 dip_bf16 *packed);
-    /* d = c where the packed h > 0, else 0: rounded to rows and packed likewise; the unrounded
-     * columns are added to sum [64]. */
-    void (*relu_backward)(size_t m, const float *c, const dip_bf16 *h, dip_bf16 *d, size_t ldd,
+                 dip_bf16 *packed, uint64_t *alive);
+    /* d = c where alive, else 0: rounded to rows and packed likewise; the unrounded columns are
+     * added to sum [64]. */
+    void (*relu_backward)(size_t m, const float *c, const uint64_t *alive, dip_bf16 *d, size_t ldd,
                           dip_bf16 *packed, float *sum);
     /* c(i) += table(place[i]), for m rows of 64 */
     void (*add_rows)(size_t m, float *c, const float *table, const uint32_t *place);
@@ -170,14 +179,15 @@ typedef struct dip_bf16_kernels {
     void (*pack_transposed)(size_t m, size_t columns, const dip_bf16 *x, size_t ldx, dip_bf16 *out);
 } dip_bf16_kernels;
 
-/* The kernels for the tier in use: with instructions for bfloat16, or the reference in plain C,
- * which gives the same bits slowly. */
+/* The kernels for the tier in use: with instructions for bfloat16, or the reference in plain C. */
 const dip_bf16_kernels *dip_bf16_get(void);
 
-extern const dip_bf16_kernels dip_bf16_reference;
+/* The kernels of a tier, DIP_ISA_AVX512_BF16 or DIP_ISA_AMX_BF16; NULL where they were not built.
+ * Calling them takes a processor that has the instructions. */
+const dip_bf16_kernels *dip_bf16_of(dip_isa isa);
 
-/* For AVX-512 BF16; NULL where they were not built. Calling them takes a processor that has the
- * instructions. */
-const dip_bf16_kernels *dip_bf16_fast(void);
+/* In plain C, the same bits slowly as each of the two. */
+extern const dip_bf16_kernels dip_bf16_reference;
+extern const dip_bf16_kernels dip_bf16_reference_amx;
 
 #endif

@@ -1,142 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The kernels of bf16.h with AVX-512 BF16.
- *
- * The product keeps 6 rows by 64 columns of sums in 24 registers: for each pair it loads four
- * vectors of B and broadcasts six pairs of A, 10 loads for 24 multiplications, so that the two
- * multipliers of a core stay busy while B streams from the second-level cache.
+ * The kernels of bf16.h with AVX-512 BF16, all but the products.
  */
-#include "math/bf16.h"
+#include "math/bf16_tiles.h"
 
 #include "math/exp.h"
+#include "math/transpose_avx512.h"
 
 #include <immintrin.h>
 
-enum { ROWS = 6, VECTORS = DIP_BLOCK / DIP_BF16_LANES };
-
-static inline __m512bh load_pairs(const dip_bf16 *x) {
-    return (__m512bh)_mm512_loadu_si512(x);
-}
-
-static inline __m512bh broadcast_pair(const dip_bf16 *x) {
-    int32_t pair;
-    memcpy(&pair, x, sizeof pair);
-    return (__m512bh)_mm512_set1_epi32(pair);
-}
-
-/* What is asked for with one line of 64 bytes a pair, while a group of rows is computed. */
-typedef struct ahead {
-    const char *line; /* NULL: nothing */
-    size_t lines;
-    bool writes;
-} ahead;
-
-enum { LINE = 64 };
-
-static inline void ask(ahead a, size_t p) {
-    if (a.writes) {
-        __builtin_prefetch(a.line + p * LINE, 1, 3);
-    } else {
-        __builtin_prefetch(a.line + p * LINE, 0, 2);
-    }
-}
-
-/* m and whether something is asked for are constants where this is inlined. */
-static inline __attribute__((always_inline)) void tile_rows(size_t m, bool asks, dip_tile t,
-                                                            ahead a) {
-    __m512 sum[ROWS][VECTORS];
-    for (size_t i = 0; i < m; i++) {
-        for (size_t v = 0; v < VECTORS; v++) {
-            const float *c = t.c + i * t.ldc + v * DIP_BF16_LANES;
-            sum[i][v] = t.add ? _mm512_loadu_ps(c) : _mm512_setzero_ps();
-        }
-    }
-    for (size_t p = 0; p < t.pairs; p++) {
-        __m512bh y[VECTORS];
-        for (size_t v = 0; v < VECTORS; v++) {
-            y[v] = load_pairs(t.b + v * 2 * DIP_BF16_LANES);
-        }
-        if (asks && p < a.lines) {
-            ask(a, p);
-        }
-        for (size_t i = 0; i < m; i++) {
-            const __m512bh pair = broadcast_pair(t.a.data + i * t.a.row);
-            for (size_t v = 0; v < VECTORS; v++) {
-                sum[i][v] = _mm512_dpbf16_ps(sum[i][v], pair, y[v]);
-            }
-        }
-        t.a.data += t.a.pair;
-        t.b += 2 * DIP_BLOCK;
-    }
-    for (size_t i = 0; i < m; i++) {
-        for (size_t v = 0; v < VECTORS; v++) {
-            _mm512_storeu_ps(t.c + i * t.ldc + v * DIP_BF16_LANES, sum[i][v]);
-        }
-    }
-}
-
-/* Rows of the next group: 6, except that the last 7 or 8 are cut as 4 + 3 or 4 + 4. */
-static inline size_t group(size_t left) {
-    return left == 7 || left == 8 ? 4 : (left < ROWS ? left : ROWS);
-}
-
-static void few_rows(const dip_tile *t) {
-    const ahead nothing = {NULL, 0, false};
-    switch (t->m) {
-    case 5:
-        tile_rows(5, false, *t, nothing);
-        break;
-    case 4:
-        tile_rows(4, false, *t, nothing);
-        break;
-    case 3:
-        tile_rows(3, false, *t, nothing);
-        break;
-    case 2:
-        tile_rows(2, false, *t, nothing);
-        break;
-    default:
-        tile_rows(1, false, *t, nothing);
-        break;
-    }
-}
-
-/* The block to come has four lines a pair: the first four groups of rows ask for a quarter each.
- * The target has two lines a row, which the groups after them ask for. */
-static ahead ahead_of_group(const dip_tile *t, size_t g) {
-    const ahead none = {NULL, 0, false};
-    if (g < VECTORS) {
-        return t->next == NULL
-                   ? none
-                   : (ahead){(const char *)t->next + g * t->pairs * LINE, t->pairs, false};
-    }
-    const size_t first = (g - VECTORS) * t->pairs;
-    if (t->target == NULL || 2 * t->m <= first) {
-        return none;
-    }
-    const size_t left = 2 * t->m - first;
-    return (ahead){(const char *)t->target + first * LINE, left < t->pairs ? left : t->pairs, true};
-}
-
-static void tile(const dip_tile *whole) {
-    dip_tile t = *whole;
-    for (size_t done = 0, g = 0; done < whole->m; g++) {
-        t.m = group(whole->m - done);
-        if (t.m == ROWS) {
-            const ahead a = ahead_of_group(whole, g);
-            if (a.lines > 0) {
-                tile_rows(ROWS, true, t, a);
-            } else {
-                tile_rows(ROWS, false, t, a);
-            }
-        } else {
-            few_rows(&t);
-        }
-        done += t.m;
-        t.a.data += t.m * t.a.row;
-        t.c += t.m * t.ldc;
-    }
-}
+enum { VECTORS = DIP_BLOCK / DIP_BF16_LANES };
 
 static inline __m256i rounded(__m512 x) {
     return (__m256i)_mm512_cvtneps_pbh(x);
@@ -241,34 +114,38 @@ static inline __m256i relu16(const float *c, __m512 bias) {
     return rounded(_mm512_max_ps(_mm512_setzero_ps(), _mm512_add_ps(_mm512_loadu_ps(c), bias)));
 }
 
+/* As integers, the positive bfloat16 numbers are the positive ones. */
+static inline uint64_t alive_bits(__m256i h, size_t column) {
+    const __mmask16 bits = _mm256_cmpgt_epi16_mask(h, _mm256_setzero_si256());
+    return (uint64_t)bits << column;
+}
+
 static void relu(size_t m, const float *c, const float *bias, dip_bf16 *h, size_t ldh,
-                 dip_bf16 *packed) {
+                 dip_bf16 *packed, uint64_t *alive) {
     for (size_t i = 0; i < m; i += 2) {
+        uint64_t even_alive = 0;
+        uint64_t odd_alive = 0;
         for (size_t j = 0; j < DIP_BLOCK; j += DIP_BF16_LANES) {
             const __m512 b = _mm512_loadu_ps(bias + j);
             const __m256i even = relu16(c + i * DIP_BLOCK + j, b);
             __m256i odd = _mm256_setzero_si256();
             _mm256_storeu_si256((__m256i *)(h + i * ldh + j), even);
+            even_alive |= alive_bits(even, j);
             if (i + 1 < m) {
                 odd = relu16(c + (i + 1) * DIP_BLOCK + j, b);
                 _mm256_storeu_si256((__m256i *)(h + (i + 1) * ldh + j), odd);
+                odd_alive |= alive_bits(odd, j);
             }
             _mm512_storeu_si512(packed + i * DIP_BLOCK + 2 * j, packed_pair(even, odd));
+        }
+        alive[i] = even_alive;
+        if (i + 1 < m) {
+            alive[i + 1] = odd_alive;
         }
     }
 }
 
-/* A packed pair of h as one 32-bit integer a column: the even row is its low half. As integers,
- * the positive bfloat16 numbers are the positive ones. */
-static inline __mmask16 even_alive(__m512i h) {
-    return _mm512_cmpgt_epi32_mask(_mm512_slli_epi32(h, 16), _mm512_setzero_si512());
-}
-
-static inline __mmask16 odd_alive(__m512i h) {
-    return _mm512_cmpgt_epi32_mask(_mm512_srai_epi32(h, 16), _mm512_setzero_si512());
-}
-
-static void relu_backward(size_t m, const float *c, const dip_bf16 *h, dip_bf16 *d, size_t ldd,
+static void relu_backward(size_t m, const float *c, const uint64_t *alive, dip_bf16 *d, size_t ldd,
                           dip_bf16 *packed, float *sum) {
     __m512 total[VECTORS];
     for (size_t v = 0; v < VECTORS; v++) {
@@ -277,14 +154,15 @@ static void relu_backward(size_t m, const float *c, const dip_bf16 *h, dip_bf16 
     for (size_t i = 0; i < m; i += 2) {
         for (size_t v = 0; v < VECTORS; v++) {
             const size_t j = v * DIP_BF16_LANES;
-            const __m512i y = _mm512_loadu_si512(h + i * DIP_BLOCK + 2 * j);
-            const __m512 x = _mm512_maskz_loadu_ps(even_alive(y), c + i * DIP_BLOCK + j);
+            const __mmask16 even_alive = (__mmask16)(alive[i] >> j);
+            const __m512 x = _mm512_maskz_loadu_ps(even_alive, c + i * DIP_BLOCK + j);
             const __m256i even = rounded(x);
             __m256i odd = _mm256_setzero_si256();
             _mm256_storeu_si256((__m256i *)(d + i * ldd + j), even);
             total[v] = _mm512_add_ps(total[v], x);
             if (i + 1 < m) {
-                const __m512 z = _mm512_maskz_loadu_ps(odd_alive(y), c + (i + 1) * DIP_BLOCK + j);
+                const __mmask16 odd_alive = (__mmask16)(alive[i + 1] >> j);
+                const __m512 z = _mm512_maskz_loadu_ps(odd_alive, c + (i + 1) * DIP_BLOCK + j);
                 odd = rounded(z);
                 _mm256_storeu_si256((__m256i *)(d + (i + 1) * ldd + j), odd);
                 total[v] = _mm512_add_ps(total[v], z);
@@ -419,33 +297,6 @@ static void exp_tile(const dip_exp_tile *t) {
     }
 }
 
-/* Transposes 16 x 16 integers of 32 bits: by pairs, by fours, and by quarters of a register. */
-static inline void transpose16(__m512i x[16]) {
-    __m512i y[16];
-    for (int i = 0; i < 16; i += 2) {
-        y[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
-        y[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
-    }
-    for (int i = 0; i < 16; i += 4) {
-        x[i] = _mm512_unpacklo_epi64(y[i], y[i + 2]);
-        x[i + 1] = _mm512_unpackhi_epi64(y[i], y[i + 2]);
-        x[i + 2] = _mm512_unpacklo_epi64(y[i + 1], y[i + 3]);
-        x[i + 3] = _mm512_unpackhi_epi64(y[i + 1], y[i + 3]);
-    }
-    for (int i = 0; i < 4; i++) {
-        y[i] = _mm512_shuffle_i32x4(x[i], x[i + 4], 0x88);
-        y[i + 4] = _mm512_shuffle_i32x4(x[i], x[i + 4], 0xdd);
-        y[i + 8] = _mm512_shuffle_i32x4(x[i + 8], x[i + 12], 0x88);
-        y[i + 12] = _mm512_shuffle_i32x4(x[i + 8], x[i + 12], 0xdd);
-    }
-    for (int i = 0; i < 4; i++) {
-        x[i] = _mm512_shuffle_i32x4(y[i], y[i + 8], 0x88);
-        x[i + 4] = _mm512_shuffle_i32x4(y[i + 4], y[i + 12], 0x88);
-        x[i + 8] = _mm512_shuffle_i32x4(y[i], y[i + 8], 0xdd);
-        x[i + 12] = _mm512_shuffle_i32x4(y[i + 4], y[i + 12], 0xdd);
-    }
-}
-
 /* A pair of columns of one row is one integer of 32 bits. */
 static void pack_transposed(size_t m, size_t columns, const dip_bf16 *x, size_t ldx,
                             dip_bf16 *out) {
@@ -459,7 +310,7 @@ static void pack_transposed(size_t m, size_t columns, const dip_bf16 *x, size_t 
             for (size_t i = 0; i < DIP_BF16_LANES; i++) {
                 square[i] = _mm512_loadu_si512(x + (row + i) * ldx + 2 * p);
             }
-            transpose16(square);
+            dip_transpose16(square);
             for (size_t i = 0; i < DIP_BF16_LANES; i++) {
                 _mm512_storeu_si512(out + (p + i) * 2 * DIP_BLOCK + 2 * row, square[i]);
             }
@@ -479,18 +330,21 @@ static void compare(size_t m, const float *c, size_t ldc, const float *bound, ui
     }
 }
 
-extern const dip_bf16_kernels dip_bf16_avx512;
+/* P(X) as it is. */
+static void keep_block(size_t pairs, dip_bf16 *block) {
+    (void)pairs;
+    (void)block;
+}
 
-const dip_bf16_kernels dip_bf16_avx512 = {.tile = tile,
-                                          .combine = combine,
-                                          .is_finite = is_finite,
-                                          .scale = scale,
-                                          .round = round_row,
-                                          .interleave = interleave,
-                                          .relu = relu,
-                                          .relu_backward = relu_backward,
-                                          .add_rows = add_rows,
-                                          .sum_groups = sum_groups,
-                                          .exp = exp_tile,
-                                          .compare = compare,
-                                          .pack_transposed = pack_transposed};
+/* All but the products, which AMX has others for. */
+#define VECTOR_KERNELS                                                                             \
+    .combine = combine, .is_finite = is_finite, .scale = scale, .round = round_row,                \
+    .interleave = interleave, .relu = relu, .relu_backward = relu_backward, .add_rows = add_rows,  \
+    .sum_groups = sum_groups, .exp = exp_tile, .compare = compare,                                 \
+    .pack_transposed = pack_transposed
+
+const dip_bf16_kernels dip_bf16_avx512 = {
+    .tile = dip_bf16_tile_avx512, .make_left = keep_block, VECTOR_KERNELS};
+
+const dip_bf16_kernels dip_bf16_amx = {
+    .tile = dip_bf16_tile_amx, .make_left = dip_bf16_make_left_amx, VECTOR_KERNELS};

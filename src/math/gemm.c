@@ -39,7 +39,8 @@ void dip_gemm(size_t m, size_t n, size_t k, dip_real alpha, dip_operand a, dip_o
  * refuses where it was used before, by the host program, and then keeps its choice. */
 static void limit_isa(void) {
     static const dnnl_cpu_isa_t LIMIT[DIP_ISA_COUNT] = {
-        dnnl_cpu_isa_sse41, dnnl_cpu_isa_avx2, dnnl_cpu_isa_avx512_core_vnni, dnnl_cpu_isa_all};
+        dnnl_cpu_isa_sse41, dnnl_cpu_isa_avx2, dnnl_cpu_isa_avx512_core_vnni,
+        dnnl_cpu_isa_avx512_core_bf16, dnnl_cpu_isa_all};
     if (dip_isa_get() < dip_isa_of_processor()) {
         (void)dnnl_set_max_cpu_isa(LIMIT[dip_isa_get()]);
     }

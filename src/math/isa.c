@@ -1,14 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* syscall, which POSIX does not have */
+
 #include "math/isa.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const NAMES[DIP_ISA_COUNT] = {"reference", "avx2", "avx512", "avx512_bf16"};
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+static const char *const NAMES[DIP_ISA_COUNT] = {"reference", "avx2", "avx512", "avx512_bf16",
+                                                 "amx_bf16"};
 
 const char *dip_isa_name(dip_isa isa) {
     return NAMES[isa];
+}
+
+/* Whether this process may use the registers of AMX, which Linux lends to those that ask: 8 KiB
+ * more of state for each thread that touches them. */
+static bool may_use_tiles(void) {
+#if defined(__x86_64__) && defined(__linux__) && defined(SYS_arch_prctl)
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+#else
+    return false;
+#endif
 }
 
 dip_isa dip_isa_of_processor(void) {
@@ -21,7 +41,11 @@ dip_isa dip_isa_of_processor(void) {
         !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl")) {
         return DIP_ISA_AVX2;
     }
-    return __builtin_cpu_supports("avx512bf16") ? DIP_ISA_AVX512_BF16 : DIP_ISA_AVX512;
+    if (!__builtin_cpu_supports("avx512bf16")) {
+        return DIP_ISA_AVX512;
+    }
+    const bool has_tiles = __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16");
+    return has_tiles && may_use_tiles() ? DIP_ISA_AMX_BF16 : DIP_ISA_AVX512_BF16;
 #else
     return DIP_ISA_REFERENCE;
 #endif

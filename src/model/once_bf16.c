@@ -119,7 +119,7 @@ static void sort_members(dip_once *once, size_t examples) {
     once->first[0] = 0;
 }
 
-/* And packs them; the partner of a last odd row is 0. */
+/* And packs them, as a left operand; the partner of a last odd row is 0. */
 static void round_embeddings(dip_once *once, const dip_params *params, int fallback) {
     const dip_bf16_kernels *kernels = dip_bf16_get();
     const dip_tower_block *block = once->block;
@@ -136,6 +136,9 @@ static void round_embeddings(dip_once *once, const dip_params *params, int fallb
         kernels->interleave(block->width / DIP_BLOCK, once->rows + v * stride,
                             once->rows + (v + 1) * stride, dip_packed_block(once->n),
                             once->packed + v * DIP_BLOCK);
+    }
+    for (size_t b = 0; b < block->width / DIP_BLOCK; b++) {
+        kernels->make_left(dip_pairs(once->n), once->packed + b * dip_packed_block(once->n));
     }
 }
 
@@ -164,7 +167,7 @@ void dip_once_multiply(const dip_once *once, const dip_bf16 *weight, size_t in,
     const dip_tower_block *block = once->block;
     const dip_bf16 *columns = weight + column_block * dip_packed_block(dip_wide(in));
     dip_bf16_get()->tile(&(dip_tile){.m = once->n,
-                                     .a = {once->rows, dip_row_stride(block->width), 2},
+                                     .a = {once->rows, dip_row_stride(block->width)},
                                      .b = columns + block->offset * DIP_BLOCK,
                                      .pairs = block->width / 2,
                                      .c = once->product + column_block * once->n * DIP_BLOCK,
@@ -191,7 +194,7 @@ void dip_once_backward(const dip_once *once, const dip_bf16 *weight, size_t piec
     for (size_t column = 0; column < block->width; column += DIP_BLOCK) {
         const size_t row_block = (block->offset + column) / DIP_BLOCK;
         dip_bf16_get()->tile(&(dip_tile){.m = left < DIP_BLOCK ? left : DIP_BLOCK,
-                                         .a = {once->sum + first * stride, stride, 2},
+                                         .a = {once->sum + first * stride, stride},
                                          .b = weight + row_block * dip_packed_block(once->out),
                                          .pairs = once->out / 2,
                                          .c = once->gradient + first * block->width + column,

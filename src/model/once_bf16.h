@@ -32,7 +32,7 @@ typedef struct dip_once {
     uint32_t *first;      /* [n + 1] */
     uint32_t *member;     /* [B] the examples of value v are member[first[v]] ... */
     dip_bf16 *rows;       /* [n x width] embeddings, rounded, at dip_row_stride */
-    dip_bf16 *packed;     /* P(rows) */
+    dip_bf16 *packed;     /* L(rows) */
     float *product;       /* [out / 64][n][64] e_v W_f */
     dip_bf16 *sum;        /* [n x out] s_v, rounded, at dip_row_stride */
     dip_bf16 *sum_packed; /* P(sum) */

@@ -25,6 +25,10 @@ static dip_status alloc_layer(dip_pass_bf16 *pass, size_t l, dip_error *err) {
         pass->out[l - 1] = pass->in[l];
         is_whole = pass->rows[l] != NULL;
     }
+    if (is_whole && !is_last) {
+        pass->alive[l] = dip_alloc(n, dip_blocks(layer->out) * sizeof(uint64_t), PURPOSE, err);
+        is_whole = pass->alive[l] != NULL;
+    }
     if (is_whole && is_last) {
         pass->out[l] = dip_alloc(dip_packed_size(n, layer->out), sizeof(dip_bf16), PURPOSE, err);
         is_whole = pass->out[l] != NULL;
@@ -54,6 +58,7 @@ static void borrow(dip_pass_bf16 *pass, const dip_pass_bf16 *lender) {
         pass->in[l] = lender->in[l];
         pass->out[l] = lender->out[l];
         pass->rows[l] = lender->rows[l];
+        pass->alive[l] = lender->alive[l];
         pass->bias[l] = lender->bias[l];
         pass->sums[l] = lender->sums[l];
     }
@@ -88,6 +93,7 @@ void dip_pass_bf16_free(dip_pass_bf16 *pass) {
     for (size_t l = 0; l < n_layers; l++) {
         dip_free(pass->in[l]);
         dip_free(pass->rows[l]);
+        dip_free(pass->alive[l]);
         dip_free(pass->bias[l]);
         dip_free(pass->sums[l]);
     }
@@ -237,14 +243,15 @@ static void hidden_layer(dip_pass_bf16 *pass, const dip_weight_bf16 *weight, siz
     for (size_t block = 0; block < dip_blocks(layer->out); block++) {
         dip_bf16 *packed = pass->in[l + 1] + block * dip_packed_block(pass->ends.n);
         const dip_tile tile = {.m = rows,
-                               .a = {scratch->rows[l % 2], dip_row_stride(layer->in), 2},
+                               .a = {scratch->rows[l % 2], dip_row_stride(layer->in)},
                                .c = scratch->tile,
                                .ldc = DIP_BLOCK,
                                .target = packed + first * DIP_BLOCK};
         forward_tile(pass, weight, l, block, tile);
         add_once(pass, l, block, first, rows, scratch->tile);
         dip_bf16_get()->relu(rows, scratch->tile, pass->bias[l] + block * DIP_BLOCK,
-                             out + block * DIP_BLOCK, stride, packed + first * DIP_BLOCK);
+                             out + block * DIP_BLOCK, stride, packed + first * DIP_BLOCK,
+                             pass->alive[l] + block * pass->ends.n + first);
     }
 }
 
@@ -254,7 +261,7 @@ static void last_layer(dip_pass_bf16 *pass, const dip_weight_bf16 *weight, size_
     const dip_layer *layer = &pass->ends.tower->layer[l];
     const size_t d = layer->out;
     const dip_tile tile = {.m = rows,
-                           .a = {scratch->rows[l % 2], dip_row_stride(layer->in), 2},
+                           .a = {scratch->rows[l % 2], dip_row_stride(layer->in)},
                            .c = scratch->tile,
                            .ldc = DIP_BLOCK};
     for (size_t column = 0; column < d; column += DIP_BLOCK) {

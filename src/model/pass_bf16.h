@@ -26,14 +26,15 @@
 enum { DIP_PASSES_BF16_MAX = 7 };
 
 typedef struct dip_pass_bf16 {
-    dip_pass ends;                /* features, u, du, dx: what losses and sparse updates see */
-    dip_bf16 *in[DIP_LIST_MAX];   /* P(input of layer l) */
-    dip_bf16 *out[DIP_LIST_MAX];  /* P(gradient of its output) */
-    dip_bf16 *rows[DIP_LIST_MAX]; /* [B x out] the same as rows, except of the first layer */
-    float *bias[DIP_LIST_MAX];    /* [out] its bias, the masked defaults added in the first */
-    dip_once *once;               /* [F] */
-    bool borrows;                 /* in, out, rows, bias and sums are the lender's */
-    float *sums[DIP_LIST_MAX];    /* [panels x out] gradients summed over panels; then the first row
+    dip_pass ends;                 /* features, u, du, dx: what losses and sparse updates see */
+    dip_bf16 *in[DIP_LIST_MAX];    /* P(input of layer l), then L for its weight's gradient */
+    dip_bf16 *out[DIP_LIST_MAX];   /* P(gradient of its output) */
+    dip_bf16 *rows[DIP_LIST_MAX];  /* [B x out] the same as rows, except of the first layer */
+    uint64_t *alive[DIP_LIST_MAX]; /* [out / 64][B] outputs above 0, except of the last layer */
+    float *bias[DIP_LIST_MAX];     /* [out] its bias, the masked defaults added in the first */
+    dip_once *once;                /* [F] */
+    bool borrows;                  /* in, out, rows, bias and sums are the lender's */
+    float *sums[DIP_LIST_MAX]; /* [panels x out] gradients summed over panels; then the first row
                                     is the sum over the batch */
 } dip_pass_bf16;
 

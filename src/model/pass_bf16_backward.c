@@ -50,7 +50,7 @@ static void hidden_gradient(dip_pass_bf16 *pass, const dip_weights_bf16 *weights
     const size_t from = dip_wide_out(layer);
     const size_t first = dip_panel_first(pass->ends.n, panel);
     const size_t rows = dip_panel_rows(pass->ends.n, panel);
-    const dip_left dout = {panel_rows(pass, scratch, l, panel), dip_row_stride(from), 2};
+    const dip_left dout = {panel_rows(pass, scratch, l, panel), dip_row_stride(from)};
     dip_bf16 *din = panel_rows(pass, scratch, l - 1, panel);
     float *sums = pass->sums[l - 1] + panel * width;
     memset(sums, 0, width * sizeof *sums);
@@ -66,8 +66,9 @@ static void hidden_gradient(dip_pass_bf16 *pass, const dip_weights_bf16 *weights
                                   .ldc = DIP_BLOCK,
                                   .next = is_last ? NULL : w + dip_packed_block(from),
                                   .target = packed});
-        kernels->relu_backward(rows, scratch->tile, packed, din + block * DIP_BLOCK,
-                               dip_row_stride(width), packed, sums + block * DIP_BLOCK);
+        kernels->relu_backward(
+            rows, scratch->tile, pass->alive[l - 1] + block * pass->ends.n + first,
+            din + block * DIP_BLOCK, dip_row_stride(width), packed, sums + block * DIP_BLOCK);
     }
 }
 
@@ -81,7 +82,7 @@ static void input_gradient(dip_pass_bf16 *pass, const dip_weights_bf16 *weights,
     const size_t from = dip_wide_out(layer);
     const size_t first = dip_panel_first(pass->ends.n, panel);
     const size_t rows = dip_panel_rows(pass->ends.n, panel);
-    const dip_left dout = {scratch->rows[0], dip_row_stride(from), 2};
+    const dip_left dout = {scratch->rows[0], dip_row_stride(from)};
     for (size_t block = dip_pass_bf16_next(pass, 0, true); block < dip_blocks(input);) {
         const size_t after = dip_pass_bf16_next(pass, block + 1, true);
         const size_t column = block * DIP_BLOCK;
@@ -158,7 +159,7 @@ static void add_once_tile(const dip_once *once, place at, float *tile, size_t st
     const size_t block = dip_packed_block(once->n);
     const size_t row_block = (at.row - once->block->offset) / DIP_BLOCK;
     dip_bf16_get()->tile(&(dip_tile){.m = DIP_BLOCK,
-                                     .a = {once->packed + row_block * block, 2, 2 * DIP_BLOCK},
+                                     .a = {once->packed + row_block * block, 0},
                                      .b = once->sum_packed + at.column / DIP_BLOCK * block,
                                      .pairs = dip_pairs(once->n),
                                      .add = !at.is_first,
@@ -174,7 +175,7 @@ static void add_tile(const dip_pass_bf16 *pass, const dip_params *params, place 
     if (once != NULL) {
         add_once_tile(once, at, tile, stride);
     } else if (at.layer > 0 || dip_pass_bf16_is_alive(pass, at.row / DIP_BLOCK)) {
-        const dip_left in = {pass->in[at.layer] + at.row / DIP_BLOCK * block, 2, 2 * DIP_BLOCK};
+        const dip_left in = {pass->in[at.layer] + at.row / DIP_BLOCK * block, 0};
         dip_bf16_get()->tile(&(dip_tile){.m = DIP_BLOCK,
                                          .a = in,
                                          .b = pass->out[at.layer] + at.column / DIP_BLOCK * block,
@@ -319,6 +320,19 @@ static void default_gradients(const step *s) {
     }
 }
 
+/* The inputs of layer l in the form of a left operand, as its weight's gradient takes them. */
+static void make_left(const dip_pass_bf16 *pass, size_t l) {
+    const dip_bf16_kernels *kernels = dip_bf16_get();
+    const size_t blocks = dip_blocks(pass->ends.tower->layer[l].in);
+#pragma omp for schedule(static) nowait
+    for (size_t block = 0; block < blocks; block++) {
+        if (has_product(pass, l, block)) {
+            kernels->make_left(dip_pairs(pass->ends.n),
+                               pass->in[l] + block * dip_packed_block(pass->ends.n));
+        }
+    }
+}
+
 /* The gradients of the outputs of layer l in all passes; of the first layer, with dx. */
 static void output_gradients(const step *s, size_t l) {
     for (size_t p = 0; p < s->n; p++) {
@@ -335,6 +349,7 @@ static void output_gradients(const step *s, size_t l) {
                 input_gradient(pass, s->weights, scratch, panel);
             }
         }
+        make_left(pass, l);
     }
 #pragma omp barrier
 }

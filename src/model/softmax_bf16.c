@@ -207,7 +207,7 @@ static bool fill_shifts(const job *j) {
 static void product_tile(const job *j, size_t first, size_t rows, size_t block, float *c,
                          dip_bf16 *target) {
     const dip_softmax_bf16 *s = j->softmax;
-    const dip_left u = {s->u + first * s->d, s->d, 2};
+    const dip_left u = {s->u + first * s->d, s->d};
     const dip_bf16 *v = s->v_across + block * dip_packed_block(s->d);
     const bool is_last = (block + 1) * DIP_BLOCK >= j->m;
     j->kernels->tile(&(dip_tile){.m = rows,
@@ -316,7 +316,7 @@ static void finish_rows(const job *j, dip_softmax_bf16_unit *unit, size_t first,
 static void query_gradients(const job *j, dip_softmax_bf16_unit *unit, size_t first, size_t rows) {
     const dip_softmax_bf16 *s = j->softmax;
     const size_t d = j->in->d;
-    const dip_left e = {unit->e, dip_row_stride(j->m), 2};
+    const dip_left e = {unit->e, dip_row_stride(j->m)};
     for (size_t block = 0; block < dip_blocks(d); block++) {
         const size_t column = block * DIP_BLOCK;
         const bool is_last = block + 1 == dip_blocks(d);
@@ -397,7 +397,7 @@ static void column_tile(const job *j, size_t first, size_t n, size_t column, flo
     const bool is_last = column + DIP_BLOCK >= d;
     const bool has_more = first + DIP_BLOCK < j->m;
     j->kernels->tile(&(dip_tile){.m = n,
-                                 .a = {e, 2, 2 * DIP_BLOCK},
+                                 .a = {e, 0},
                                  .b = s->u_scaled + column / DIP_BLOCK * block,
                                  .pairs = dip_pairs(j->rows),
                                  .add = j->first > 0,
@@ -413,6 +413,7 @@ static void column_tile(const job *j, size_t first, size_t n, size_t column, flo
 static void column_unit(const job *j, size_t block) {
     const size_t first = block * DIP_BLOCK;
     const size_t n = j->m - first < DIP_BLOCK ? j->m - first : DIP_BLOCK;
+    j->kernels->make_left(dip_pairs(j->rows), j->softmax->e + block * dip_packed_block(j->rows));
     for (size_t column = 0; column < j->in->d; column += DIP_BLOCK) {
         column_tile(j, first, n, column, j->softmax->scratch[omp_get_thread_num()]->c);
     }

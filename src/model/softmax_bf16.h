@@ -28,7 +28,7 @@ typedef struct dip_softmax_bf16 {
     dip_bf16 *u;        /* [rows x d] */
     dip_bf16 *v;        /* P(V), V [columns x d] */
     dip_bf16 *v_across; /* P(V^T) */
-    dip_bf16 *e;        /* P(e) of a strip, e [DIP_SOFTMAX_ROWS x columns] */
+    dip_bf16 *e;        /* P(e) of a strip, e [DIP_SOFTMAX_ROWS x columns]; then L */
     dip_bf16 *u_scaled; /* P(w/(n tau) u / Z) of a strip */
     float *offset;      /* [columns] */
     int32_t *item;      /* [columns] */

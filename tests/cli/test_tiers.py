@@ -10,7 +10,7 @@ import harness
 from harness import environment, read_bytes, run
 
 # A tier that the processor lacks stands for the best that it has.
-TIERS = ("reference", "avx2", "avx512", "avx512_bf16")
+TIERS = ("reference", "avx2", "avx512", "avx512_bf16", "amx_bf16")
 THREADS = (1, 2, 3, 4, 8, 16)
 
 # Batches over several panels of 128 rows, widths that are no multiple of any vector.

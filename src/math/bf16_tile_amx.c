@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The products of bf16.h with AMX.
+ *
+ * A tile register holds 16 rows of 64 bytes. Four hold 32 rows by 32 columns of sums, two the rows
+ * of A, two the columns of B: for each 16 pairs four tiles are loaded for four products. A product
+ * keeps the multiplier busy for 16 cycles and a tile takes 8 to load from the first-level cache, so
+ * pairs are taken in parts whose operands stay there; meanwhile sums wait in c.
+ *
+ * Tiles are set up and given back in each call, since nobody else may find them changed.
+ */
+#include "math/bf16_tiles.h"
+
+#include "math/transpose_avx512.h"
+
+enum {
+    SIDE = 16,                      /* rows of a tile, pairs in a row of one, sums in a row */
+    LINE = 64,                      /* bytes of a row */
+    PAIR_BYTES = 4 * DIP_BLOCK,     /* of a packed pair of rows */
+    STEP_BYTES = SIDE * PAIR_BYTES, /* of those that a step takes */
+    PART = 8                        /* steps whose operands stay in the first-level cache */
+};
+
+/* What _tile_loadconfig reads. */
+typedef struct shapes {
+    uint8_t palette;
+    uint8_t start_row;
+    uint8_t reserved[14];
+    uint16_t row_bytes[16];
+    uint8_t rows[16];
+} shapes;
+
+/* All eight tiles of whole rows, but those of A and of sums with only so many. */
+static void set_shapes(uint8_t rows) {
+    shapes s = {.palette = 1};
+    for (size_t t = 0; t < 8; t++) {
+        const bool is_of_b = t >= 6;
+        s.row_bytes[t] = LINE;
+        s.rows[t] = is_of_b ? SIDE : rows;
+    }
+    _tile_loadconfig(&s);
+}
+
+/* Where a group of rows of A and of c is, for some steps. */
+typedef struct group {
+    const char *a; /* bytes from here on: */
+    size_t row;    /* from a row to the next */
+    size_t step;   /* from a step to the next */
+    const char *b; /* pairs of P(B) */
+    size_t steps;
+    bool add;
+    char *c;
+    size_t c_row;
+} group;
+
+/* 32 rows by 32 columns. */
+static void square(const group *g) {
+    char *const below = g->c + SIDE * g->c_row;
+    const char *a = g->a;
+    const char *b = g->b;
+    if (g->add) {
+        _tile_loadd(0, g->c, g->c_row);
+        _tile_loadd(1, g->c + LINE, g->c_row);
+        _tile_loadd(2, below, g->c_row);
+        _tile_loadd(3, below + LINE, g->c_row);
+    } else {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+    }
+    for (size_t s = 0; s < g->steps; s++) {
+        _tile_loadd(4, a, g->row);
+        _tile_loadd(6, b, PAIR_BYTES);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(7, b + LINE, PAIR_BYTES);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_loadd(5, a + SIDE * g->row, g->row);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+        a += g->step;
+        b += STEP_BYTES;
+    }
+    _tile_stored(0, g->c, g->c_row);
+    _tile_stored(1, g->c + LINE, g->c_row);
+    _tile_stored(2, below, g->c_row);
+    _tile_stored(3, below + LINE, g->c_row);
+}
+
+/* At most 16 rows, as the tiles are set up, by 64 columns. */
+static void strip(const group *g) {
+    const char *a = g->a;
+    const char *b = g->b;
+    if (g->add) {
+        _tile_loadd(0, g->c, g->c_row);
+        _tile_loadd(1, g->c + LINE, g->c_row);
+        _tile_loadd(2, g->c + 2 * LINE, g->c_row);
+        _tile_loadd(3, g->c + 3 * LINE, g->c_row);
+    } else {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+    }
+    for (size_t s = 0; s < g->steps; s++) {
+        _tile_loadd(4, a, g->row);
+        _tile_loadd(6, b, PAIR_BYTES);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(7, b + LINE, PAIR_BYTES);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_loadd(6, b + 2 * LINE, PAIR_BYTES);
+        _tile_dpbf16ps(2, 4, 6);
+        _tile_loadd(7, b + 3 * LINE, PAIR_BYTES);
+        _tile_dpbf16ps(3, 4, 7);
+        a += g->step;
+        b += STEP_BYTES;
+    }
+    _tile_stored(0, g->c, g->c_row);
+    _tile_stored(1, g->c + LINE, g->c_row);
+    _tile_stored(2, g->c + 2 * LINE, g->c_row);
+    _tile_stored(3, g->c + 3 * LINE, g->c_row);
+}
+
+/* Rows first ... m of some steps, by strips of 16; the last may have fewer. */
+static void strips(const group *from, size_t first, size_t m) {
+    for (size_t i = first; i < m; i += SIDE) {
+        group g = *from;
+        g.a += i * g.row;
+        g.c += i * g.c_row;
+        if (m - i < SIDE) {
+            set_shapes((uint8_t)(m - i));
+        }
+        strip(&g);
+    }
+}
+
+/* m rows of some steps. A tail of fewer than 16 rows leaves its shapes set. */
+static void rows_of_part(const group *from, size_t m) {
+    const size_t whole = m - m % (2 * SIDE);
+    for (size_t i = 0; i < whole; i += 2 * SIDE) {
+        for (size_t half = 0; half < 2; half++) {
+            group g = *from;
+            g.a += i * g.row;
+            g.b += half * 2 * LINE;
+            g.c += i * g.c_row + half * 2 * LINE;
+            square(&g);
+        }
+    }
+    strips(from, whole, m);
+}
+
+/* The last pairs, fewer than 16, of A and B, with zeros beyond them, as one step. */
+typedef struct tail {
+    _Alignas(LINE) char a[SIDE * LINE];
+    _Alignas(LINE) char b[STEP_BYTES];
+} tail;
+
+static void add_tail(const group *from, size_t pairs, size_t m) {
+    tail t;
+    const __mmask16 some = (__mmask16)((1u << pairs) - 1);
+    memcpy(t.b, from->b, pairs * PAIR_BYTES);
+    memset(t.b + pairs * PAIR_BYTES, 0, sizeof t.b - pairs * PAIR_BYTES);
+    for (size_t i = 0; i < m; i += SIDE) {
+        const size_t rows = m - i < SIDE ? m - i : SIDE;
+        for (size_t r = 0; r < rows; r++) {
+            const __m512i row = _mm512_maskz_loadu_epi32(some, from->a + (i + r) * from->row);
+            _mm512_store_si512(t.a + r * LINE, row);
+        }
+        group g = {t.a, LINE, 0, t.b, 1, from->add, from->c + i * from->c_row, from->c_row};
+        if (rows < SIDE) {
+            set_shapes((uint8_t)rows);
+        }
+        strip(&g);
+    }
+}
+
+void dip_bf16_tile_amx(const dip_tile *t) {
+    const bool is_left = t->a.stride == 0;
+    const size_t steps = t->pairs / SIDE;
+    const size_t rest = t->pairs % SIDE;
+    group g = {.a = (const char *)t->a.data,
+               .row = is_left ? LINE : t->a.stride * sizeof(dip_bf16),
+               .step = is_left ? STEP_BYTES : LINE,
+               .b = (const char *)t->b,
+               .add = t->add,
+               .c = (char *)t->c,
+               .c_row = t->ldc * sizeof(float)};
+    bool is_whole = false;
+    for (size_t done = 0; done < steps || (done == 0 && rest == 0); done += PART) {
+        if (!is_whole) {
+            set_shapes(SIDE);
+        }
+        g.steps = steps - done < PART ? steps - done : PART;
+        rows_of_part(&g, t->m);
+        is_whole = t->m % SIDE == 0;
+        g.a += g.steps * g.step;
+        g.b += g.steps * STEP_BYTES;
+        g.add = true;
+    }
+    if (rest > 0) {
+        if (!is_whole) {
+            set_shapes(SIDE);
+        }
+        add_tail(&g, rest, t->m);
+    }
+    _tile_release();
+}
+
+/* Four times 16 columns of 16 pairs, each 32 bits. */
+void dip_bf16_make_left_amx(size_t pairs, dip_bf16 *block) {
+    for (size_t first = 0; first < pairs; first += SIDE) {
+        char *const tiles = (char *)block + first * PAIR_BYTES;
+        const size_t left = pairs - first < SIDE ? pairs - first : SIDE;
+        __m512i x[DIP_BLOCK / SIDE][SIDE];
+        for (size_t t = 0; t < DIP_BLOCK / SIDE; t++) {
+            for (size_t p = 0; p < SIDE; p++) {
+                const __mmask16 some = p < left ? 0xffff : 0;
+                x[t][p] = _mm512_maskz_loadu_epi32(some, tiles + p * PAIR_BYTES + t * LINE);
+            }
+        }
+        for (size_t t = 0; t < DIP_BLOCK / SIDE; t++) {
+            dip_transpose16(x[t]);
+            for (size_t j = 0; j < SIDE; j++) {
+                _mm512_storeu_si512(tiles + (t * SIDE + j) * LINE, x[t][j]);
+            }
+        }
+    }
+}
