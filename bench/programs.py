@@ -11,7 +11,7 @@ import time
 HIDDEN = "1024,128"
 
 # The diptych command sets this for itself; PyTorch keeps its own default unless a way says so.
-SPIN = {"GOMP_SPINCOUNT": "1000"}
+SPIN = {"GOMP_SPINCOUNT": "3000"}
 
 # glibc gives large blocks back to the system and faults them in again, step after step; these keep
 # them. (Values that no block of a training step exceeds.)

@@ -3,6 +3,8 @@
 
 #include "math/isa.h"
 
+#include <stdint.h>
+
 #if defined(__x86_64__) && defined(__GNUC__)
 
 /* Twenty independent sums, so that the latency of an instruction does not limit. */
@@ -40,7 +42,37 @@ __attribute__((target("avx512f"))) double registers_fp32(size_t rounds) {
     return operations;
 }
 
+/* Six tiles of sums take their turns. Each product is 16 x 16 sums over 16 pairs. */
+static double tile_products(size_t rounds) {
+    enum { PRODUCTS = 6, SIDE = 16 };
+    static const struct {
+        uint8_t palette, start_row, reserved[14];
+        uint16_t row_bytes[SIDE];
+        uint8_t rows[SIDE];
+    } SHAPES = {.palette = 1,
+                .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
+                .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
+    __asm__ volatile("ldtilecfg %1\n\t"
+                     "1:\n\t"
+                     "tdpbf16ps %%tmm7, %%tmm6, %%tmm0\n\t"
+                     "tdpbf16ps %%tmm7, %%tmm6, %%tmm1\n\t"
+                     "tdpbf16ps %%tmm7, %%tmm6, %%tmm2\n\t"
+                     "tdpbf16ps %%tmm7, %%tmm6, %%tmm3\n\t"
+                     "tdpbf16ps %%tmm7, %%tmm6, %%tmm4\n\t"
+                     "tdpbf16ps %%tmm7, %%tmm6, %%tmm5\n\t"
+                     "dec %0\n\t"
+                     "jnz 1b\n\t"
+                     "tilerelease"
+                     : "+r"(rounds)
+                     : "m"(SHAPES)
+                     : "cc");
+    return 2.0 * PRODUCTS * SIDE * SIDE * 2 * SIDE;
+}
+
 __attribute__((target("avx512f"))) double registers_bf16(size_t rounds) {
+    if (dip_isa_of_processor() >= DIP_ISA_AMX_BF16) {
+        return tile_products(rounds) * (double)rounds;
+    }
     const double operations = 2.0 * 2 * N_SUMS * 2 * LANES * (double)rounds;
     LOOP(BF16);
     return operations;

@@ -34,7 +34,7 @@ def heading(bench):
         + (f"PyTorch {bench.torch}" if bench.python else f"no PyTorch ({bench.torch})")
         + f", Python {platform.python_version()}"
     )
-    yield "spinning  GOMP_SPINCOUNT=1000 for Diptych, as its command sets for itself"
+    yield "spinning  GOMP_SPINCOUNT=3000 for Diptych, as its command sets for itself"
     for (precision, threads), entry in sorted(bench.limits.items()):
         yield (
             f"limit     {precision} {threads} threads: {entry['gflops']:7,.0f} GFLOP/s by "

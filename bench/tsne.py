@@ -47,7 +47,7 @@ def ours(args, items):
     """One map of ours."""
     return run([os.path.join(args.build, "bench", "bench_tsne"), "--items", str(items), "--dim",
                 str(DIM), "--threads", str(args.threads)],
-               dict(os.environ, GOMP_SPINCOUNT="1000"))
+               dict(os.environ, GOMP_SPINCOUNT="3000"))
 
 
 def other(args, items):

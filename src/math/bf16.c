@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The reference kernels: what the others compute, element by element, in the same order of sums. VDPBF16PS adds the odd product of a pair first, then the even one, each with one rounding.
+ * The reference kernels: what the others compute, element by element in the same order of sums.
  */
 #include "math/bf16_tiles.h"
 
