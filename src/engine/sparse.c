@@ -205,20 +205,39 @@ dip_status dip_sparse_collect(dip_sparse *sparse, const dip_pass *const *pass, s
     return DIP_OK;
 }
 
-/* Rows of which the memory is asked for ahead: by then, some have been summed and updated. */
-enum { AHEAD = 6 };
+/* Rows that are handed to a thread at a time, and those of which the memory is asked for ahead: by
+ * then, some have been summed and updated. */
+enum { ROWS_AT_ONCE = 32, AHEAD = 6 };
+
+static void ask_for_row(const dip_touched *touched, size_t r, const dip_param *param,
+                        const dip_optimizer *optimizer) {
+    dip_optimizer_prefetch(optimizer, param, (size_t)touched->param,
+                           touched->list[touched->first[r]].row);
+}
 
 static void update_row(const dip_touched *touched, size_t r, dip_real *sum, dip_param *param,
                        const dip_optimizer *optimizer, const dip_update *update) {
     const size_t width = param->columns;
     const dip_term *term = &touched->list[touched->first[r]];
-    if (r + AHEAD < touched->n_rows) {
-        dip_optimizer_prefetch(optimizer, param, (size_t)touched->param,
-                               touched->list[touched->first[r + AHEAD]].row);
-    }
     dip_vec_sum_terms(width, touched->first[r + 1] - touched->first[r], term, sum);
     dip_optimizer_apply(optimizer, update, param, (size_t)touched->param, term->row * width, width,
                         sum);
+}
+
+/* What another thread asked for is not in this one's cache, so each begins by asking. */
+static void update_rows(const dip_touched *touched, size_t first, dip_real *sum, dip_param *param,
+                        const dip_optimizer *optimizer, const dip_update *update) {
+    const size_t left = touched->n_rows - first;
+    const size_t end = first + (left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE);
+    for (size_t r = first; r < end && r < first + AHEAD; r++) {
+        ask_for_row(touched, r, param, optimizer);
+    }
+    for (size_t r = first; r < end; r++) {
+        if (r + AHEAD < end) {
+            ask_for_row(touched, r + AHEAD, param, optimizer);
+        }
+        update_row(touched, r, sum, param, optimizer, update);
+    }
 }
 
 void dip_sparse_update(dip_sparse *sparse, dip_params *params, const dip_optimizer *optimizer,
@@ -231,9 +250,9 @@ void dip_sparse_update(dip_sparse *sparse, dip_params *params, const dip_optimiz
             dip_param *param = &params->list[touched->param];
             /* A popular row takes long, so rows are handed out as threads come for them; each
              * row's sum is the same whoever makes it. */
-#pragma omp for schedule(dynamic, 32) nowait
-            for (size_t r = 0; r < touched->n_rows; r++) {
-                update_row(touched, r, sum, param, optimizer, update);
+#pragma omp for schedule(dynamic, 1) nowait
+            for (size_t first = 0; first < touched->n_rows; first += ROWS_AT_ONCE) {
+                update_rows(touched, first, sum, param, optimizer, update);
             }
         }
     }
