@@ -94,7 +94,7 @@ typedef struct dip_left {
 } dip_left;
 
 /* One product: c [m x 64] at stride ldc = A B, or += A B. While it is computed, memory that comes
- * next is asked for. */
+ * next may be asked for. */
 typedef struct dip_tile {
     size_t m;
     dip_left a;

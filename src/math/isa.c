@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* syscall, which POSIX does not have */
+#define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier): syscall */
 
 #include "math/isa.h"
 
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -20,16 +21,32 @@ const char *dip_isa_name(dip_isa isa) {
     return NAMES[isa];
 }
 
-/* Whether this process may use the registers of AMX, which Linux lends to those that ask: 8 KiB
- * more of state for each thread that touches them. */
-static bool may_use_tiles(void) {
 #if defined(__x86_64__) && defined(__linux__) && defined(SYS_arch_prctl)
-    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
-    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
-#else
-    return false;
-#endif
+
+/* By the processor's own words, since compilers differ in the names that they know for AMX. */
+static bool has_tiles(void) {
+    enum { BF16 = 1 << 22, TILE = 1 << 24 };
+    unsigned a = 0;
+    unsigned b = 0;
+    unsigned c = 0;
+    unsigned d = 0;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & BF16) != 0 && (d & TILE) != 0;
 }
+
+/* Linux lends the registers of AMX to processes that ask: 8 KiB more of state for each thread that
+ * touches them. */
+static bool may_use_tiles(void) {
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    return has_tiles() && syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+}
+
+#else
+
+static bool may_use_tiles(void) {
+    return false;
+}
+
+#endif
 
 dip_isa dip_isa_of_processor(void) {
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -44,8 +61,7 @@ dip_isa dip_isa_of_processor(void) {
     if (!__builtin_cpu_supports("avx512bf16")) {
         return DIP_ISA_AVX512;
     }
-    const bool has_tiles = __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16");
-    return has_tiles && may_use_tiles() ? DIP_ISA_AMX_BF16 : DIP_ISA_AVX512_BF16;
+    return may_use_tiles() ? DIP_ISA_AMX_BF16 : DIP_ISA_AVX512_BF16;
 #else
     return DIP_ISA_REFERENCE;
 #endif

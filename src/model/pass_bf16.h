@@ -33,7 +33,7 @@ typedef struct dip_pass_bf16 {
     uint64_t *alive[DIP_LIST_MAX]; /* [out / 64][B] outputs above 0, except of the last layer */
     float *bias[DIP_LIST_MAX];     /* [out] its bias, the masked defaults added in the first */
     dip_once *once;                /* [F] */
-    bool borrows;                  /* in, out, rows, bias and sums are the lender's */
+    bool borrows;                  /* in, out, rows, alive, bias and sums are the lender's */
     float *sums[DIP_LIST_MAX]; /* [panels x out] gradients summed over panels; then the first row
                                     is the sum over the batch */
 } dip_pass_bf16;

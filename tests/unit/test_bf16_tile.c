@@ -138,6 +138,45 @@ static void a_long_tile_has_the_bits_of_the_reference(void **state) {
     }
 }
 
+/* The transpose of a packed matrix against the same numbers as rows, with the references and with
+ * what the processor has. */
+static void a_left_form_gives_the_bits_of_its_rows(void **state) {
+    (void)state;
+    enum { LONG = 300, WIDTH = 2 * LONG };
+    static dip_bf16 rows[DIP_BLOCK * WIDTH];
+    static dip_bf16 block[2 * (LONG + DIP_TILE_PAIRS) * DIP_BLOCK];
+    static dip_bf16 b[2 * LONG * DIP_BLOCK];
+    static float c[2][DIP_BLOCK * DIP_BLOCK];
+    const dip_bf16_kernels *const kernels[] = {&dip_bf16_reference, &dip_bf16_reference_amx,
+                                               dip_bf16_get()};
+    uint64_t random = 9;
+    fill(rows, sizeof rows / sizeof *rows, &random, false);
+    fill(b, sizeof b / sizeof *b, &random, false);
+    for (size_t k = 0; k < 6; k++) {
+        for (size_t e = 0; e < DIP_BLOCK * DIP_BLOCK; e++) {
+            c[0][e] = c[1][e] = hard_number(&random, false);
+        }
+        for (size_t i = 0; i < DIP_BLOCK; i++) {
+            for (size_t x = 0; x < WIDTH; x++) {
+                block[x / 2 * 2 * DIP_BLOCK + 2 * i + x % 2] = rows[i * WIDTH + x];
+            }
+        }
+        kernels[k / 2]->make_left(LONG, block);
+        dip_tile tile = {.m = DIP_BLOCK - 5 * (k % 2),
+                         .a = {rows, WIDTH},
+                         .b = b,
+                         .pairs = LONG,
+                         .add = k % 2 == 0,
+                         .c = c[0],
+                         .ldc = DIP_BLOCK};
+        kernels[k / 2]->tile(&tile);
+        tile.a = (dip_left){block, 0};
+        tile.c = c[1];
+        kernels[k / 2]->tile(&tile);
+        check_same(c[0], c[1], DIP_BLOCK * DIP_BLOCK);
+    }
+}
+
 /* The left form for AMX: 16 pairs of a column are one row of 64 bytes, and what is missing 0. */
 static void left_forms_are_transposed_by_sixteen_pairs(void **state) {
     (void)state;
@@ -167,6 +206,7 @@ int main(void) {
         cmocka_unit_test(the_reference_tile_is_a_matrix_product),
         cmocka_unit_test(every_tile_has_the_bits_of_the_reference),
         cmocka_unit_test(a_long_tile_has_the_bits_of_the_reference),
+        cmocka_unit_test(a_left_form_gives_the_bits_of_its_rows),
         cmocka_unit_test(left_forms_are_transposed_by_sixteen_pairs),
     };
     return cmocka_run_group_tests_name("bf16 products", tests, NULL, NULL);
