@@ -78,7 +78,7 @@ static int run_command(const cli_command *command, int argc, char **argv) {
  * process needs the cores, that makes training many times slower (measured: two runs at once on
  * two cores, 4 thousand examples/s each against 26 thousand), and on idle cores a short spin is as
  * good, if it is not too short for steps of a few milliseconds: with AMX, 1,000 rounds in the place
- * of 3,000 were 11% slower on idle cores, and 8% faster with two runs at once. The runtime reads
+ * of 3,000 were 10% slower on idle cores, and 8% faster with two runs at once. The runtime reads
  * the variable when it is loaded, so the command starts itself once more with it; by its path, for
  * a process is listed under the name that it was started by. */
 static void limit_spinning(char **argv) {
