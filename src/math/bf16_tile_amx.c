@@ -54,22 +54,34 @@ typedef struct group {
     size_t c_row;
 } group;
 
-/* 32 rows by 32 columns. */
-static void square(const group *g) {
-    char *const below = g->c + SIDE * g->c_row;
-    const char *a = g->a;
-    const char *b = g->b;
+/* Tiles 0 and 1 are the sums at g->c and those beside them, 2 and 3 at `other` and beside it. */
+static inline void begin_sums(const group *g, const char *other) {
     if (g->add) {
         _tile_loadd(0, g->c, g->c_row);
         _tile_loadd(1, g->c + LINE, g->c_row);
-        _tile_loadd(2, below, g->c_row);
-        _tile_loadd(3, below + LINE, g->c_row);
+        _tile_loadd(2, other, g->c_row);
+        _tile_loadd(3, other + LINE, g->c_row);
     } else {
         _tile_zero(0);
         _tile_zero(1);
         _tile_zero(2);
         _tile_zero(3);
     }
+}
+
+static inline void end_sums(const group *g, char *other) {
+    _tile_stored(0, g->c, g->c_row);
+    _tile_stored(1, g->c + LINE, g->c_row);
+    _tile_stored(2, other, g->c_row);
+    _tile_stored(3, other + LINE, g->c_row);
+}
+
+/* 32 rows by 32 columns. */
+static void square(const group *g) {
+    char *const below = g->c + SIDE * g->c_row;
+    const char *a = g->a;
+    const char *b = g->b;
+    begin_sums(g, below);
     for (size_t s = 0; s < g->steps; s++) {
         _tile_loadd(4, a, g->row);
         _tile_loadd(6, b, PAIR_BYTES);
@@ -82,27 +94,14 @@ static void square(const group *g) {
         a += g->step;
         b += STEP_BYTES;
     }
-    _tile_stored(0, g->c, g->c_row);
-    _tile_stored(1, g->c + LINE, g->c_row);
-    _tile_stored(2, below, g->c_row);
-    _tile_stored(3, below + LINE, g->c_row);
+    end_sums(g, below);
 }
 
 /* At most 16 rows, as the tiles are set up, by 64 columns. */
 static void strip(const group *g) {
     const char *a = g->a;
     const char *b = g->b;
-    if (g->add) {
-        _tile_loadd(0, g->c, g->c_row);
-        _tile_loadd(1, g->c + LINE, g->c_row);
-        _tile_loadd(2, g->c + 2 * LINE, g->c_row);
-        _tile_loadd(3, g->c + 3 * LINE, g->c_row);
-    } else {
-        _tile_zero(0);
-        _tile_zero(1);
-        _tile_zero(2);
-        _tile_zero(3);
-    }
+    begin_sums(g, g->c + 2 * LINE);
     for (size_t s = 0; s < g->steps; s++) {
         _tile_loadd(4, a, g->row);
         _tile_loadd(6, b, PAIR_BYTES);
@@ -116,10 +115,7 @@ static void strip(const group *g) {
         a += g->step;
         b += STEP_BYTES;
     }
-    _tile_stored(0, g->c, g->c_row);
-    _tile_stored(1, g->c + LINE, g->c_row);
-    _tile_stored(2, g->c + 2 * LINE, g->c_row);
-    _tile_stored(3, g->c + 3 * LINE, g->c_row);
+    end_sums(g, g->c + 2 * LINE);
 }
 
 /* Rows first ... m of some steps, by strips of 16; the last may have fewer. */
