@@ -6,6 +6,8 @@ import os
 import platform
 import re
 
+import programs
+
 
 def memory_available_mb():
     """What new programs could take."""
@@ -34,7 +36,8 @@ def heading(bench):
         + (f"PyTorch {bench.torch}" if bench.python else f"no PyTorch ({bench.torch})")
         + f", Python {platform.python_version()}"
     )
-    yield "spinning  GOMP_SPINCOUNT=3000 for Diptych, as its command sets for itself"
+    spin = " ".join(f"{key}={value}" for key, value in programs.SPIN.items())
+    yield f"spinning  {spin} for Diptych, as its command sets for itself"
     for (precision, threads), entry in sorted(bench.limits.items()):
         yield (
             f"limit     {precision} {threads} threads: {entry['gflops']:7,.0f} GFLOP/s by "

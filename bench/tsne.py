@@ -16,6 +16,7 @@ import platform
 import subprocess
 import tempfile
 
+import programs
 import report
 
 OTHER = """
@@ -47,7 +48,7 @@ def ours(args, items):
     """One map of ours."""
     return run([os.path.join(args.build, "bench", "bench_tsne"), "--items", str(items), "--dim",
                 str(DIM), "--threads", str(args.threads)],
-               dict(os.environ, GOMP_SPINCOUNT="3000"))
+               dict(os.environ, **programs.SPIN))
 
 
 def other(args, items):

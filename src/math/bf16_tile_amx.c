@@ -5,7 +5,8 @@
  * A tile register holds 16 rows of 64 bytes. Four hold 32 rows by 32 columns of sums, two the rows
  * of A, two the columns of B: for each 16 pairs four tiles are loaded for four products. A product
  * keeps the multiplier busy for 16 cycles and a tile takes 8 to load from the first-level cache, so
- * pairs are taken in parts whose operands stay there; meanwhile sums wait in c.
+ * pairs are taken in parts small enough that much of them is still there when it is used again;
+ * meanwhile sums wait in c.
  *
  * Tiles are set up and given back in each call, since nobody else may find them changed.
  */
@@ -14,11 +15,11 @@
 #include "math/transpose_avx512.h"
 
 enum {
-    SIDE = 16,                      /* rows of a tile, pairs in a row of one, sums in a row */
+    SIDE = DIP_TILE_PAIRS,          /* rows of a tile, pairs in a row of one, sums in a row */
     LINE = 64,                      /* bytes of a row */
     PAIR_BYTES = 4 * DIP_BLOCK,     /* of a packed pair of rows */
     STEP_BYTES = SIDE * PAIR_BYTES, /* of those that a step takes */
-    PART = 8                        /* steps whose operands stay in the first-level cache */
+    PART = 8                        /* steps of a part */
 };
 
 /* What LDTILECFG reads. */
@@ -76,6 +77,15 @@ static inline void end_sums(const group *g, char *other) {
     _tile_stored(3, other + LINE, g->c_row);
 }
 
+/* The first row tile of A with two column tiles of B, which stay loaded in 6 and 7. */
+static inline void multiply_pair(const char *a, size_t row, const char *b) {
+    _tile_loadd(4, a, row);
+    _tile_loadd(6, b, PAIR_BYTES);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(7, b + LINE, PAIR_BYTES);
+    _tile_dpbf16ps(1, 4, 7);
+}
+
 /* 32 rows by 32 columns. */
 static void square(const group *g) {
     char *const below = g->c + SIDE * g->c_row;
@@ -83,11 +93,7 @@ static void square(const group *g) {
     const char *b = g->b;
     begin_sums(g, below);
     for (size_t s = 0; s < g->steps; s++) {
-        _tile_loadd(4, a, g->row);
-        _tile_loadd(6, b, PAIR_BYTES);
-        _tile_dpbf16ps(0, 4, 6);
-        _tile_loadd(7, b + LINE, PAIR_BYTES);
-        _tile_dpbf16ps(1, 4, 7);
+        multiply_pair(a, g->row, b);
         _tile_loadd(5, a + SIDE * g->row, g->row);
         _tile_dpbf16ps(2, 5, 6);
         _tile_dpbf16ps(3, 5, 7);
@@ -97,17 +103,16 @@ static void square(const group *g) {
     end_sums(g, below);
 }
 
-/* At most 16 rows, as the tiles are set up, by 64 columns. */
-static void strip(const group *g) {
+/* At most 16 rows by 64 columns. */
+static void strip(const group *g, size_t rows) {
     const char *a = g->a;
     const char *b = g->b;
+    if (rows < SIDE) {
+        set_shapes((uint8_t)rows);
+    }
     begin_sums(g, g->c + 2 * LINE);
     for (size_t s = 0; s < g->steps; s++) {
-        _tile_loadd(4, a, g->row);
-        _tile_loadd(6, b, PAIR_BYTES);
-        _tile_dpbf16ps(0, 4, 6);
-        _tile_loadd(7, b + LINE, PAIR_BYTES);
-        _tile_dpbf16ps(1, 4, 7);
+        multiply_pair(a, g->row, b);
         _tile_loadd(6, b + 2 * LINE, PAIR_BYTES);
         _tile_dpbf16ps(2, 4, 6);
         _tile_loadd(7, b + 3 * LINE, PAIR_BYTES);
@@ -116,22 +121,12 @@ static void strip(const group *g) {
         b += STEP_BYTES;
     }
     end_sums(g, g->c + 2 * LINE);
-}
-
-/* Rows first ... m of some steps, by strips of 16; the last may have fewer. */
-static void strips(const group *from, size_t first, size_t m) {
-    for (size_t i = first; i < m; i += SIDE) {
-        group g = *from;
-        g.a += i * g.row;
-        g.c += i * g.c_row;
-        if (m - i < SIDE) {
-            set_shapes((uint8_t)(m - i));
-        }
-        strip(&g);
+    if (rows < SIDE) {
+        set_shapes(SIDE);
     }
 }
 
-/* m rows of some steps. A tail of fewer than 16 rows leaves its shapes set. */
+/* m rows of some steps: by squares, and what is left by strips. */
 static void rows_of_part(const group *from, size_t m) {
     const size_t whole = m - m % (2 * SIDE);
     for (size_t i = 0; i < whole; i += 2 * SIDE) {
@@ -143,7 +138,12 @@ static void rows_of_part(const group *from, size_t m) {
             square(&g);
         }
     }
-    strips(from, whole, m);
+    for (size_t i = whole; i < m; i += SIDE) {
+        group g = *from;
+        g.a += i * g.row;
+        g.c += i * g.c_row;
+        strip(&g, m - i < SIDE ? m - i : SIDE);
+    }
 }
 
 /* The last pairs, fewer than 16, of A and B, with zeros beyond them, as one step. */
@@ -164,15 +164,13 @@ static void add_tail(const group *from, size_t pairs, size_t m) {
             _mm512_store_si512(t.a + r * LINE, row);
         }
         group g = {t.a, LINE, 0, t.b, 1, from->add, from->c + i * from->c_row, from->c_row};
-        if (rows < SIDE) {
-            set_shapes((uint8_t)rows);
-        }
         /* The intrinsics of gcc do not say that a tile load reads memory. */
         __asm__ volatile("" : : : "memory");
-        strip(&g);
+        strip(&g, rows);
     }
 }
 
+/* A product of no pairs is a part of no steps. */
 void dip_bf16_tile_amx(const dip_tile *t) {
     const bool is_left = t->a.stride == 0;
     const size_t steps = t->pairs / SIDE;
@@ -184,22 +182,15 @@ void dip_bf16_tile_amx(const dip_tile *t) {
                .add = t->add,
                .c = (char *)t->c,
                .c_row = t->ldc * sizeof(float)};
-    bool is_whole = false;
+    set_shapes(SIDE);
     for (size_t done = 0; done < steps || (done == 0 && rest == 0); done += PART) {
-        if (!is_whole) {
-            set_shapes(SIDE);
-        }
         g.steps = steps - done < PART ? steps - done : PART;
         rows_of_part(&g, t->m);
-        is_whole = t->m % SIDE == 0;
         g.a += g.steps * g.step;
         g.b += g.steps * STEP_BYTES;
         g.add = true;
     }
     if (rest > 0) {
-        if (!is_whole) {
-            set_shapes(SIDE);
-        }
         add_tail(&g, rest, t->m);
     }
     _tile_release();

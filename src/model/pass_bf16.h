@@ -34,8 +34,7 @@ typedef struct dip_pass_bf16 {
     float *bias[DIP_LIST_MAX];     /* [out] its bias, the masked defaults added in the first */
     dip_once *once;                /* [F] */
     bool borrows;                  /* in, out, rows, alive, bias and sums are the lender's */
-    float *sums[DIP_LIST_MAX]; /* [panels x out] gradients summed over panels; then the first row
-                                    is the sum over the batch */
+    float *sums[DIP_LIST_MAX];     /* [panels x out] gradients by panel, then in row 0 of all */
 } dip_pass_bf16;
 
 /* Takes the memory of the lender's layers when it is large enough; lender may be NULL. */
