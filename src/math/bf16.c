@@ -224,25 +224,52 @@ static void pack_transposed(size_t m, size_t columns, const dip_bf16 *x, size_t 
     }
 }
 
-static void compare(size_t m, const float *c, size_t ldc, const float *bound, uint64_t *at_least) {
-    for (size_t i = 0; i < m; i++) {
-        at_least[i] = 0;
+/* The scores of one block for dip_sift. */
+static size_t sift_block(const dip_sift *s, size_t block, size_t n) {
+    for (size_t i = 0; i < s->m; i++) {
+        const float bound = s->worst[i] - s->reach[i] * s->norm[block];
         for (size_t j = 0; j < DIP_BLOCK; j++) {
-            at_least[i] |= (uint64_t)(c[i * ldc + j] >= bound[i]) << j;
+            const float value = s->c[i * DIP_BLOCK + j];
+            if (!(value < bound)) {
+                s->hits[n++] = (dip_hit){(uint32_t)i, (uint32_t)(block * DIP_BLOCK + j), value};
+            }
         }
     }
+    return n;
+}
+
+static size_t sift_by(void (*product)(const dip_tile *), const dip_sift *s) {
+    size_t n = 0;
+    for (size_t block = 0; block < s->blocks; block++) {
+        product(&(dip_tile){.m = s->m,
+                            .a = {s->a, s->stride},
+                            .b = s->b + block * dip_packed_block(2 * s->pairs),
+                            .pairs = s->pairs,
+                            .c = s->c,
+                            .ldc = DIP_BLOCK});
+        n = sift_block(s, block, n);
+    }
+    return n;
+}
+
+static size_t sift(const dip_sift *s) {
+    return sift_by(tile, s);
+}
+
+static size_t sift_amx(const dip_sift *s) {
+    return sift_by(tile_amx, s);
 }
 
 #define OTHER_KERNELS                                                                              \
     .combine = combine, .is_finite = is_finite, .scale = scale, .round = round_row,                \
     .interleave = interleave, .relu = relu, .relu_backward = relu_backward, .add_rows = add_rows,  \
-    .sum_groups = sum_groups, .exp = exp_tile, .compare = compare,                                 \
-    .pack_transposed = pack_transposed
+    .sum_groups = sum_groups, .exp = exp_tile, .pack_transposed = pack_transposed
 
-const dip_bf16_kernels dip_bf16_reference = {.tile = tile, .make_left = keep_block, OTHER_KERNELS};
+const dip_bf16_kernels dip_bf16_reference = {
+    .tile = tile, .make_left = keep_block, .sift = sift, OTHER_KERNELS};
 
 const dip_bf16_kernels dip_bf16_reference_amx = {
-    .tile = tile_amx, .make_left = make_left_amx, OTHER_KERNELS};
+    .tile = tile_amx, .make_left = make_left_amx, .sift = sift_amx, OTHER_KERNELS};
 
 #ifdef DIP_HAS_AVX
 const dip_bf16_kernels *dip_bf16_of(dip_isa isa) {

@@ -140,6 +140,29 @@ typedef struct dip_combine {
     size_t ldy;
 } dip_combine;
 
+/* A value of a product that reaches its row's bound. */
+typedef struct dip_hit {
+    uint32_t row;
+    uint32_t column; /* from the first block on */
+    float value;
+} dip_hit;
+
+/* The values of A B that are not less than bound(row, block) = worst[row] - reach[row] norm[block],
+ * NaN among either of them included. */
+typedef struct dip_sift {
+    size_t m;          /* rows, at most 64; there is memory for 64 */
+    const dip_bf16 *a; /* row-major */
+    size_t stride;
+    const dip_bf16 *b; /* blocks of P(B), one after the other */
+    size_t blocks;
+    size_t pairs;       /* their length, a multiple of 16 */
+    const float *worst; /* [m] */
+    const float *reach; /* [m] */
+    const float *norm;  /* [blocks] */
+    float *c;           /* [64 x 64] what it works in */
+    dip_hit *hits;      /* [m x 64 blocks] out: of each row, by ascending columns */
+} dip_sift;
+
 typedef struct dip_bf16_kernels {
     void (*tile)(const dip_tile *tile);
     /* L(X) in the place of a block of P(X) of so many pairs. */
@@ -170,9 +193,8 @@ typedef struct dip_bf16_kernels {
     void (*sum_groups)(size_t groups, const uint32_t *first, const uint32_t *member,
                        const dip_bf16 *x, dip_bf16 *y, size_t ldy, dip_bf16 *packed);
     void (*exp)(const dip_exp_tile *tile);
-    /* Bit j of at_least[i] says whether c(i, j) >= bound[i], for m rows of 64 at
-     * stride ldc. */
-    void (*compare)(size_t m, const float *c, size_t ldc, const float *bound, uint64_t *at_least);
+    /* The number of hits. */
+    size_t (*sift)(const dip_sift *sift);
     /* P(X^T) from rows of X, for the block of 64 rows of X that begins at x: X [m x columns], m <=
      * 64, row-major at stride ldx; out is block [ceil(columns / 2)][64][2]. Rows beyond m become
      * zeros. */

@@ -318,16 +318,39 @@ static void pack_transposed(size_t m, size_t columns, const dip_bf16 *x, size_t 
     }
 }
 
-static void compare(size_t m, const float *c, size_t ldc, const float *bound, uint64_t *at_least) {
-    for (size_t i = 0; i < m; i++) {
-        const __m512 b = _mm512_set1_ps(bound[i]);
-        uint64_t bits = 0;
-        for (size_t v = 0; v < VECTORS; v++) {
-            const __m512 x = _mm512_loadu_ps(c + i * ldc + v * DIP_BF16_LANES);
-            bits |= (uint64_t)_mm512_cmp_ps_mask(x, b, _CMP_GE_OQ) << (v * DIP_BF16_LANES);
-        }
-        at_least[i] = bits;
+/* Bit j: c[j] is not less than the bound. */
+static inline uint64_t reached(const float *c, float bound) {
+    const __m512 b = _mm512_set1_ps(bound);
+    uint64_t bits = 0;
+    for (size_t v = 0; v < VECTORS; v++) {
+        const __m512 x = _mm512_loadu_ps(c + v * DIP_BF16_LANES);
+        bits |= (uint64_t)_mm512_cmp_ps_mask(x, b, _CMP_NLT_UQ) << (v * DIP_BF16_LANES);
     }
+    return bits;
+}
+
+static size_t sift(const dip_sift *s) {
+    const size_t step = dip_packed_block(2 * s->pairs);
+    size_t n = 0;
+    for (size_t block = 0; block < s->blocks; block++) {
+        const dip_bf16 *b = s->b + block * step;
+        dip_bf16_tile_avx512(&(dip_tile){.m = s->m,
+                                         .a = {s->a, s->stride},
+                                         .b = b,
+                                         .pairs = s->pairs,
+                                         .c = s->c,
+                                         .ldc = DIP_BLOCK,
+                                         .next = block + 1 < s->blocks ? b + step : NULL});
+        for (size_t i = 0; i < s->m; i++) {
+            const float *c = s->c + i * DIP_BLOCK;
+            uint64_t bits = reached(c, s->worst[i] - s->reach[i] * s->norm[block]);
+            for (; bits != 0; bits &= bits - 1) {
+                const size_t j = (size_t)__builtin_ctzll(bits);
+                s->hits[n++] = (dip_hit){(uint32_t)i, (uint32_t)(block * DIP_BLOCK + j), c[j]};
+            }
+        }
+    }
+    return n;
 }
 
 /* P(X) as it is. */
@@ -340,11 +363,12 @@ static void keep_block(size_t pairs, dip_bf16 *block) {
 #define VECTOR_KERNELS                                                                             \
     .combine = combine, .is_finite = is_finite, .scale = scale, .round = round_row,                \
     .interleave = interleave, .relu = relu, .relu_backward = relu_backward, .add_rows = add_rows,  \
-    .sum_groups = sum_groups, .exp = exp_tile, .compare = compare,                                 \
-    .pack_transposed = pack_transposed
+    .sum_groups = sum_groups, .exp = exp_tile, .pack_transposed = pack_transposed
 
 const dip_bf16_kernels dip_bf16_avx512 = {
-    .tile = dip_bf16_tile_avx512, .make_left = keep_block, VECTOR_KERNELS};
+    .tile = dip_bf16_tile_avx512, .make_left = keep_block, .sift = sift, VECTOR_KERNELS};
 
-const dip_bf16_kernels dip_bf16_amx = {
-    .tile = dip_bf16_tile_amx, .make_left = dip_bf16_make_left_amx, VECTOR_KERNELS};
+const dip_bf16_kernels dip_bf16_amx = {.tile = dip_bf16_tile_amx,
+                                       .make_left = dip_bf16_make_left_amx,
+                                       .sift = dip_bf16_sift_amx,
+                                       VECTOR_KERNELS};

@@ -12,36 +12,10 @@
  */
 #include "math/bf16_tiles.h"
 
+#include "math/amx.h"
 #include "math/transpose_avx512.h"
 
-enum {
-    SIDE = DIP_TILE_PAIRS,          /* rows of a tile, pairs in a row of one, sums in a row */
-    LINE = 64,                      /* bytes of a row */
-    PAIR_BYTES = 4 * DIP_BLOCK,     /* of a packed pair of rows */
-    STEP_BYTES = SIDE * PAIR_BYTES, /* of those that a step takes */
-    PART = 8                        /* steps of a part */
-};
-
-/* What LDTILECFG reads. */
-typedef struct shapes {
-    uint8_t palette;
-    uint8_t start_row;
-    uint8_t reserved[14];
-    uint16_t row_bytes[16];
-    uint8_t rows[16];
-} shapes;
-
-/* All eight tiles of whole rows, but those of A and of sums with only so many. */
-static void set_shapes(uint8_t rows) {
-    shapes s = {.palette = 1};
-    for (size_t t = 0; t < 8; t++) {
-        const bool is_of_b = t >= 6;
-        s.row_bytes[t] = LINE;
-        s.rows[t] = is_of_b ? SIDE : rows;
-    }
-    /* In the place of _tile_loadconfig, which does not tell gcc 12 that all of s is read. */
-    __asm__ volatile("ldtilecfg %0" : : "m"(s));
-}
+enum { PART = 8 }; /* steps of a part */
 
 /* Where a group of rows of A and of c is, for some steps. */
 typedef struct group {
@@ -59,9 +33,9 @@ typedef struct group {
 static inline void begin_sums(const group *g, const char *other) {
     if (g->add) {
         _tile_loadd(0, g->c, g->c_row);
-        _tile_loadd(1, g->c + LINE, g->c_row);
+        _tile_loadd(1, g->c + DIP_AMX_LINE, g->c_row);
         _tile_loadd(2, other, g->c_row);
-        _tile_loadd(3, other + LINE, g->c_row);
+        _tile_loadd(3, other + DIP_AMX_LINE, g->c_row);
     } else {
         _tile_zero(0);
         _tile_zero(1);
@@ -72,33 +46,24 @@ static inline void begin_sums(const group *g, const char *other) {
 
 static inline void end_sums(const group *g, char *other) {
     _tile_stored(0, g->c, g->c_row);
-    _tile_stored(1, g->c + LINE, g->c_row);
+    _tile_stored(1, g->c + DIP_AMX_LINE, g->c_row);
     _tile_stored(2, other, g->c_row);
-    _tile_stored(3, other + LINE, g->c_row);
-}
-
-/* The first row tile of A with two column tiles of B, which stay loaded in 6 and 7. */
-static inline void multiply_pair(const char *a, size_t row, const char *b) {
-    _tile_loadd(4, a, row);
-    _tile_loadd(6, b, PAIR_BYTES);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_loadd(7, b + LINE, PAIR_BYTES);
-    _tile_dpbf16ps(1, 4, 7);
+    _tile_stored(3, other + DIP_AMX_LINE, g->c_row);
 }
 
 /* 32 rows by 32 columns. */
 static void square(const group *g) {
-    char *const below = g->c + SIDE * g->c_row;
+    char *const below = g->c + DIP_AMX_SIDE * g->c_row;
     const char *a = g->a;
     const char *b = g->b;
     begin_sums(g, below);
     for (size_t s = 0; s < g->steps; s++) {
-        multiply_pair(a, g->row, b);
-        _tile_loadd(5, a + SIDE * g->row, g->row);
+        dip_amx_multiply_pair(a, g->row, b);
+        _tile_loadd(5, a + DIP_AMX_SIDE * g->row, g->row);
         _tile_dpbf16ps(2, 5, 6);
         _tile_dpbf16ps(3, 5, 7);
         a += g->step;
-        b += STEP_BYTES;
+        b += DIP_AMX_STEP_BYTES;
     }
     end_sums(g, below);
 }
@@ -107,63 +72,63 @@ static void square(const group *g) {
 static void strip(const group *g, size_t rows) {
     const char *a = g->a;
     const char *b = g->b;
-    if (rows < SIDE) {
-        set_shapes((uint8_t)rows);
+    if (rows < DIP_AMX_SIDE) {
+        dip_amx_begin((uint8_t)rows);
     }
-    begin_sums(g, g->c + 2 * LINE);
+    begin_sums(g, g->c + 2 * DIP_AMX_LINE);
     for (size_t s = 0; s < g->steps; s++) {
-        multiply_pair(a, g->row, b);
-        _tile_loadd(6, b + 2 * LINE, PAIR_BYTES);
+        dip_amx_multiply_pair(a, g->row, b);
+        _tile_loadd(6, b + 2 * DIP_AMX_LINE, DIP_AMX_PAIR_BYTES);
         _tile_dpbf16ps(2, 4, 6);
-        _tile_loadd(7, b + 3 * LINE, PAIR_BYTES);
+        _tile_loadd(7, b + 3 * DIP_AMX_LINE, DIP_AMX_PAIR_BYTES);
         _tile_dpbf16ps(3, 4, 7);
         a += g->step;
-        b += STEP_BYTES;
+        b += DIP_AMX_STEP_BYTES;
     }
-    end_sums(g, g->c + 2 * LINE);
-    if (rows < SIDE) {
-        set_shapes(SIDE);
+    end_sums(g, g->c + 2 * DIP_AMX_LINE);
+    if (rows < DIP_AMX_SIDE) {
+        dip_amx_begin(DIP_AMX_SIDE);
     }
 }
 
 /* m rows of some steps: by squares, and what is left by strips. */
 static void rows_of_part(const group *from, size_t m) {
-    const size_t whole = m - m % (2 * SIDE);
-    for (size_t i = 0; i < whole; i += 2 * SIDE) {
+    const size_t whole = m - m % (2 * DIP_AMX_SIDE);
+    for (size_t i = 0; i < whole; i += 2 * DIP_AMX_SIDE) {
         for (size_t half = 0; half < 2; half++) {
             group g = *from;
             g.a += i * g.row;
-            g.b += half * 2 * LINE;
-            g.c += i * g.c_row + half * 2 * LINE;
+            g.b += half * 2 * DIP_AMX_LINE;
+            g.c += i * g.c_row + half * 2 * DIP_AMX_LINE;
             square(&g);
         }
     }
-    for (size_t i = whole; i < m; i += SIDE) {
+    for (size_t i = whole; i < m; i += DIP_AMX_SIDE) {
         group g = *from;
         g.a += i * g.row;
         g.c += i * g.c_row;
-        strip(&g, m - i < SIDE ? m - i : SIDE);
+        strip(&g, m - i < DIP_AMX_SIDE ? m - i : DIP_AMX_SIDE);
     }
 }
 
 /* The last pairs, fewer than 16, of A and B, with zeros beyond them, as one step. */
 typedef struct tail {
-    _Alignas(LINE) char a[SIDE * LINE];
-    _Alignas(LINE) char b[STEP_BYTES];
+    _Alignas(DIP_AMX_LINE) char a[DIP_AMX_SIDE * DIP_AMX_LINE];
+    _Alignas(DIP_AMX_LINE) char b[DIP_AMX_STEP_BYTES];
 } tail;
 
 static void add_tail(const group *from, size_t pairs, size_t m) {
     tail t;
     const __mmask16 some = (__mmask16)((1u << pairs) - 1);
-    memcpy(t.b, from->b, pairs * PAIR_BYTES);
-    memset(t.b + pairs * PAIR_BYTES, 0, sizeof t.b - pairs * PAIR_BYTES);
-    for (size_t i = 0; i < m; i += SIDE) {
-        const size_t rows = m - i < SIDE ? m - i : SIDE;
+    memcpy(t.b, from->b, pairs * DIP_AMX_PAIR_BYTES);
+    memset(t.b + pairs * DIP_AMX_PAIR_BYTES, 0, sizeof t.b - pairs * DIP_AMX_PAIR_BYTES);
+    for (size_t i = 0; i < m; i += DIP_AMX_SIDE) {
+        const size_t rows = m - i < DIP_AMX_SIDE ? m - i : DIP_AMX_SIDE;
         for (size_t r = 0; r < rows; r++) {
             const __m512i row = _mm512_maskz_loadu_epi32(some, from->a + (i + r) * from->row);
-            _mm512_store_si512(t.a + r * LINE, row);
+            _mm512_store_si512(t.a + r * DIP_AMX_LINE, row);
         }
-        group g = {t.a, LINE, 0, t.b, 1, from->add, from->c + i * from->c_row, from->c_row};
+        group g = {t.a, DIP_AMX_LINE, 0, t.b, 1, from->add, from->c + i * from->c_row, from->c_row};
         /* The intrinsics of gcc do not say that a tile load reads memory. */
         __asm__ volatile("" : : : "memory");
         strip(&g, rows);
@@ -173,45 +138,46 @@ static void add_tail(const group *from, size_t pairs, size_t m) {
 /* A product of no pairs is a part of no steps. */
 void dip_bf16_tile_amx(const dip_tile *t) {
     const bool is_left = t->a.stride == 0;
-    const size_t steps = t->pairs / SIDE;
-    const size_t rest = t->pairs % SIDE;
+    const size_t steps = t->pairs / DIP_AMX_SIDE;
+    const size_t rest = t->pairs % DIP_AMX_SIDE;
     group g = {.a = (const char *)t->a.data,
-               .row = is_left ? LINE : t->a.stride * sizeof(dip_bf16),
-               .step = is_left ? STEP_BYTES : LINE,
+               .row = is_left ? DIP_AMX_LINE : t->a.stride * sizeof(dip_bf16),
+               .step = is_left ? DIP_AMX_STEP_BYTES : DIP_AMX_LINE,
                .b = (const char *)t->b,
                .add = t->add,
                .c = (char *)t->c,
                .c_row = t->ldc * sizeof(float)};
-    set_shapes(SIDE);
+    dip_amx_begin(DIP_AMX_SIDE);
     for (size_t done = 0; done < steps || (done == 0 && rest == 0); done += PART) {
         g.steps = steps - done < PART ? steps - done : PART;
         rows_of_part(&g, t->m);
         g.a += g.steps * g.step;
-        g.b += g.steps * STEP_BYTES;
+        g.b += g.steps * DIP_AMX_STEP_BYTES;
         g.add = true;
     }
     if (rest > 0) {
         add_tail(&g, rest, t->m);
     }
-    _tile_release();
+    dip_amx_end();
 }
 
 /* Four times 16 columns of 16 pairs, each 32 bits. */
 void dip_bf16_make_left_amx(size_t pairs, dip_bf16 *block) {
-    for (size_t first = 0; first < pairs; first += SIDE) {
-        char *const tiles = (char *)block + first * PAIR_BYTES;
-        const size_t left = pairs - first < SIDE ? pairs - first : SIDE;
-        __m512i x[DIP_BLOCK / SIDE][SIDE];
-        for (size_t t = 0; t < DIP_BLOCK / SIDE; t++) {
-            for (size_t p = 0; p < SIDE; p++) {
+    for (size_t first = 0; first < pairs; first += DIP_AMX_SIDE) {
+        char *const tiles = (char *)block + first * DIP_AMX_PAIR_BYTES;
+        const size_t left = pairs - first < DIP_AMX_SIDE ? pairs - first : DIP_AMX_SIDE;
+        __m512i x[DIP_BLOCK / DIP_AMX_SIDE][DIP_AMX_SIDE];
+        for (size_t t = 0; t < DIP_BLOCK / DIP_AMX_SIDE; t++) {
+            for (size_t p = 0; p < DIP_AMX_SIDE; p++) {
                 const __mmask16 some = p < left ? 0xffff : 0;
-                x[t][p] = _mm512_maskz_loadu_epi32(some, tiles + p * PAIR_BYTES + t * LINE);
+                x[t][p] = _mm512_maskz_loadu_epi32(some, tiles + p * DIP_AMX_PAIR_BYTES +
+                                                             t * DIP_AMX_LINE);
             }
         }
-        for (size_t t = 0; t < DIP_BLOCK / SIDE; t++) {
+        for (size_t t = 0; t < DIP_BLOCK / DIP_AMX_SIDE; t++) {
             dip_transpose16(x[t]);
-            for (size_t j = 0; j < SIDE; j++) {
-                _mm512_storeu_si512(tiles + (t * SIDE + j) * LINE, x[t][j]);
+            for (size_t j = 0; j < DIP_AMX_SIDE; j++) {
+                _mm512_storeu_si512(tiles + (t * DIP_AMX_SIDE + j) * DIP_AMX_LINE, x[t][j]);
             }
         }
     }

@@ -9,6 +9,7 @@
 
 void dip_bf16_tile_avx512(const dip_tile *tile);
 void dip_bf16_tile_amx(const dip_tile *tile);
+size_t dip_bf16_sift_amx(const dip_sift *sift);
 void dip_bf16_make_left_amx(size_t pairs, dip_bf16 *block);
 
 extern const dip_bf16_kernels dip_bf16_avx512;

@@ -133,18 +133,164 @@ static void it_equals_a_full_sort(void **state) {
     }
 }
 
-/* A tile is 64 queries by 1024 items. */
+/* A tile is 256 queries, of which 64 at a time meet 512 items; a strip has 4096 items. */
 static void tiles_meet_without_a_seam(void **state) {
     (void)state;
-    static const size_t QUERIES[] = {1, 63, 64, 65};
-    static const size_t ITEMS[] = {1023, 1024, 1025, 2050};
+    static const struct {
+        size_t queries;
+        size_t items;
+    } SIZES[] = {{1, 511},   {16, 513},  {17, 512},  {63, 63},   {64, 64},   {65, 65},
+                 {65, 1025}, {257, 514}, {320, 129}, {20, 4095}, {20, 4097}, {33, 8193}};
     uint64_t random = 2;
-    for (size_t q = 0; q < 4; q++) {
-        for (size_t i = 0; i < 4; i++) {
-            check_all(QUERIES[q], ITEMS[i], 5, 12, &random);
-        }
+    for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
+        check_all(SIZES[i].queries, SIZES[i].items, 5, 12, &random);
     }
     check_all(1100, 3, 4, 2, &random);
+}
+
+/* More than there are lists of 65 rows for in their memory. */
+static void rounds_meet_without_a_seam(void **state) {
+    (void)state;
+    uint64_t random = 6;
+    check_all(90000, 70, 2, 1, &random);
+}
+
+enum { MANY = 40, ITEMS = 3000, D = 3, K = 12 };
+
+/* Rows that are equal, better one after the other, worse one after the other, and equal but for a
+ * few: `kind` 0 to 3. */
+static float ordered_score(int kind, size_t row) {
+    const float scores[] = {2, (float)row, (float)(ITEMS - row), row % 700 == 699 ? 3 : 2};
+    return scores[kind];
+}
+
+static void any_order_of_the_scores_gives_the_best(void **state) {
+    (void)state;
+    uint64_t random = 7;
+    for (int kind = 0; kind < 4; kind++) {
+        problem p = make_problem(MANY, ITEMS, D, K, &random);
+        for (size_t i = 0; i < MANY * D; i++) {
+            p.queries[i] = i % D == 0 ? (float)(1 + i % 5) : 0;
+        }
+        for (size_t row = 0; row < ITEMS; row++) {
+            p.catalogue[row * D] = ordered_score(kind, row);
+        }
+        for (int threads = 1; threads <= 2; threads++) {
+            check_ranking(&p, false, threads);
+            check_ranking(&p, true, threads);
+        }
+        free_problem(&p);
+    }
+}
+
+/* Numbers below the smallest normal one, whose products may be taken for 0, and others that are too
+ * large for bfloat16 or for a product in float. */
+static void any_size_of_the_numbers_gives_the_best(void **state) {
+    (void)state;
+    static const struct {
+        float query;
+        float item;
+    } SCALES[] = {{1, 0x1p-145f},        {0x1p-70f, 0x1p-75f}, {0x1p-30f, 0x1p-115f},
+                  {0x1p-130f, 0x1p20f},  {0x1p62f, 0x1p55f},   {0x1p-20f, 0x1p125f},
+                  {0x1p-120f, 0x1p120f}, {1, 0x1p-60f}};
+    uint64_t random = 8;
+    for (size_t s = 0; s < sizeof SCALES / sizeof SCALES[0]; s++) {
+        problem p = make_problem(MANY, ITEMS, D, K, &random);
+        for (size_t i = 0; i < MANY * D; i++) {
+            p.queries[i] *= SCALES[s].query;
+        }
+        for (size_t i = 0; i < ITEMS * D; i++) {
+            p.catalogue[i] *= SCALES[s].item;
+        }
+        check_ranking(&p, true, 2);
+        free_problem(&p);
+    }
+}
+
+/* As alone: dip_rank_scan, which takes few queries, computes every score exactly. */
+static void check_as_alone(const problem *p) {
+    int64_t *items = malloc(2 * p->n * p->k * sizeof *items);
+    float *scores = malloc(2 * p->n * p->k * sizeof *scores);
+    dip_rank_job job = {.queries = p->queries,
+                        .n = p->n,
+                        .catalogue = p->catalogue,
+                        .m = p->m,
+                        .d = p->d,
+                        .k = p->k,
+                        .threads = 2};
+    check_ok(dip_rank(&job, items, scores, check_error()));
+    int64_t *const items_alone = items + p->n * p->k;
+    float *const scores_alone = scores + p->n * p->k;
+    job.n = 1;
+    for (size_t q = 0; q < p->n; q++) {
+        job.queries = p->queries + q * p->d;
+        check_ok(dip_rank(&job, items_alone + q * p->k, scores_alone + q * p->k, check_error()));
+    }
+    assert_memory_equal(items, items_alone, p->n * p->k * sizeof *items);
+    assert_memory_equal(scores, scores_alone, p->n * p->k * sizeof *scores);
+    free(items);
+    free(scores);
+}
+
+static void infinite_and_missing_numbers_rank_as_alone(void **state) {
+    (void)state;
+    uint64_t random = 9;
+    problem p = make_problem(MANY, ITEMS, D, K, &random);
+    for (size_t i = 0; i < 400; i++) {
+        static const float SPECIALS[] = {INFINITY, -INFINITY, NAN, 3.4e38f, -3.4e38f};
+        const float special = SPECIALS[check_random_below(&random, 5)];
+        p.catalogue[check_random_below(&random, ITEMS * D)] = special;
+        p.queries[check_random_below(&random, 6 * D)] = special;
+    }
+    check_as_alone(&p);
+    free_problem(&p);
+}
+
+/* Vectors so close to each other that bfloat16 cannot tell their scores apart. */
+static void scores_that_are_nearly_equal_rank_as_alone(void **state) {
+    (void)state;
+    enum { WIDE = 96 };
+    uint64_t random = 10;
+    for (int round = 0; round < 8; round++) {
+        const double noise = pow(10, -round);
+        problem p = make_problem(MANY, ITEMS, WIDE, K, &random);
+        for (size_t i = 0; i < MANY * WIDE; i++) {
+            p.queries[i] = (float)(check_random_unit(&random) - 0.5);
+        }
+        for (size_t i = 0; i < ITEMS * WIDE; i++) {
+            const double mean = sin((double)(i % WIDE));
+            p.catalogue[i] = (float)(mean + noise * (check_random_unit(&random) - 0.5));
+        }
+        check_as_alone(&p);
+        free_problem(&p);
+    }
+}
+
+/* The last item has the best score, but its products with the first half are -9/8 of the largest
+ * float, and those with the second half bring it back. */
+static void a_sum_that_overflows_on_its_way_ranks_as_alone(void **state) {
+    (void)state;
+    enum { WIDE = 64 };
+    const float large = 0x1p62f;
+    uint64_t random = 11;
+    problem p = make_problem(MANY, ITEMS, WIDE, K, &random);
+    for (size_t i = 0; i < MANY * WIDE; i++) {
+        p.queries[i] = 8 * large;
+    }
+    memset(p.catalogue, 0, ITEMS * WIDE * sizeof *p.catalogue);
+    for (size_t row = 0; row < ITEMS; row++) {
+        p.catalogue[row * WIDE] = (float)(row % 97) / 300 * large;
+    }
+    for (size_t c = 0; c < WIDE; c += 2) {
+        p.catalogue[(ITEMS - 1) * WIDE + c] = (c < WIDE / 2 ? -9 : 10) / 16.0f * large;
+    }
+    check_as_alone(&p);
+    int64_t items[MANY * K];
+    float scores[MANY * K];
+    const dip_rank_job job = {p.queries, MANY, p.catalogue, ITEMS, WIDE, K, NULL, 1, NULL};
+    check_ok(dip_rank(&job, items, scores, check_error()));
+    assert_int_equal(items[0], ITEMS - 1);
+    free_problem(&p);
 }
 
 static void lists_longer_than_the_catalogue_end_with_nothing(void **state) {
@@ -213,6 +359,12 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_equals_a_full_sort),
         cmocka_unit_test(tiles_meet_without_a_seam),
+        cmocka_unit_test(rounds_meet_without_a_seam),
+        cmocka_unit_test(any_order_of_the_scores_gives_the_best),
+        cmocka_unit_test(any_size_of_the_numbers_gives_the_best),
+        cmocka_unit_test(infinite_and_missing_numbers_rank_as_alone),
+        cmocka_unit_test(scores_that_are_nearly_equal_rank_as_alone),
+        cmocka_unit_test(a_sum_that_overflows_on_its_way_ranks_as_alone),
         cmocka_unit_test(lists_longer_than_the_catalogue_end_with_nothing),
         cmocka_unit_test(no_queries_are_no_work),
         cmocka_unit_test(a_query_that_is_not_a_number_ranks_nothing),

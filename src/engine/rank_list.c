@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/rank_list.h"
+
+#include "base/mem.h"
+#include "math/topk.h"
+#include "math/vec.h"
+
+#include <math.h>
+
+/* A list has room for k rows and as many more, at least SPARE, or for the whole catalogue. All
+ * lists together take BYTES, or what MIN_LISTS of them take. */
+enum { SPARE = 64, BYTES = 64 << 20, MIN_LISTS = 1024, STEPS = 12, AHEAD = 4, LINE_FLOATS = 16 };
+
+static size_t room_of(const dip_rank_job *job) {
+    const size_t room = job->k + (job->k > SPARE ? job->k : SPARE);
+    return room < job->m ? room : job->m;
+}
+
+static size_t count_of(const dip_rank_job *job, size_t room) {
+    const size_t fit = BYTES / ((room + 1) * (2 * sizeof(float) + sizeof(int32_t)));
+    const size_t count = fit > MIN_LISTS ? fit : MIN_LISTS;
+    return count < job->n ? count : job->n;
+}
+
+dip_status dip_rank_lists_create(dip_rank_lists *lists, const dip_rank_job *job, dip_error *err) {
+    static const char PURPOSE[] = "ranking";
+    const size_t room = room_of(job);
+    const size_t count = count_of(job, room);
+    *lists = (dip_rank_lists){.job = job, .room = room, .count = count};
+    lists->list = dip_alloc(count, sizeof *lists->list, PURPOSE, err);
+    lists->lower = dip_alloc(count, room * sizeof *lists->lower, PURPOSE, err);
+    lists->upper = dip_alloc(count, room * sizeof *lists->upper, PURPOSE, err);
+    lists->row = dip_alloc(count, room * sizeof *lists->row, PURPOSE, err);
+    const bool is_whole =
+        lists->list != NULL && lists->lower != NULL && lists->upper != NULL && lists->row != NULL;
+    return is_whole ? DIP_OK : DIP_ERR_MEMORY;
+}
+
+void dip_rank_lists_free(dip_rank_lists *lists) {
+    dip_free(lists->list);
+    dip_free(lists->lower);
+    dip_free(lists->upper);
+    dip_free(lists->row);
+}
+
+void dip_rank_lists_start(dip_rank_lists *lists, size_t i, int64_t *items, float *scores) {
+    lists->list[i] = (dip_rank_list){.lower = lists->lower + i * lists->room,
+                                     .upper = lists->upper + i * lists->room,
+                                     .row = lists->row + i * lists->room,
+                                     .worst = -INFINITY,
+                                     .best_score = scores,
+                                     .best_row = items};
+}
+
+static size_t count_from(const dip_rank_list *list, float bound) {
+    uint32_t count = 0;
+    for (size_t e = 0; e < list->n; e++) {
+        count += list->lower[e] >= bound;
+    }
+    return count;
+}
+
+/* A number that at least k lower bounds reach, close to the largest one: what was one before, or
+ * the least of them, is improved by bisection. */
+static float find_worst(const dip_rank_list *list, size_t k) {
+    float low = list->worst;
+    float high = -INFINITY;
+    float least = INFINITY;
+    for (size_t e = 0; e < list->n; e++) {
+        const float lower = list->lower[e];
+        high = lower > high ? lower : high;
+        least = lower < least ? lower : least;
+    }
+    low = low > least ? low : least;
+    if (list->n < k || !isfinite(low)) {
+        return list->worst;
+    }
+    for (int step = 0; step < STEPS; step++) {
+        const float middle = low / 2 + high / 2;
+        if (count_from(list, middle) >= k) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static void drop_impossible(dip_rank_list *list, size_t k) {
+    list->worst = find_worst(list, k);
+    size_t kept = 0;
+    for (size_t e = 0; e < list->n; e++) {
+        const float upper = list->upper[e];
+        list->lower[kept] = list->lower[e];
+        list->upper[kept] = upper;
+        list->row[kept] = list->row[e];
+        kept += upper >= list->worst;
+    }
+    list->n = kept;
+}
+
+/* Rows of the catalogue lie anywhere: those of a few entries ahead are asked for. */
+static void ask_ahead(const dip_rank_job *job, const dip_rank_list *list, size_t e) {
+    if (e < list->n) {
+        const float *v = job->catalogue + (size_t)list->row[e] * job->d;
+        for (size_t c = 0; c < job->d; c += LINE_FLOATS) {
+            __builtin_prefetch(v + c);
+        }
+    }
+}
+
+/* The k best of the list by exact scores. */
+static dip_topk rank_exactly(const dip_rank_job *job, const dip_rank_list *list, size_t q) {
+    const float *query = job->queries + q * job->d;
+    dip_topk top;
+    dip_topk_init(&top, job->k, list->best_score, list->best_row);
+    for (size_t e = 0; e < AHEAD; e++) {
+        ask_ahead(job, list, e);
+    }
+    for (size_t e = 0; e < list->n; e++) {
+        ask_ahead(job, list, e + AHEAD);
+        const size_t row = (size_t)list->row[e];
+        const float score = dip_vec_dot(job->d, query, job->catalogue + row * job->d);
+        dip_topk_offer(&top, list->row[e], &score, 1);
+    }
+    return top;
+}
+
+static void keep_exactly(const dip_rank_job *job, dip_rank_list *list, size_t q) {
+    const dip_topk top = rank_exactly(job, list, q);
+    for (size_t e = 0; e < top.n; e++) {
+        list->lower[e] = list->upper[e] = top.score[e];
+        list->row[e] = (int32_t)top.row[e];
+    }
+    list->n = top.n;
+    list->worst = top.n == top.k ? top.score[0] : -INFINITY;
+}
+
+/* Makes room for at least a quarter of what lies beyond the k best. */
+static void make_room(const dip_rank_lists *lists, dip_rank_list *list, size_t q) {
+    const size_t k = lists->job->k;
+    drop_impossible(list, k);
+    if (list->n - (list->n < k ? list->n : k) > (lists->room - k) / 4 * 3) {
+        keep_exactly(lists->job, list, q);
+    }
+}
+
+void dip_rank_lists_offer(dip_rank_lists *lists, size_t i, size_t q, int32_t row, float score,
+                          float margin) {
+    dip_rank_list *list = &lists->list[i];
+    const bool is_known = isfinite(score) && isfinite(margin);
+    const float upper = is_known ? score + margin : INFINITY;
+    if (upper < list->worst) {
+        return;
+    }
+    if (list->n == lists->room) {
+        make_room(lists, list, q);
+    }
+    list->lower[list->n] = is_known ? score - margin : -INFINITY;
+    list->upper[list->n] = upper;
+    list->row[list->n++] = row;
+}
+
+void dip_rank_lists_finish(dip_rank_lists *lists, size_t i, size_t q) {
+    dip_rank_list *list = &lists->list[i];
+    drop_impossible(list, lists->job->k);
+    dip_topk top = rank_exactly(lists->job, list, q);
+    dip_topk_finish(&top);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The rows that may be among the k best of a query, by scores that are known but for an error.
+ *
+ * Row r has a score between lower(r) and upper(r). A row whose upper bound is below the lower
+ * bounds of k others cannot be among the k best. A list takes every other row, and drops those that
+ * have become impossible when it is full. Only what is left at the end has its exact score
+ * computed. The result is that of exact scores, whatever the approximate ones were.
+ *
+ * Where too many rows stay possible, as among equal scores, those held are computed exactly, which
+ * leaves k of them.
+ */
+#ifndef DIP_ENGINE_RANK_LIST_H
+#define DIP_ENGINE_RANK_LIST_H
+
+#include "engine/rank.h"
+
+typedef struct dip_rank_list {
+    size_t n;
+    float *lower; /* [room] */
+    float *upper; /* [room] */
+    int32_t *row; /* [room] */
+    float worst;  /* at least k rows have a lower bound so large; at first -infinity */
+    /* [k] memory of the result, in which lists of exact scores are made. */
+    float *best_score;
+    int64_t *best_row;
+} dip_rank_list;
+
+/* Lists of some of a job's queries. */
+typedef struct dip_rank_lists {
+    const dip_rank_job *job;
+    size_t room; /* rows of a list */
+    size_t count;
+    dip_rank_list *list; /* [count] */
+    float *lower;        /* [count x room] each: */
+    float *upper;
+    int32_t *row;
+} dip_rank_lists;
+
+/* As many lists as are good to hold at a time, at most one a query. Free them whatever it returns.
+ */
+dip_status dip_rank_lists_create(dip_rank_lists *lists, const dip_rank_job *job, dip_error *err);
+void dip_rank_lists_free(dip_rank_lists *lists);
+
+/* List i is now empty and for query q, whose result goes to items and scores [k]. */
+void dip_rank_lists_start(dip_rank_lists *lists, size_t i, int64_t *items, float *scores);
+
+/* Offers a row whose score is `score`, give or take `margin`; a margin or score that is not finite
+ * means that nothing is known. Each row is offered at most once. */
+void dip_rank_lists_offer(dip_rank_lists *lists, size_t i, size_t q, int32_t row, float score,
+                          float margin);
+
+/* Writes the k best, best first, ties by smaller row; -1 and -INFINITY where there are fewer. */
+void dip_rank_lists_finish(dip_rank_lists *lists, size_t i, size_t q);
+
+#endif

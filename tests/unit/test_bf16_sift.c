@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The values of a product that reach a bound, against a look at every value of it.
+ */
+#include "bf16_numbers.h"
+#include "math/isa.h"
+
+enum { MOST_BLOCKS = 3, MOST_PAIRS = 80, MOST_HITS = DIP_BLOCK * DIP_BLOCK * MOST_BLOCKS };
+
+typedef struct problem {
+    dip_bf16 a[DIP_BLOCK * 2 * MOST_PAIRS];
+    dip_bf16 b[MOST_BLOCKS * 2 * MOST_PAIRS * DIP_BLOCK];
+    float worst[DIP_BLOCK];
+    float reach[DIP_BLOCK];
+    float norm[MOST_BLOCKS];
+} problem;
+
+/* In some, a few numbers of A, B and the bounds are infinite or missing. */
+static void make_problem(problem *p, bool with_specials, uint64_t *random) {
+    static const float WORST[] = {-INFINITY, INFINITY, NAN, -1e6f, 0, 1e3f, 1e6f, 1e8f};
+    static const float REACH[] = {INFINITY, NAN, 0, 1e-3f, 1, 1e3f};
+    const uint64_t first = with_specials ? 0 : 3;
+    fill(p->a, sizeof p->a / sizeof *p->a, random, false);
+    fill(p->b, sizeof p->b / sizeof *p->b, random, false);
+    for (size_t i = 0; with_specials && i < 5; i++) {
+        fill(p->a + check_random_below(random, sizeof p->a / sizeof *p->a), 1, random, true);
+        fill(p->b + check_random_below(random, sizeof p->b / sizeof *p->b), 1, random, true);
+    }
+    for (size_t i = 0; i < DIP_BLOCK; i++) {
+        const bool is_special = check_random_below(random, 8) == 0;
+        p->worst[i] = WORST[is_special ? first + check_random_below(random, 8 - first)
+                                       : 4 + check_random_below(random, 4)];
+        p->reach[i] = REACH[is_special && with_specials ? check_random_below(random, 6)
+                                                        : 2 + check_random_below(random, 4)];
+    }
+    for (size_t block = 0; block < MOST_BLOCKS; block++) {
+        p->norm[block] = REACH[2 + check_random_below(random, 4)];
+    }
+}
+
+/* Every value that is to be found, by a product of the kernels themselves: value [m x 64 blocks],
+ * NAN with is_hit where it is one. Returns how many. */
+static size_t look_at_all(const dip_bf16_kernels *kernels, const dip_sift *s, float *value,
+                          bool *is_hit) {
+    static float c[DIP_BLOCK * DIP_BLOCK];
+    const size_t columns = s->blocks * DIP_BLOCK;
+    size_t n = 0;
+    for (size_t block = 0; block < s->blocks; block++) {
+        kernels->tile(&(dip_tile){.m = s->m,
+                                  .a = {s->a, s->stride},
+                                  .b = s->b + block * dip_packed_block(2 * s->pairs),
+                                  .pairs = s->pairs,
+                                  .c = c,
+                                  .ldc = DIP_BLOCK});
+        for (size_t e = 0; e < s->m * DIP_BLOCK; e++) {
+            const size_t i = e / DIP_BLOCK;
+            const size_t at = i * columns + block * DIP_BLOCK + e % DIP_BLOCK;
+            const float bound = s->worst[i] - s->reach[i] * s->norm[block];
+            value[at] = c[e];
+            is_hit[at] = isnan(c[e]) || isnan(bound) || c[e] >= bound;
+            n += is_hit[at];
+        }
+    }
+    return n;
+}
+
+/* What is found is what there is, once each, and the columns of a row come in their order. */
+static size_t check_sift(const dip_bf16_kernels *kernels, const problem *p, size_t m, size_t blocks,
+                         size_t pairs) {
+    static float c[DIP_BLOCK * DIP_BLOCK];
+    static dip_hit hits[MOST_HITS];
+    static float value[MOST_HITS];
+    static bool is_hit[MOST_HITS];
+    const dip_sift sift = {.m = m,
+                           .a = p->a,
+                           .stride = 2 * MOST_PAIRS,
+                           .b = p->b,
+                           .blocks = blocks,
+                           .pairs = pairs,
+                           .worst = p->worst,
+                           .reach = p->reach,
+                           .norm = p->norm,
+                           .c = c,
+                           .hits = hits};
+    const size_t expected = look_at_all(kernels, &sift, value, is_hit);
+    const size_t n = kernels->sift(&sift);
+    assert_int_equal(n, expected);
+    int64_t last[DIP_BLOCK];
+    memset(last, 0xff, sizeof last);
+    for (size_t h = 0; h < n; h++) {
+        assert_true(hits[h].row < m && hits[h].column < blocks * DIP_BLOCK);
+        assert_true(hits[h].column > last[hits[h].row]);
+        last[hits[h].row] = hits[h].column;
+        const size_t at = hits[h].row * blocks * DIP_BLOCK + hits[h].column;
+        assert_true(is_hit[at]);
+        check_same(&hits[h].value, &value[at], 1);
+    }
+    return n;
+}
+
+static void check_all_shapes(const dip_bf16_kernels *kernels, uint64_t *random) {
+    static problem p;
+    size_t found = 0;
+    size_t all = 0;
+    for (size_t m = 1; m <= DIP_BLOCK; m += m % 16 == 1 ? 7 : 4) {
+        for (size_t blocks = 0; blocks <= MOST_BLOCKS; blocks++) {
+            const size_t pairs = DIP_TILE_PAIRS * (1 + check_random_below(random, 5));
+            make_problem(&p, m % 2 == 0, random);
+            found += check_sift(kernels, &p, m, blocks, pairs);
+            all += m * blocks * DIP_BLOCK;
+        }
+    }
+    assert_true(found > all / 5 && found < all * 4 / 5);
+}
+
+static void the_references_find_what_there_is(void **state) {
+    (void)state;
+    uint64_t random = 1;
+    check_all_shapes(&dip_bf16_reference, &random);
+    check_all_shapes(&dip_bf16_reference_amx, &random);
+}
+
+static void every_tier_finds_what_there_is(void **state) {
+    (void)state;
+    if (dip_isa_of_processor() < DIP_ISA_AVX512_BF16 || dip_bf16_of(DIP_ISA_AVX512_BF16) == NULL) {
+        skip();
+    }
+    uint64_t random = 2;
+    for (int isa = DIP_ISA_AVX512_BF16; isa <= (int)dip_isa_of_processor(); isa++) {
+        check_all_shapes(dip_bf16_of((dip_isa)isa), &random);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_references_find_what_there_is),
+        cmocka_unit_test(every_tier_finds_what_there_is),
+    };
+    return cmocka_run_group_tests_name("bf16 sift", tests, NULL, NULL);
+}
