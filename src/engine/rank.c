@@ -319,7 +319,8 @@ dip_status dip_rank(const dip_rank_job *job, int64_t *items, float *scores, dip_
         return dip_rank_scan(job, items, scores, err);
     }
     const bool is_fast = dip_isa_get() >= DIP_ISA_AVX512_BF16;
-    const float sums = (float)job->d * 0x1p-22f; /* of the products' sums, here and there */
+    /* Of the sums of both products, and of bounds. */
+    const float sums = (float)(job->d + 8) * 0x1p-22f;
     ranking r = {.job = job,
                  .bf16 = is_fast ? dip_bf16_get() : NULL,
                  .error = is_fast ? 0x1p-8f + 0x1p-17f + sums : sums};

@@ -9,7 +9,7 @@
 
 /* A list has room for k rows and as many more, at least SPARE, or for the whole catalogue. All
  * lists together take BYTES, or what MIN_LISTS of them take. */
-enum { SPARE = 64, BYTES = 64 << 20, MIN_LISTS = 1024, STEPS = 12, AHEAD = 4, LINE_FLOATS = 16 };
+enum { SPARE = 64, BYTES = 64 << 20, MIN_LISTS = 1024, STEPS = 8, AHEAD = 4, LINE_FLOATS = 16 };
 
 static size_t room_of(const dip_rank_job *job) {
     const size_t room = job->k + (job->k > SPARE ? job->k : SPARE);
