@@ -150,9 +150,10 @@ def write(bench):
     os.makedirs(bench.args.out, exist_ok=True)
     with open(path + ".txt", "w", encoding="utf-8") as file:
         file.write(text)
-    with open(path + ".json", "w", encoding="utf-8") as file:
-        json.dump(bench.rows, file, indent=1)
-        file.write("\n")
+    if bench.rows:
+        with open(path + ".json", "w", encoding="utf-8") as file:
+            json.dump(bench.rows, file, indent=1)
+            file.write("\n")
     rest = {
         "limits": list(bench.limits.values()),
         "pytorch_ways": [{"way": name, "examples_per_s": rate} for name, rate in bench.tried],

@@ -38,6 +38,8 @@ DATA = {"10k": (10_000, 200_000), "1M": (1_000_000, 1_000_000), "500": (500, 5_0
 PRECISIONS = ("bf16", "fp32")
 METHODS = ("none", "cfm")
 TABLE_DIM = 16
+RANK_QUERIES = 4096
+RANK_DIM = 128
 TABLE_ROWS = [1_000_000, 10_000_000, 100_000_000]
 TRIES = 3  # of a setting that is measured alone, while other programs disturb it
 
@@ -327,15 +329,16 @@ class Bench:
             fitting.append(size)
         return fitting
 
-    def measure_rank(self, queries):
-        """Exact top-50 over a million vectors."""
-        for threads in self.args.threads:
-            flags = ["--queries", str(queries), "--threads", str(threads)]
-            found = once([self.program("bench_rank"), *flags])
+    def measure_rank(self, queries, dims=(RANK_DIM,), rounds=1):
+        """Exact top-50 over a million vectors: the median of some rounds."""
+        for dim, threads in itertools.product(dims, self.args.threads):
+            flags = ["--queries", str(queries), "--threads", str(threads), "--dim", str(dim)]
+            runs = [once([self.program("bench_rank"), *flags]) for _ in range(rounds)]
+            found = sorted(runs, key=lambda run: run["seconds"])[rounds // 2]
             self.rank.append(found)
             self.say(
-                f"ranking, {threads} threads: {found['gflops']:,.0f} GFLOP/s, 1M x 1M in "
-                f"{found['minutes_for_1m_x_1m']:.1f} minutes"
+                f"ranking, d = {dim}, {threads} threads: {found['gflops']:,.0f} GFLOP/s, 1M x 1M "
+                f"in {found['minutes_for_1m_x_1m']:.1f} minutes"
             )
 
     # ---- the whole ----------------------------------------------------------------------------
@@ -379,6 +382,11 @@ class Bench:
             self.measure_limit("--best")
             self.table_sizes("1M", TABLE_ROWS)
             return
+        if self.args.search:
+            self.measure_limit()
+            self.measure_rank(RANK_QUERIES, (64, RANK_DIM, 256), rounds=5)
+            self.measure_limit("--best")
+            return
         self.say(f"PyTorch {self.torch}" if self.python else f"no PyTorch: {self.torch}")
         self.measure_limit(*(["--best"] if quick else []))
         if self.python and not quick:
@@ -398,7 +406,7 @@ class Bench:
         )
         if not quick:
             self.table_sizes("1M", TABLE_ROWS)
-        self.measure_rank(512 if quick else 4096)
+        self.measure_rank(512 if quick else RANK_QUERIES)
         self.measure_limit("--best")
 
 
@@ -414,6 +422,7 @@ def parse():
     parser.add_argument(
         "--tables", action="store_true", help="only tables of more and more rows: two minutes"
     )
+    parser.add_argument("--search", action="store_true", help="only exact ranking: a minute")
     parser.add_argument("--smoke", action="store_true", help="a few seconds, for the test suite")
     parser.add_argument("--rounds", type=int, help="windows of each program that takes turns")
     parser.add_argument("--windows", type=int, help="windows of a program that runs alone")
@@ -424,8 +433,8 @@ def parse():
     args.threads = sorted(set(args.threads))
     args.rounds = args.rounds or (4 if args.quick else 5)
     args.windows = args.windows or 3
-    args.stem = "tables" if args.tables else "results"
-    args.no_pytorch = args.no_pytorch or args.tables
+    args.stem = "tables" if args.tables else "search" if args.search else "results"
+    args.no_pytorch = args.no_pytorch or args.tables or args.search
     if args.smoke:
         args.no_pytorch, args.windows, args.seconds = True, 1, 0.05
     return args

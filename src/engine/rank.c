@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Exact search in two stages. Matrix products give every score approximately, in bfloat16 where the
- * processor has instructions for it. With e the bound of an approximation's error,
+ * Exact search in two stages. Matrix products give every score approximately, in bfloat16 where
+ * the processor has instructions for it. With q' and v' the rounded vectors, and g a bound for what
+ * both sums of products and the numbers below are rounded by,
  *
- *   |approximate - exact| <= e |q| |v|,
+ *   |approximate - exact| <= |q - q'| |v| + |q'| |v - v'| + g |q'| |v'|.
  *
- * most items cannot be among the k best; those that can are kept in a short list, and at the end
- * their scores are computed again with dip_vec_dot. Only these numbers are compared. So the result
- * is that of exact scores, with the same bits for any processor, any number of threads, and a query
- * alone or among others.
+ * Most items cannot be among the k best by that; those that can are kept in a short list, and at
+ * the end their scores are computed again with dip_vec_dot. Only these numbers are compared. So the
+ * result is that of exact scores, with the same bits for any processor, any number of threads, and
+ * a query alone or among others.
  *
  * Queries are taken in rounds, as many as there are lists. A strip of the catalogue is packed once
  * and then meets all queries of a round, a tile of them at a time.
@@ -27,48 +28,46 @@
 #include <math.h>
 #include <omp.h>
 
-/* A group of items stays in the second-level cache while the parts of a tile of queries meet it. */
-enum { PART = 64, QUERY_TILE = 4 * PART, GROUP = 8 * DIP_BLOCK };
+/* A group of items stays in the second-level cache while the parts of a tile of queries meet it. A
+ * tile has up to MOST_PARTS, fewer where threads would have none. */
+enum { PART = 64, MOST_PARTS = 4, GROUP = 8 * DIP_BLOCK, FINISH = 16 };
 enum { STRIP = 4096, STRIP_BLOCKS = STRIP / DIP_BLOCK };
+
+/* What bounds the error of a vector's products. */
+typedef struct extent {
+    float norm; /* |x| */
+    float rest; /* |x - x'| */
+} extent;
 
 typedef struct query_state {
     const int32_t *next; /* the first excluded row not yet met */
     const int32_t *end;
-    float norm;
+    extent extent;
 } query_state;
 
 /* What one thread needs for a tile of queries. */
 typedef struct scratch {
     float *scores;  /* [PART x GROUP] in float, [PART x 64] with bfloat16, and then: */
-    dip_bf16 *rows; /* [QUERY_TILE x d] rounded, at dip_row_stride */
+    dip_bf16 *rows; /* [MOST_PARTS PART x d] rounded, at dip_row_stride */
+    float *rest;    /* [d] */
     dip_hit *hits;  /* [PART x GROUP] */
 } scratch;
 
 typedef struct ranking {
     const dip_rank_job *job;
     const dip_bf16_kernels *bf16; /* NULL: approximate scores are made in float */
-    float error;                  /* e */
+    float error;                  /* g */
     dip_rank_lists lists;         /* those of a round's queries */
     query_state *state;           /* [lists.count] */
     scratch *scratch;             /* [threads] */
     dip_bf16 *packed;             /* P(V^T) of a strip */
-    float norm[STRIP_BLOCKS];     /* largest |v| of each block of the strip */
+    extent extent[STRIP_BLOCKS];  /* the largest of each block of the strip */
     size_t q;                     /* first query of the round */
     size_t queries;               /* of the round */
+    size_t tile;                  /* of which so many are taken together */
     size_t first;                 /* first item of the strip */
     size_t items;                 /* of the strip */
 } ranking;
-
-/* |x| for the bound of an error. It is infinite, and so is the bound, where products could
- * overflow, and not so small that numbers below the smallest normal one, which products take for 0,
- * exceed the bound. */
-static float norm_of(size_t n, const float *x) {
-    const double norm = sqrt(dip_vec_square_sum(n, x));
-    if (!(norm < 0x1p60)) {
-        return INFINITY;
-    }
-    return norm > 0x1p-40 ? (float)norm : 0x1p-40f;
-}
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
@@ -79,9 +78,11 @@ static dip_status alloc_scratch(ranking *r, scratch *s, dip_error *err) {
     if (s->scores == NULL || r->bf16 == NULL) {
         return s->scores != NULL ? DIP_OK : DIP_ERR_MEMORY;
     }
-    s->rows = dip_alloc(QUERY_TILE, dip_row_stride(r->job->d) * sizeof *s->rows, PURPOSE, err);
+    s->rows =
+        dip_alloc(MOST_PARTS * PART, dip_row_stride(r->job->d) * sizeof *s->rows, PURPOSE, err);
+    s->rest = dip_alloc(r->job->d, sizeof *s->rest, PURPOSE, err);
     s->hits = dip_alloc(PART, GROUP * sizeof *s->hits, PURPOSE, err);
-    return s->rows != NULL && s->hits != NULL ? DIP_OK : DIP_ERR_MEMORY;
+    return s->rows != NULL && s->rest != NULL && s->hits != NULL ? DIP_OK : DIP_ERR_MEMORY;
 }
 
 static dip_status alloc_all(ranking *r, dip_error *err) {
@@ -105,6 +106,7 @@ static void free_all(ranking *r) {
     for (int t = 0; r->scratch != NULL && t < r->job->threads; t++) {
         dip_free(r->scratch[t].scores);
         dip_free(r->scratch[t].rows);
+        dip_free(r->scratch[t].rest);
         dip_free(r->scratch[t].hits);
     }
     dip_free(r->scratch);
@@ -113,7 +115,7 @@ static void free_all(ranking *r) {
     dip_rank_lists_free(&r->lists);
 }
 
-/* ---- a strip of the catalogue ---------------------------------------------------------------- */
+/* ---- vectors and their extents --------------------------------------------------------------- */
 
 /* Rounds rows of x to the padded width. */
 static void round_rows(const ranking *r, const float *x, size_t n, dip_bf16 *rows) {
@@ -125,23 +127,58 @@ static void round_rows(const ranking *r, const float *x, size_t n, dip_bf16 *row
     }
 }
 
+/* A length is infinite, and so is every bound with it, where products could overflow, and not so
+ * small that what products take for 0, numbers below the smallest normal one, exceeds the bound. */
+static float norm_of(size_t n, const float *x) {
+    const double norm = sqrt(dip_vec_square_sum(n, x));
+    if (!(norm < 0x1p60)) {
+        return INFINITY;
+    }
+    return norm > 0x1p-40 ? (float)norm : 0x1p-40f;
+}
+
+/* What rounding takes from x; the differences are exact, and their length is rounded up. */
+static float rest_of(size_t d, const float *x, const dip_bf16 *rounded, float *rest) {
+    for (size_t c = 0; c < d; c++) {
+        rest[c] = x[c] - dip_bf16_value(rounded[c]);
+    }
+    return (float)(sqrt(dip_vec_square_sum(d, rest)) * (1 + 0x1p-20));
+}
+
+/* Of row i of x; with bfloat16 it is row i of s->rows rounded. */
+static extent extent_of(const ranking *r, const scratch *s, const float *x, size_t i) {
+    const size_t d = r->job->d;
+    extent e = {norm_of(d, x + i * d), 0};
+    if (r->bf16 != NULL) {
+        const dip_bf16 *rounded = s->rows + i * dip_row_stride(d);
+        e.rest = isfinite(e.norm) ? rest_of(d, x + i * d, rounded, s->rest) : INFINITY;
+    }
+    return e;
+}
+
+static extent largest_extent(const ranking *r, const scratch *s, const float *x, size_t n) {
+    extent most = {0, 0};
+    for (size_t i = 0; i < n; i++) {
+        const extent e = extent_of(r, s, x, i);
+        most.norm = e.norm > most.norm ? e.norm : most.norm;
+        most.rest = e.rest > most.rest ? e.rest : most.rest;
+    }
+    return most;
+}
+
 static void pack_block(ranking *r, size_t block) {
     const dip_rank_job *job = r->job;
+    const scratch *s = &r->scratch[omp_get_thread_num()];
     const size_t first = block * DIP_BLOCK;
     const size_t n = r->items - first < DIP_BLOCK ? r->items - first : DIP_BLOCK;
     const float *v = job->catalogue + (r->first + first) * job->d;
-    r->norm[block] = 0;
-    for (size_t i = 0; i < n; i++) {
-        const float norm = norm_of(job->d, v + i * job->d);
-        r->norm[block] = norm <= r->norm[block] ? r->norm[block] : norm;
-    }
     if (r->bf16 != NULL) {
-        dip_bf16 *rows = r->scratch[omp_get_thread_num()].rows;
         const size_t wide = dip_wide(job->d);
-        round_rows(r, v, n, rows);
-        r->bf16->pack_transposed(n, wide, rows, dip_row_stride(job->d),
+        round_rows(r, v, n, s->rows);
+        r->bf16->pack_transposed(n, wide, s->rows, dip_row_stride(job->d),
                                  r->packed + block * dip_packed_block(wide));
     }
+    r->extent[block] = largest_extent(r, s, v, n);
 }
 
 /* ---- a tile of queries ----------------------------------------------------------------------- */
@@ -149,14 +186,20 @@ static void pack_block(ranking *r, size_t block) {
 typedef struct tile {
     size_t i; /* its first query, of the round's */
     size_t rows;
-    float worst[QUERY_TILE]; /* of their lists */
-    float reach[QUERY_TILE]; /* e |q| */
+    float worst[MOST_PARTS * PART]; /* of their lists */
+    float size[MOST_PARTS * PART];  /* (1 + g) |q'|, or more */
+    float reach[MOST_PARTS * PART]; /* |q - q'| + g |q'|, or more */
 } tile;
 
 typedef struct part {
     size_t i; /* its first row in the tile */
     size_t rows;
 } part;
+
+/* How far the approximate scores of row i of the tile may be off in a block. */
+static float margin_of(const tile *t, size_t i, extent block) {
+    return t->reach[i] * block.norm + t->size[i] * block.rest;
+}
 
 static bool is_excluded(query_state *state, int32_t row) {
     while (state->next < state->end && *state->next < row) {
@@ -170,8 +213,8 @@ static void offer(ranking *r, tile *t, size_t i, size_t at, float score) {
     const size_t list = t->i + i;
     const int32_t row = (int32_t)(r->first + at);
     if (!is_excluded(&r->state[list], row)) {
-        const float margin = t->reach[i] * r->norm[at / DIP_BLOCK];
-        dip_rank_lists_offer(&r->lists, list, r->q + list, row, score, margin);
+        dip_rank_lists_offer(&r->lists, list, r->q + list, row, score,
+                             margin_of(t, i, r->extent[at / DIP_BLOCK]));
         t->worst[i] = r->lists.list[list].worst;
     }
 }
@@ -179,16 +222,21 @@ static void offer(ranking *r, tile *t, size_t i, size_t at, float score) {
 /* Rows of a part of the tile with n items of the strip from `first` on, with bfloat16. */
 static void sift_bf16(ranking *r, const scratch *s, tile *t, part p, size_t first, size_t n) {
     const size_t wide = dip_wide(r->job->d);
+    const size_t stride = dip_row_stride(r->job->d);
     const size_t block = first / DIP_BLOCK;
+    float bound[GROUP / DIP_BLOCK * PART];
+    for (size_t b = 0; b < dip_blocks(n); b++) {
+        for (size_t i = 0; i < p.rows; i++) {
+            bound[b * PART + i] = t->worst[p.i + i] - margin_of(t, p.i + i, r->extent[block + b]);
+        }
+    }
     const size_t hits = r->bf16->sift(&(dip_sift){.m = p.rows,
-                                                  .a = s->rows + p.i * dip_row_stride(r->job->d),
-                                                  .stride = dip_row_stride(r->job->d),
+                                                  .a = s->rows + p.i * stride,
+                                                  .stride = stride,
                                                   .b = r->packed + block * dip_packed_block(wide),
                                                   .blocks = dip_blocks(n),
                                                   .pairs = dip_pairs(wide),
-                                                  .worst = t->worst + p.i,
-                                                  .reach = t->reach + p.i,
-                                                  .norm = r->norm + block,
+                                                  .bound = bound,
                                                   .c = s->scores,
                                                   .hits = s->hits});
     for (size_t h = 0; h < hits; h++) {
@@ -201,7 +249,7 @@ static void sift_bf16(ranking *r, const scratch *s, tile *t, part p, size_t firs
 
 /* The scores of one block with one query. */
 static void sift_row(ranking *r, tile *t, size_t i, size_t first, size_t n, const float *scores) {
-    const float bound = t->worst[i] - t->reach[i] * r->norm[first / DIP_BLOCK];
+    const float bound = t->worst[i] - margin_of(t, i, r->extent[first / DIP_BLOCK]);
     const bool has_bound = isfinite(bound);
     const float below = nextafterf(bound, -INFINITY);
     for (size_t j = 0; j < n; j++) {
@@ -228,11 +276,14 @@ static void sift_float(ranking *r, const scratch *s, tile *t, part p, size_t fir
 
 static void rank_tile(ranking *r, size_t index) {
     const scratch *s = &r->scratch[omp_get_thread_num()];
-    tile t = {.i = index * QUERY_TILE};
-    t.rows = r->queries - t.i < QUERY_TILE ? r->queries - t.i : QUERY_TILE;
+    tile t = {.i = index * r->tile};
+    t.rows = r->queries - t.i < r->tile ? r->queries - t.i : r->tile;
     for (size_t i = 0; i < t.rows; i++) {
         t.worst[i] = r->lists.list[t.i + i].worst;
-        t.reach[i] = r->error * r->state[t.i + i].norm;
+        const extent e = r->state[t.i + i].extent;
+        const float size = e.norm + e.rest;
+        t.size[i] = size + r->error * size;
+        t.reach[i] = e.rest + r->error * size;
     }
     if (r->bf16 != NULL) {
         round_rows(r, r->job->queries + (r->q + t.i) * r->job->d, t.rows, s->rows);
@@ -254,7 +305,7 @@ static void rank_tile(ranking *r, size_t index) {
 
 static void rank_strip(ranking *r) {
     const size_t blocks = dip_blocks(r->items);
-    const size_t tiles = (r->queries + QUERY_TILE - 1) / QUERY_TILE;
+    const size_t tiles = (r->queries + r->tile - 1) / r->tile;
 #pragma omp parallel num_threads(r->job->threads)
     {
 #pragma omp for schedule(static)
@@ -271,7 +322,12 @@ static void rank_strip(ranking *r) {
 static void start_query(ranking *r, size_t i, int64_t *items, float *scores) {
     const dip_rank_job *job = r->job;
     const size_t q = r->q + i;
-    r->state[i] = (query_state){.norm = norm_of(job->d, job->queries + q * job->d)};
+    const scratch *s = &r->scratch[omp_get_thread_num()];
+    const float *query = job->queries + q * job->d;
+    if (r->bf16 != NULL) {
+        round_rows(r, query, 1, s->rows);
+    }
+    r->state[i] = (query_state){.extent = extent_of(r, s, query, 0)};
     if (job->excluded != NULL) {
         r->state[i].next = job->excluded->row + job->excluded->start[q];
         r->state[i].end = job->excluded->row + job->excluded->start[q + 1];
@@ -298,17 +354,25 @@ static dip_status rank_round(ranking *r, int64_t *items, float *scores, dip_erro
         progress.done = done_of(r);
         DIP_TRY(dip_tell(job->watch, &progress, err));
     }
-#pragma omp parallel for schedule(dynamic, QUERY_TILE) num_threads(job->threads)
+#pragma omp parallel for schedule(dynamic, FINISH) num_threads(job->threads)
     for (size_t i = 0; i < r->queries; i++) {
         dip_rank_lists_finish(&r->lists, i, r->q + i);
     }
     return DIP_OK;
 }
 
+/* Whole parts, so that each thread has a tile. */
+static size_t tile_of(size_t queries, int threads) {
+    const size_t share = (queries + (size_t)threads - 1) / (size_t)threads;
+    const size_t parts = (share + PART - 1) / PART;
+    return PART * (parts < MOST_PARTS ? parts : MOST_PARTS);
+}
+
 static dip_status rank_all(ranking *r, int64_t *items, float *scores, dip_error *err) {
     const dip_rank_job *job = r->job;
     for (r->q = 0; r->q < job->n; r->q += r->queries) {
         r->queries = job->n - r->q < r->lists.count ? job->n - r->q : r->lists.count;
+        r->tile = tile_of(r->queries, job->threads);
         DIP_TRY(rank_round(r, items, scores, err));
     }
     return DIP_OK;
@@ -319,11 +383,9 @@ dip_status dip_rank(const dip_rank_job *job, int64_t *items, float *scores, dip_
         return dip_rank_scan(job, items, scores, err);
     }
     const bool is_fast = dip_isa_get() >= DIP_ISA_AVX512_BF16;
-    /* Of the sums of both products, and of bounds. */
-    const float sums = (float)(job->d + 8) * 0x1p-22f;
     ranking r = {.job = job,
                  .bf16 = is_fast ? dip_bf16_get() : NULL,
-                 .error = is_fast ? 0x1p-8f + 0x1p-17f + sums : sums};
+                 .error = (float)(job->d + 8) * 0x1p-22f};
     dip_status status = alloc_all(&r, err);
     if (status == DIP_OK) {
         status = rank_all(&r, items, scores, err);

@@ -7,18 +7,23 @@
 
 #include <math.h>
 
-/* A list has room for k rows and as many more, at least SPARE, or for the whole catalogue. All
- * lists together take BYTES, or what MIN_LISTS of them take. */
-enum { SPARE = 64, BYTES = 64 << 20, MIN_LISTS = 1024, STEPS = 8, AHEAD = 4, LINE_FLOATS = 16 };
+/* A list has room for k rows and as many more, within limits, or for the whole catalogue. All lists
+ * together take BYTES, or what LISTS for each thread take. */
+enum { LEAST_SPARE = 64, MOST_SPARE = 1 << 16, BYTES = 64 << 20, LISTS = 64 };
+
+/* Steps of the bisection; entries whose vectors are asked for ahead. */
+enum { STEPS = 8, AHEAD = 4 };
 
 static size_t room_of(const dip_rank_job *job) {
-    const size_t room = job->k + (job->k > SPARE ? job->k : SPARE);
+    const size_t some = job->k > LEAST_SPARE ? job->k : LEAST_SPARE;
+    const size_t room = job->k + (some < MOST_SPARE ? some : MOST_SPARE);
     return room < job->m ? room : job->m;
 }
 
 static size_t count_of(const dip_rank_job *job, size_t room) {
     const size_t fit = BYTES / ((room + 1) * (2 * sizeof(float) + sizeof(int32_t)));
-    const size_t count = fit > MIN_LISTS ? fit : MIN_LISTS;
+    const size_t least = LISTS * (size_t)job->threads;
+    const size_t count = fit > least ? fit : least;
     return count < job->n ? count : job->n;
 }
 
@@ -61,14 +66,14 @@ static size_t count_from(const dip_rank_list *list, float bound) {
 }
 
 /* A number that at least k lower bounds reach, close to the largest one: what was one before, or
- * the least of them, is improved by bisection. */
+ * the least of k and more, is improved by bisection. */
 static float find_worst(const dip_rank_list *list, size_t k) {
     float low = list->worst;
     float high = -INFINITY;
     float least = INFINITY;
     for (size_t e = 0; e < list->n; e++) {
         const float lower = list->lower[e];
-        high = lower > high ? lower : high;
+        high = lower > high && lower < INFINITY ? lower : high;
         least = lower < least ? lower : least;
     }
     low = low > least ? low : least;
@@ -86,26 +91,28 @@ static float find_worst(const dip_rank_list *list, size_t k) {
     return low;
 }
 
+/* What is left keeps its order, exact scores first. */
 static void drop_impossible(dip_rank_list *list, size_t k) {
     list->worst = find_worst(list, k);
     size_t kept = 0;
+    size_t exact = 0;
     for (size_t e = 0; e < list->n; e++) {
         const float upper = list->upper[e];
+        const bool stays = upper >= list->worst;
         list->lower[kept] = list->lower[e];
         list->upper[kept] = upper;
         list->row[kept] = list->row[e];
-        kept += upper >= list->worst;
+        kept += stays;
+        exact += stays && e < list->exact;
     }
     list->n = kept;
+    list->exact = exact;
 }
 
 /* Rows of the catalogue lie anywhere: those of a few entries ahead are asked for. */
 static void ask_ahead(const dip_rank_job *job, const dip_rank_list *list, size_t e) {
     if (e < list->n) {
-        const float *v = job->catalogue + (size_t)list->row[e] * job->d;
-        for (size_t c = 0; c < job->d; c += LINE_FLOATS) {
-            __builtin_prefetch(v + c);
-        }
+        dip_vec_prefetch(job->d, job->catalogue + (size_t)list->row[e] * job->d);
     }
 }
 
@@ -114,13 +121,16 @@ static dip_topk rank_exactly(const dip_rank_job *job, const dip_rank_list *list,
     const float *query = job->queries + q * job->d;
     dip_topk top;
     dip_topk_init(&top, job->k, list->best_score, list->best_row);
-    for (size_t e = 0; e < AHEAD; e++) {
+    for (size_t e = 0; e < list->exact; e++) {
+        dip_topk_offer(&top, list->row[e], &list->lower[e], 1);
+    }
+    for (size_t e = list->exact; e < list->exact + AHEAD; e++) {
         ask_ahead(job, list, e);
     }
-    for (size_t e = 0; e < list->n; e++) {
+    for (size_t e = list->exact; e < list->n; e++) {
         ask_ahead(job, list, e + AHEAD);
-        const size_t row = (size_t)list->row[e];
-        const float score = dip_vec_dot(job->d, query, job->catalogue + row * job->d);
+        const float *v = job->catalogue + (size_t)list->row[e] * job->d;
+        const float score = dip_vec_dot(job->d, query, v);
         dip_topk_offer(&top, list->row[e], &score, 1);
     }
     return top;
@@ -133,6 +143,7 @@ static void keep_exactly(const dip_rank_job *job, dip_rank_list *list, size_t q)
         list->row[e] = (int32_t)top.row[e];
     }
     list->n = top.n;
+    list->exact = top.n;
     list->worst = top.n == top.k ? top.score[0] : -INFINITY;
 }
 

@@ -3,9 +3,9 @@
  * The rows that may be among the k best of a query, by scores that are known but for an error.
  *
  * Row r has a score between lower(r) and upper(r). A row whose upper bound is below the lower
- * bounds of k others cannot be among the k best. A list takes every other row, and drops those that
- * have become impossible when it is full. Only what is left at the end has its exact score
- * computed. The result is that of exact scores, whatever the approximate ones were.
+ * bounds of k others cannot be among the k best. A list takes all rows but those, and drops what
+ * has become impossible when it is full. Only what is left at the end has its exact score computed.
+ * If the bounds hold, the result is that of exact scores.
  *
  * Where too many rows stay possible, as among equal scores, those held are computed exactly, which
  * leaves k of them.
@@ -17,6 +17,7 @@
 
 typedef struct dip_rank_list {
     size_t n;
+    size_t exact; /* of them, the first, have their exact score as both bounds */
     float *lower; /* [room] */
     float *upper; /* [room] */
     int32_t *row; /* [room] */
@@ -37,8 +38,8 @@ typedef struct dip_rank_lists {
     int32_t *row;
 } dip_rank_lists;
 
-/* As many lists as are good to hold at a time, at most one a query. Free them whatever it returns.
- */
+/* As many lists as are good to hold at a time, at most one a query: they take 64 MiB, or what 64
+ * lists of 2 k rows for each thread take. Free them whatever it returns. */
 dip_status dip_rank_lists_create(dip_rank_lists *lists, const dip_rank_job *job, dip_error *err);
 void dip_rank_lists_free(dip_rank_lists *lists);
 

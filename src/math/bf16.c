@@ -227,7 +227,7 @@ static void pack_transposed(size_t m, size_t columns, const dip_bf16 *x, size_t 
 /* The scores of one block for dip_sift. */
 static size_t sift_block(const dip_sift *s, size_t block, size_t n) {
     for (size_t i = 0; i < s->m; i++) {
-        const float bound = s->worst[i] - s->reach[i] * s->norm[block];
+        const float bound = s->bound[block * DIP_BLOCK + i];
         for (size_t j = 0; j < DIP_BLOCK; j++) {
             const float value = s->c[i * DIP_BLOCK + j];
             if (!(value < bound)) {

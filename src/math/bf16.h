@@ -147,18 +147,16 @@ typedef struct dip_hit {
     float value;
 } dip_hit;
 
-/* The values of A B that are not less than bound(row, block) = worst[row] - reach[row] norm[block],
- * NaN among either of them included. */
+/* The values of A B that are not less than the bound of their row and block, NaN among either of
+ * them included. */
 typedef struct dip_sift {
     size_t m;          /* rows, at most 64; there is memory for 64 */
     const dip_bf16 *a; /* row-major */
     size_t stride;
     const dip_bf16 *b; /* blocks of P(B), one after the other */
     size_t blocks;
-    size_t pairs;       /* their length, a multiple of 16 */
-    const float *worst; /* [m] */
-    const float *reach; /* [m] */
-    const float *norm;  /* [blocks] */
+    size_t pairs;       /* their length, a multiple of 16, not 0 */
+    const float *bound; /* [blocks x 64], the rows of each block */
     float *c;           /* [64 x 64] what it works in */
     dip_hit *hits;      /* [m x 64 blocks] out: of each row, by ascending columns */
 } dip_sift;

@@ -343,7 +343,7 @@ static size_t sift(const dip_sift *s) {
                                          .next = block + 1 < s->blocks ? b + step : NULL});
         for (size_t i = 0; i < s->m; i++) {
             const float *c = s->c + i * DIP_BLOCK;
-            uint64_t bits = reached(c, s->worst[i] - s->reach[i] * s->norm[block]);
+            uint64_t bits = reached(c, s->bound[block * DIP_BLOCK + i]);
             for (; bits != 0; bits &= bits - 1) {
                 const size_t j = (size_t)__builtin_ctzll(bits);
                 s->hits[n++] = (dip_hit){(uint32_t)i, (uint32_t)(block * DIP_BLOCK + j), c[j]};

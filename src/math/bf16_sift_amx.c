@@ -84,13 +84,6 @@ static void multiply(const square *s, const pending *p, found *out) {
     _tile_stored(3, c + DIP_AMX_SIDE * row + DIP_AMX_LINE, row);
 }
 
-/* The bounds of all rows in one block. */
-static void set_bounds(const dip_sift *s, size_t block, float *bound) {
-    for (size_t i = 0; i < s->m; i++) {
-        bound[i] = s->worst[i] - s->reach[i] * s->norm[block];
-    }
-}
-
 /* The columns of half a block. */
 static const char *columns_of(const dip_sift *s, size_t half) {
     const dip_bf16 *block = s->b + half / 2 * dip_packed_block(2 * s->pairs);
@@ -98,17 +91,13 @@ static const char *columns_of(const dip_sift *s, size_t half) {
 }
 
 size_t dip_bf16_sift_amx(const dip_sift *s) {
-    _Alignas(DIP_AMX_LINE) float bound[2][DIP_BLOCK];
     const size_t halves = 2 * s->blocks;
     found out = {s->hits, 0};
     pending last = {.rows = 0};
     size_t turn = 0;
     dip_amx_begin(DIP_AMX_SIDE);
     for (size_t half = 0; half < halves; half++) {
-        float *const bounds = bound[half / 2 % 2];
-        if (half % 2 == 0) {
-            set_bounds(s, half / 2, bounds);
-        }
+        const float *bound = s->bound + half / 2 * DIP_BLOCK;
         for (size_t i = 0; i < s->m; i += SQUARE) {
             float *const c = s->c + turn * SQUARE * SQUARE;
             const square q = {.a = (const char *)(s->a + i * s->stride),
@@ -118,7 +107,7 @@ size_t dip_bf16_sift_amx(const dip_sift *s) {
                               .c = c};
             multiply(&q, &last, &out);
             const size_t left = s->m - i;
-            last = (pending){c, bounds + i, left < SQUARE ? left : SQUARE, i, half * SQUARE};
+            last = (pending){c, bound + i, left < SQUARE ? left : SQUARE, i, half * SQUARE};
             turn = 1 - turn;
         }
     }

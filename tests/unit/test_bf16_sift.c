@@ -10,15 +10,12 @@ enum { MOST_BLOCKS = 3, MOST_PAIRS = 80, MOST_HITS = DIP_BLOCK * DIP_BLOCK * MOS
 typedef struct problem {
     dip_bf16 a[DIP_BLOCK * 2 * MOST_PAIRS];
     dip_bf16 b[MOST_BLOCKS * 2 * MOST_PAIRS * DIP_BLOCK];
-    float worst[DIP_BLOCK];
-    float reach[DIP_BLOCK];
-    float norm[MOST_BLOCKS];
+    float bound[MOST_BLOCKS * DIP_BLOCK];
 } problem;
 
 /* In some, a few numbers of A, B and the bounds are infinite or missing. */
 static void make_problem(problem *p, bool with_specials, uint64_t *random) {
-    static const float WORST[] = {-INFINITY, INFINITY, NAN, -1e6f, 0, 1e3f, 1e6f, 1e8f};
-    static const float REACH[] = {INFINITY, NAN, 0, 1e-3f, 1, 1e3f};
+    static const float BOUNDS[] = {NAN, INFINITY, -INFINITY, -1e6f, 0, 1e3f, 1e6f, 1e8f};
     const uint64_t first = with_specials ? 0 : 3;
     fill(p->a, sizeof p->a / sizeof *p->a, random, false);
     fill(p->b, sizeof p->b / sizeof *p->b, random, false);
@@ -26,15 +23,10 @@ static void make_problem(problem *p, bool with_specials, uint64_t *random) {
         fill(p->a + check_random_below(random, sizeof p->a / sizeof *p->a), 1, random, true);
         fill(p->b + check_random_below(random, sizeof p->b / sizeof *p->b), 1, random, true);
     }
-    for (size_t i = 0; i < DIP_BLOCK; i++) {
+    for (size_t i = 0; i < MOST_BLOCKS * DIP_BLOCK; i++) {
         const bool is_special = check_random_below(random, 8) == 0;
-        p->worst[i] = WORST[is_special ? first + check_random_below(random, 8 - first)
-                                       : 4 + check_random_below(random, 4)];
-        p->reach[i] = REACH[is_special && with_specials ? check_random_below(random, 6)
-                                                        : 2 + check_random_below(random, 4)];
-    }
-    for (size_t block = 0; block < MOST_BLOCKS; block++) {
-        p->norm[block] = REACH[2 + check_random_below(random, 4)];
+        p->bound[i] = BOUNDS[is_special ? first + check_random_below(random, 8 - first)
+                                        : 4 + check_random_below(random, 4)];
     }
 }
 
@@ -55,7 +47,7 @@ static size_t look_at_all(const dip_bf16_kernels *kernels, const dip_sift *s, fl
         for (size_t e = 0; e < s->m * DIP_BLOCK; e++) {
             const size_t i = e / DIP_BLOCK;
             const size_t at = i * columns + block * DIP_BLOCK + e % DIP_BLOCK;
-            const float bound = s->worst[i] - s->reach[i] * s->norm[block];
+            const float bound = s->bound[block * DIP_BLOCK + i];
             value[at] = c[e];
             is_hit[at] = isnan(c[e]) || isnan(bound) || c[e] >= bound;
             n += is_hit[at];
@@ -77,9 +69,7 @@ static size_t check_sift(const dip_bf16_kernels *kernels, const problem *p, size
                            .b = p->b,
                            .blocks = blocks,
                            .pairs = pairs,
-                           .worst = p->worst,
-                           .reach = p->reach,
-                           .norm = p->norm,
+                           .bound = p->bound,
                            .c = c,
                            .hits = hits};
     const size_t expected = look_at_all(kernels, &sift, value, is_hit);

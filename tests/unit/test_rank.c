@@ -246,6 +246,33 @@ static void infinite_and_missing_numbers_rank_as_alone(void **state) {
     free_problem(&p);
 }
 
+/* With u half a unit of the last place of bfloat16, numbers 1 + 5u become 1 + 4u, and 1 + 3u and
+ * 1 + 7u become 1 + 4u and 1 + 8u: the first item is the best and seems to be worse by 4u. */
+static void rounding_at_its_worst_ranks_as_alone(void **state) {
+    (void)state;
+    problem p = {.n = MANY, .m = 2, .d = 2, .k = 1};
+    float catalogue[] = {1 + 5 * 0x1p-8f, 0, 0, 1 + 7 * 0x1p-8f};
+    float queries[2 * MANY];
+    for (size_t i = 0; i < 2 * MANY; i++) {
+        queries[i] = i % 2 == 0 ? 1 + 5 * 0x1p-8f : 1 + 3 * 0x1p-8f;
+    }
+    p.queries = queries;
+    p.catalogue = catalogue;
+    check_as_alone(&p);
+    uint64_t random = 13;
+    for (size_t round = 0; round < 40; round++) {
+        p = make_problem(MANY, 200 + 10 * round, 1 + round % 3, 1 + round, &random);
+        for (size_t i = 0; i < p.n * p.d; i++) {
+            p.queries[i] = 1 + (float)check_random_below(&random, 256) * 0x1p-8f;
+        }
+        for (size_t i = 0; i < p.m * p.d; i++) {
+            p.catalogue[i] = 1 + (float)check_random_below(&random, 256) * 0x1p-8f;
+        }
+        check_as_alone(&p);
+        free_problem(&p);
+    }
+}
+
 /* Vectors so close to each other that bfloat16 cannot tell their scores apart. */
 static void scores_that_are_nearly_equal_rank_as_alone(void **state) {
     (void)state;
@@ -299,6 +326,17 @@ static void lists_longer_than_the_catalogue_end_with_nothing(void **state) {
     check_all(5, 7, 3, 20, &random);
     check_all(3, 1, 2, 1, &random);
     check_all(3, 1030, 2, 1100, &random);
+    check_all(20, 7, 3, 20, &random);
+    check_all(20, 1030, 2, 1100, &random);
+    check_all(20, 0, 2, 3, &random);
+}
+
+/* Lists that are much shorter than the catalogue, and longer than any that the others ask for. */
+static void long_lists_equal_a_full_sort(void **state) {
+    (void)state;
+    uint64_t random = 12;
+    check_all(20, 3000, 7, 200, &random);
+    check_all(20, 3000, 2, 1000, &random);
 }
 
 static void no_queries_are_no_work(void **state) {
@@ -309,20 +347,30 @@ static void no_queries_are_no_work(void **state) {
 
 static void a_query_that_is_not_a_number_ranks_nothing(void **state) {
     (void)state;
-    const float queries[] = {NAN, 1, 1, 1};
     const float catalogue[] = {1, 0, 0, 1, NAN, 1};
-    const dip_rank_job job = {
-        .queries = queries, .n = 2, .catalogue = catalogue, .m = 3, .d = 2, .k = 3, .threads = 1};
-    int64_t items[6];
-    float scores[6];
-    check_ok(dip_rank(&job, items, scores, check_error()));
-    for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(items[i], -1);
-        assert_true(scores[i] == -INFINITY);
+    float queries[2 * MANY] = {NAN, 1};
+    for (size_t i = 2; i < 2 * MANY; i++) {
+        queries[i] = 1;
     }
-    assert_int_equal(items[3], 0);
-    assert_int_equal(items[4], 1);
-    assert_int_equal(items[5], -1);
+    for (size_t n = 2; n <= MANY; n += MANY - 2) {
+        const dip_rank_job job = {.queries = queries,
+                                  .n = n,
+                                  .catalogue = catalogue,
+                                  .m = 3,
+                                  .d = 2,
+                                  .k = 3,
+                                  .threads = 1};
+        int64_t items[3 * MANY];
+        float scores[3 * MANY];
+        check_ok(dip_rank(&job, items, scores, check_error()));
+        for (size_t i = 0; i < 3; i++) {
+            assert_int_equal(items[i], -1);
+            assert_true(scores[i] == -INFINITY);
+        }
+        assert_int_equal(items[3], 0);
+        assert_int_equal(items[4], 1);
+        assert_int_equal(items[5], -1);
+    }
 }
 
 static int stop_at_second(void *context, const dip_progress *progress) {
@@ -366,6 +414,8 @@ int main(void) {
         cmocka_unit_test(scores_that_are_nearly_equal_rank_as_alone),
         cmocka_unit_test(a_sum_that_overflows_on_its_way_ranks_as_alone),
         cmocka_unit_test(lists_longer_than_the_catalogue_end_with_nothing),
+        cmocka_unit_test(long_lists_equal_a_full_sort),
+        cmocka_unit_test(rounding_at_its_worst_ranks_as_alone),
         cmocka_unit_test(no_queries_are_no_work),
         cmocka_unit_test(a_query_that_is_not_a_number_ranks_nothing),
         cmocka_unit_test(ranking_can_be_interrupted),
