@@ -47,8 +47,8 @@ static dip_status check_end(yaml_parser_t *parser, const char *path, dip_error *
     yaml_document_delete(&next);
     return root == NULL
                ? DIP_OK
-               : dip_fail(err, DIP_ERR_FORMAT,
-                          "%s:%zu: a second document begins; a project file holds one", path, line);
+               : dip_fail(err, DIP_ERR_FORMAT, "%s:%zu: a second document begins; a file holds one",
+                          path, line);
 }
 
 static dip_status parse_document(dip_yaml *yaml, const char *text, size_t bytes, dip_error *err) {
@@ -118,7 +118,7 @@ static dip_status parse(dip_yaml *yaml, const char *text, size_t bytes, const ch
     DIP_TRY(parse_document(yaml, text, bytes, err));
     const dip_yaml_node *root = dip_yaml_root(yaml);
     if (root == NULL || !dip_yaml_is_map(root)) {
-        return dip_fail(err, DIP_ERR_FORMAT, "%s: a project file is a mapping of sections", path);
+        return dip_fail(err, DIP_ERR_FORMAT, "%s: no mapping of keys to values is in it", path);
     }
     return check_duplicates(yaml, err);
 }

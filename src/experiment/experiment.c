@@ -46,10 +46,13 @@ static dip_status check_columns(const experiment *e, const dip_plan_columns *col
         }
         if (at == k->n) {
             char text[DIP_PLAN_NAME_MAX];
+            char lengths[DIP_VALUE_MAX];
             dip_plan_column_text(&columns->at[i], text);
+            dip_options_get(dip_options_find(&dip_config_table, "evaluate.k"), &e->base, lengths);
             return dip_fail(err, DIP_ERR_USAGE,
-                            "the study asks for %s, and evaluate.k does not name %lld", text,
-                            (long long)columns->at[i].k);
+                            "the study asks for %s, and evaluate.k does not name %lld (it is %s); "
+                            "name it there, or change the study's column",
+                            text, (long long)columns->at[i].k, lengths);
         }
     }
     return DIP_OK;

@@ -163,71 +163,120 @@ void dip_plan_column_label(const dip_plan_column *column, char text[DIP_PLAN_NAM
 
 /* ---- a part of a plan ------------------------------------------------------------------------ */
 
-/* Marks the conditions that a list names. */
-static dip_status mark(const dip_plan *plan, const char *list, bool kept[DIP_PLAN_LIST],
-                       dip_error *err) {
+/* Which of a plan's methods or conditions stay, and their new numbers. */
+typedef struct kept {
+    const char *what; /* "method" */
+    size_t n;
+    const char *name[DIP_PLAN_LIST];
+    bool stays[DIP_PLAN_LIST];
+    size_t number[DIP_PLAN_LIST];
+    size_t left;
+} kept;
+
+/* Marks what a list names. */
+static dip_status mark(kept *k, const char *list, dip_error *err) {
     for (const char *at = list; *at != '\0'; at += *at == ',') {
         const size_t length = strcspn(at, ",");
-        size_t c = 0;
-        while (c < plan->n_conditions && (strncmp(plan->condition[c].name, at, length) != 0 ||
-                                          plan->condition[c].name[length] != '\0')) {
-            c++;
+        size_t i = 0;
+        while (i < k->n && (strncmp(k->name[i], at, length) != 0 || k->name[i][length] != '\0')) {
+            i++;
         }
-        if (c == plan->n_conditions) {
+        if (i == k->n) {
             return dip_fail(err, DIP_ERR_USAGE,
-                            "\"%.*s\" is no condition of the study; the first is \"%s\"",
-                            (int)length, at, plan->condition[0].name);
+                            "\"%.*s\" is no %s of the study; the first is \"%s\"", (int)length, at,
+                            k->what, k->name[0]);
         }
-        kept[c] = true;
+        k->stays[i] = true;
         at += length;
     }
-    return DIP_OK;
+    for (size_t i = 0; i < k->n; i++) {
+        k->number[i] = k->left;
+        k->left += k->stays[i];
+    }
+    return k->left > 0 ? DIP_OK
+                       : dip_fail(err, DIP_ERR_USAGE, "no %s of the study is left", k->what);
 }
 
-/* Leaves the conditions that stay, under their new numbers. */
-static void renumber(dip_subset *subset, const bool kept[DIP_PLAN_LIST],
-                     const size_t number[DIP_PLAN_LIST]) {
+static void renumber(dip_subset *subset, const kept *k) {
     size_t n = 0;
     for (size_t i = 0; i < subset->n; i++) {
-        if (kept[subset->at[i]]) {
-            subset->at[n++] = number[subset->at[i]];
+        if (k->stays[subset->at[i]]) {
+            subset->at[n++] = k->number[subset->at[i]];
         }
     }
     subset->n = n;
 }
 
-static void keep_views(dip_plan *plan, const bool kept[DIP_PLAN_LIST],
-                       const size_t number[DIP_PLAN_LIST]) {
+/* Tables and figures with nothing left go. */
+static void keep_views(dip_plan *plan, const kept *k, bool of_methods) {
     size_t tables = 0;
     size_t figures = 0;
     for (size_t i = 0; i < plan->n_tables; i++) {
-        renumber(&plan->table[i].conditions, kept, number);
-        plan->table[tables] = plan->table[i];
-        tables += plan->table[i].conditions.n > 0;
+        dip_plan_table *table = &plan->table[i];
+        renumber(of_methods ? &table->methods : &table->conditions, k);
+        plan->table[tables] = *table;
+        tables += table->conditions.n > 0 && table->methods.n > 0;
     }
     for (size_t i = 0; i < plan->n_figures; i++) {
-        renumber(&plan->figure[i].conditions, kept, number);
-        plan->figure[figures] = plan->figure[i];
-        figures += plan->figure[i].conditions.n > 0;
+        dip_plan_figure *figure = &plan->figure[i];
+        renumber(of_methods ? &figure->methods : &figure->conditions, k);
+        plan->figure[figures] = *figure;
+        figures += figure->conditions.n > 0 && figure->methods.n > 0;
     }
     plan->n_tables = tables;
     plan->n_figures = figures;
 }
 
-dip_status dip_plan_keep(dip_plan *plan, const char *conditions, dip_error *err) {
-    bool kept[DIP_PLAN_LIST] = {false};
-    size_t number[DIP_PLAN_LIST];
-    size_t n = 0;
-    DIP_TRY(mark(plan, conditions, kept, err));
-    if (memchr(kept, true, sizeof kept) == NULL) {
-        return dip_fail(err, DIP_ERR_USAGE, "no condition of the study is left");
+dip_status dip_plan_keep_conditions(dip_plan *plan, const char *list, dip_error *err) {
+    kept k = {.what = "condition", .n = plan->n_conditions};
+    for (size_t c = 0; c < k.n; c++) {
+        k.name[c] = plan->condition[c].name;
     }
-    for (size_t c = 0; c < plan->n_conditions; c++) {
-        number[c] = n;
-        plan->condition[n] = plan->condition[c];
-        n += kept[c];
+    DIP_TRY(mark(&k, list, err));
+    for (size_t c = 0; c < k.n; c++) {
+        if (k.stays[c]) {
+            plan->condition[k.number[c]] = plan->condition[c];
+        }
     }
-    plan->n_conditions = n;
-    keep_views(plan, kept, number);
+    plan->n_conditions = k.left;
+    keep_views(plan, &k, false);
+    return DIP_OK;
+}
+
+/* Whether what stays can do without what goes. */
+static dip_status check_methods(const dip_plan *plan, const kept *k, dip_error *err) {
+    if (!k->stays[plan->baseline]) {
+        return dip_fail(err, DIP_ERR_USAGE,
+                        "the other methods are compared with \"%s\"; name it as well",
+                        k->name[plan->baseline]);
+    }
+    for (size_t m = 0; m < k->n; m++) {
+        const int like = plan->method[m].like;
+        if (k->stays[m] && like >= 0 && !k->stays[like]) {
+            return dip_fail(err, DIP_ERR_USAGE,
+                            "\"%s\" begins with what \"%s\" chose; name that as well", k->name[m],
+                            k->name[like]);
+        }
+    }
+    return DIP_OK;
+}
+
+dip_status dip_plan_keep_methods(dip_plan *plan, const char *list, dip_error *err) {
+    kept k = {.what = "method", .n = plan->n_methods};
+    for (size_t m = 0; m < k.n; m++) {
+        k.name[m] = plan->method[m].name;
+    }
+    DIP_TRY(mark(&k, list, err));
+    DIP_TRY(check_methods(plan, &k, err));
+    plan->baseline = k.number[plan->baseline];
+    for (size_t m = 0; m < k.n; m++) {
+        if (k.stays[m]) {
+            const int like = plan->method[m].like;
+            plan->method[m].like = like >= 0 ? (int)k.number[like] : -1;
+            plan->method[k.number[m]] = plan->method[m];
+        }
+    }
+    plan->n_methods = k.left;
+    keep_views(plan, &k, true);
     return DIP_OK;
 }

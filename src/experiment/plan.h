@@ -131,7 +131,10 @@ dip_status dip_plan_preset_text(const char *name, const char **text, size_t *byt
 
 /* Keeps only the conditions of a list, "sparse,sparse-logq", and the tables and figures that then
  * have one left. DIP_ERR_USAGE when a name is no condition of the plan; it is then as before. */
-dip_status dip_plan_keep(dip_plan *plan, const char *conditions, dip_error *err);
+dip_status dip_plan_keep_conditions(dip_plan *plan, const char *list, dip_error *err);
+
+/* Likewise the methods, of which the baseline and what others are like must stay. */
+dip_status dip_plan_keep_methods(dip_plan *plan, const char *list, dip_error *err);
 
 /* "tail/recall@10", "recall@10": DIP_ERR_USAGE for other texts. */
 dip_status dip_plan_column_parse(dip_plan_column *column, const char *text, dip_error *err);

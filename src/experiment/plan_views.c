@@ -9,12 +9,12 @@
 static const char *const FIGURE_KINDS[] = {"choice",     "curves",      "deciles",
                                            "popularity", "information", "map"};
 
-static const char *const FIGURE_TITLES[] = {"Quality by the values tried",
-                                            "Training curves",
-                                            "Recall by popularity of the item",
-                                            "Popularity of the items",
-                                            "Mutual information of the item features",
-                                            "Map of the items"};
+static const char *const FIGURE_TITLES[] = {
+    [DIP_FIGURE_CURVES] = "Training curves",
+    [DIP_FIGURE_DECILES] = "Recall by popularity of the item",
+    [DIP_FIGURE_POPULARITY] = "Popularity of the items",
+    [DIP_FIGURE_INFORMATION] = "Mutual information of the item features",
+    [DIP_FIGURE_MAP] = "Map of the items"};
 
 static void all_of(size_t n, dip_subset *subset) {
     subset->n = n;
@@ -134,7 +134,11 @@ static dip_status check_figure(dip_plan_reader *r, const dip_yaml_node *node,
     if (figure->kind < 0) {
         return dip_yaml_fail(&r->yaml, node, err, "the figure has no kind");
     }
-    if (figure->title[0] == '\0') {
+    if (figure->title[0] == '\0' && figure->kind == DIP_FIGURE_CHOICE) {
+        char option[DIP_PLAN_NAME_MAX];
+        memcpy(option, figure->option, sizeof option);
+        snprintf(figure->title, sizeof figure->title, "Quality by %s", option);
+    } else if (figure->title[0] == '\0') {
         snprintf(figure->title, sizeof figure->title, "%s", FIGURE_TITLES[figure->kind]);
     }
     if (figure->columns.n == 0 &&

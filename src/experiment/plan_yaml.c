@@ -145,6 +145,18 @@ static dip_status read_name(dip_plan_reader *r, const dip_yaml_node *key, size_t
     return DIP_OK;
 }
 
+/* Every table has these rows already. */
+static dip_status check_method_name(dip_plan_reader *r, const dip_yaml_node *key, const char *name,
+                                    dip_error *err) {
+    if (strcmp(name, "top_popular") != 0 && strcmp(name, "random") != 0) {
+        return DIP_OK;
+    }
+    return dip_yaml_fail(&r->yaml, key, err,
+                         "\"%s\" is a row that every table has beside the methods; give the method "
+                         "another name",
+                         name);
+}
+
 static dip_status read_condition_key(dip_plan_reader *r, void *object, const dip_yaml_node *key,
                                      const dip_yaml_node *value, dip_error *err) {
     dip_plan_condition *condition = object;
@@ -192,6 +204,23 @@ dip_status dip_plan_choice(dip_plan_reader *r, dip_choice *choice, const dip_yam
     return status == DIP_OK ? DIP_OK : dip_yaml_locate(&r->yaml, key, status, err);
 }
 
+/* Each is tried, so one that stands there twice is a slip. */
+static dip_status check_values(dip_plan_reader *r, const dip_choice *choice,
+                               const dip_yaml_node *values, dip_error *err) {
+    for (size_t i = 0; i < choice->n; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(choice->value[j], choice->value[i]) == 0) {
+                dip_yaml_node *none = NULL;
+                dip_yaml_node *node = NULL;
+                dip_yaml_at(&r->yaml, values, i, &none, &node);
+                return dip_yaml_fail(&r->yaml, node, err, "%s has the value %s twice", choice->key,
+                                     choice->value[i]);
+            }
+        }
+    }
+    return DIP_OK;
+}
+
 static dip_status read_choice(dip_plan_reader *r, void *object, const dip_yaml_node *key,
                               const dip_yaml_node *value, dip_error *err) {
     dip_plan_method *method = object;
@@ -199,7 +228,9 @@ static dip_status read_choice(dip_plan_reader *r, void *object, const dip_yaml_n
         return dip_yaml_fail(&r->yaml, key, err, "more than %d options to choose",
                              DIP_PLAN_CHOICES);
     }
-    return dip_plan_choice(r, &method->choice[method->n_choices++], key, value, err);
+    dip_choice *choice = &method->choice[method->n_choices++];
+    DIP_TRY(dip_plan_choice(r, choice, key, value, err));
+    return check_values(r, choice, value, err);
 }
 
 size_t dip_plan_method_of(const dip_plan *plan, const char *name) {
@@ -243,6 +274,7 @@ static dip_status read_method(dip_plan_reader *r, void *object, const dip_yaml_n
     dip_plan *plan = object;
     dip_plan_method *method = &plan->method[plan->n_methods];
     DIP_TRY(read_name(r, key, plan->n_methods, "method", method->name, err));
+    DIP_TRY(check_method_name(r, key, method->name, err));
     memcpy(method->label, method->name, sizeof method->name);
     method->like = -1;
     DIP_TRY(dip_plan_each(r, value, read_method_key, method, err));

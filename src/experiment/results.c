@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "experiment/tables.h"
 #include "experiment/values.h"
+#include "experiment/warnings.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -279,43 +280,6 @@ static dip_status put_figures(const dip_results_sources *s, const dip_outcome *o
     return DIP_OK;
 }
 
-/* ---- warnings -------------------------------------------------------------------------------- */
-
-static dip_status warn_outcome(const dip_study *study, const dip_outcome *outcome, json_t *warnings,
-                               dip_error *err) {
-    const char *condition = study->plan->condition[outcome->condition].label;
-    char text[2 * DIP_PLAN_TEXT_MAX];
-    for (size_t slice = 0; slice < DIP_N_SLICES; slice++) {
-        if (outcome->pairs[slice] == 0) {
-            snprintf(text, sizeof text,
-                     "%s: the slice \"%s\" has no test pairs, so its columns "
-                     "are empty",
-                     condition, dip_slice_names[slice]);
-            DIP_TRY(dip_json_append(warnings, json_string(text), err));
-        }
-    }
-    for (size_t m = 0; m < outcome->n_methods; m++) {
-        const dip_method_outcome *method = &outcome->methods[m];
-        if (method->n_good < method->n) {
-            snprintf(text, sizeof text, "%s: %zu of %zu runs of \"%s\" diverged and are left out",
-                     condition, method->n - method->n_good, method->n,
-                     study->plan->method[m].label);
-            DIP_TRY(dip_json_append(warnings, json_string(text), err));
-        }
-    }
-    return DIP_OK;
-}
-
-static dip_status put_warnings(const dip_study *study, const dip_outcome *outcomes, json_t *results,
-                               dip_error *err) {
-    json_t *warnings = NULL;
-    DIP_TRY(dip_json_put_array(results, "warnings", &warnings, err));
-    for (size_t c = 0; c < study->plan->n_conditions; c++) {
-        DIP_TRY(warn_outcome(study, &outcomes[c], warnings, err));
-    }
-    return DIP_OK;
-}
-
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 static dip_status fill(const dip_results_sources *s, dip_outcome *outcomes, json_t *results,
@@ -340,7 +304,9 @@ static dip_status fill(const dip_results_sources *s, dip_outcome *outcomes, json
     DIP_TRY(put_figures(s, outcomes, results, err));
     DIP_TRY(put_choices(s->study, results, err));
     DIP_TRY(put_runs(s->study, results, err));
-    return put_warnings(s->study, outcomes, results, err);
+    json_t *warnings = NULL;
+    DIP_TRY(dip_json_put_array(results, "warnings", &warnings, err));
+    return dip_study_warn(s->study, outcomes, warnings, err);
 }
 
 dip_status dip_results_make(const dip_results_sources *sources, json_t **results, dip_error *err) {

@@ -20,7 +20,11 @@ static const dip_option ROWS[] = {
     TEXT("study", study, "", "a YAML file that says what to compare, instead of a preset"),
     TEXT("conditions", conditions, "",
          "the conditions of the study to run, divided by commas; left out, all of them"),
+    TEXT("methods", methods, "",
+         "the methods of the study to compare, the baseline among them; left out, all of them"),
     INTEGER("seeds", seeds, "0", 0, 1000, "seeds of every final run; 0 takes what the study says"),
+    INTEGER("choice_seeds", choice_seeds, "0", 0, 1000,
+            "seeds of each value that is tried; 0 takes what the study says"),
     INTEGER("jobs", jobs, "0", 0, 256, "runs at a time; 0 takes as many as cores and memory allow"),
     TEXT("category", category, "",
          "the item feature that colours the map; left out, the first categorical one, or bag"),
@@ -51,10 +55,32 @@ static dip_status read_request(const dip_experiment_request *request,
     return DIP_OK;
 }
 
-static dip_status read_plan(const dip_experiment_settings *settings, dip_plan **plan,
-                            dip_error *err) {
-    return settings->study[0] != '\0' ? dip_plan_read(plan, settings->study, err)
-                                      : dip_plan_preset(plan, settings->preset, err);
+/* The study of the request as its file or preset has it. */
+static dip_status read_study(const dip_experiment_request *request,
+                             const dip_experiment_settings *settings, dip_plan **plan,
+                             dip_error *err) {
+    if (settings->study[0] == '\0') {
+        return dip_plan_preset(plan, settings->preset, err);
+    }
+    for (size_t i = 0; i < request->n; i++) {
+        if (strcmp(request->names[i], "preset") == 0) {
+            return dip_fail(err, DIP_ERR_USAGE,
+                            "preset: %.60s and study: %.200s are two studies; give one of them",
+                            settings->preset, settings->study);
+        }
+    }
+    return dip_plan_read(plan, settings->study, err);
+}
+
+/* The part of it that the request asks for. */
+static dip_status narrow(const dip_experiment_settings *settings, dip_plan *plan, dip_error *err) {
+    plan->seeds = settings->seeds > 0 ? settings->seeds : plan->seeds;
+    plan->choice_seeds = settings->choice_seeds > 0 ? settings->choice_seeds : plan->choice_seeds;
+    if (settings->conditions[0] != '\0') {
+        DIP_TRY(dip_plan_keep_conditions(plan, settings->conditions, err));
+    }
+    return settings->methods[0] != '\0' ? dip_plan_keep_methods(plan, settings->methods, err)
+                                        : DIP_OK;
 }
 
 dip_status dip_experiment_resolve(const dip_experiment_request *request,
@@ -65,10 +91,8 @@ dip_status dip_experiment_resolve(const dip_experiment_request *request,
     memset(overrides, 0, sizeof *overrides);
     *base = request->dataset->config;
     DIP_TRY(read_request(request, settings, overrides, err));
-    DIP_TRY(read_plan(settings, &read, err));
-    read->seeds = settings->seeds > 0 ? settings->seeds : read->seeds;
-    dip_status status =
-        settings->conditions[0] != '\0' ? dip_plan_keep(read, settings->conditions, err) : DIP_OK;
+    DIP_TRY(read_study(request, settings, &read, err));
+    dip_status status = narrow(settings, read, err);
     if (status == DIP_OK) {
         status = dip_settings_apply(&read->options, base, err);
     }

@@ -12,7 +12,9 @@ typedef struct dip_experiment_settings {
     char preset[DIP_TEXT_MAX];
     char study[DIP_TEXT_MAX];
     char conditions[DIP_TEXT_MAX];
+    char methods[DIP_TEXT_MAX];
     int64_t seeds;
+    int64_t choice_seeds;
     int64_t jobs;
     char category[DIP_TEXT_MAX];
     int64_t map_items;

@@ -182,7 +182,7 @@ static dip_status run(dip_tuning *t, json_t **report, dip_error *err) {
     const dip_claim claim = {.output = t->request->output,
                              .dataset = t->request->dataset,
                              .base = &t->base,
-                             .study = "tune",
+                             .study = DIP_STUDY_OF_TUNE,
                              .hash = XXH3_64bits(&t->space, sizeof t->space) ^
                                      XXH3_64bits(&hashed, sizeof hashed),
                              .replaces = t->request->replaces};

@@ -247,18 +247,23 @@ static dip_status put_option(dip_text *text, const char *key, const char *value,
 dip_status dip_tune_yaml(const dip_tuning *t, dip_text *text, dip_error *err) {
     const dip_settings *best = &t->halving.candidates[t->halving.finals[0]].setting;
     const char *preset = best->preset[0] != '\0' ? best->preset : t->settings.preset;
+    size_t n = 0;
     DIP_TRY(dip_text_printf(text, err, "# Made by diptych tune: for train --options FILE.\n"));
     if (preset[0] != '\0') {
         DIP_TRY(put_option(text, "preset", preset, err));
+        n++;
     }
     for (size_t i = 0; i < t->overrides.n; i++) {
-        if (dip_settings_find(best, t->overrides.at[i].key) == best->n) {
-            DIP_TRY(put_option(text, t->overrides.at[i].key, t->overrides.at[i].value, err));
+        const dip_setting *given = &t->overrides.at[i];
+        const bool is_of_search = strcmp(given->key, "threads") == 0; /* not of what it found */
+        if (!is_of_search && dip_settings_find(best, given->key) == best->n) {
+            DIP_TRY(put_option(text, given->key, given->value, err));
+            n++;
         }
     }
     for (size_t i = 0; i < best->n; i++) {
         DIP_TRY(put_option(text, best->at[i].key, best->at[i].value, err));
+        n++;
     }
-    const bool is_empty = preset[0] == '\0' && t->overrides.n + best->n == 0;
-    return is_empty ? dip_text_printf(text, err, "{}\n") : DIP_OK;
+    return n == 0 ? dip_text_printf(text, err, "{}\n") : DIP_OK;
 }

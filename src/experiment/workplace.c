@@ -131,28 +131,64 @@ static dip_status compare(const char *output, const json_t *old, const json_t *n
     return DIP_OK;
 }
 
-/* Writes study.json where there is none, and compares with it where there is. */
+static bool is_search(const json_t *study) {
+    const char *name = json_string_value(json_object_get(study, "study"));
+    return name != NULL && strcmp(name, DIP_STUDY_OF_TUNE) == 0;
+}
+
+/* Their files have other names, so those of one would stay beside those of the other. */
+static dip_status check_kind(const char *output, const json_t *old, const json_t *now,
+                             dip_error *err) {
+    if (is_search(old) == is_search(now)) {
+        return DIP_OK;
+    }
+    return dip_fail(err, DIP_ERR_USAGE, "%s holds %s; give another folder", output,
+                    is_search(old) ? "a search for options (tune)" : "a comparison (experiment)");
+}
+
+static dip_status read_old(const char *path, json_t **old, dip_error *err) {
+    char *text = NULL;
+    size_t bytes = 0;
+    dip_status status = dip_read_file(path, STUDY_MAX_BYTES, &text, &bytes, err);
+    if (status == DIP_OK) {
+        status = dip_json_parse(old, text, bytes, path, err);
+    }
+    dip_free(text);
+    return status;
+}
+
+static dip_status check_old(const dip_claim *claim, const char *path, const json_t *study,
+                            dip_error *err) {
+    json_t *old = NULL;
+    dip_status status = read_old(path, &old, claim->replaces ? NULL : err);
+    if (status != DIP_OK && claim->replaces) {
+        return DIP_OK; /* what cannot be read is replaced */
+    }
+    if (status == DIP_OK) {
+        status = check_kind(claim->output, old, study, err);
+    }
+    if (status == DIP_OK && !claim->replaces) {
+        status = compare(claim->output, old, study, err);
+    }
+    json_decref(old);
+    return status;
+}
+
+/* Writes study.json where there is none, or another one is replaced. */
 static dip_status take(const dip_claim *claim, const json_t *study, dip_error *err) {
     char *path = dip_path_join(claim->output, STUDY_FILE, err);
     char *text = NULL;
-    size_t bytes = 0;
-    json_t *old = NULL;
     dip_status status = path != NULL ? DIP_OK : DIP_ERR_MEMORY;
-    if (status == DIP_OK && dip_path_exists(path) && !claim->replaces) {
-        status = dip_read_file(path, STUDY_MAX_BYTES, &text, &bytes, err);
-        if (status == DIP_OK) {
-            status = dip_json_parse(&old, text, bytes, path, err);
-        }
-        if (status == DIP_OK) {
-            status = compare(claim->output, old, study, err);
-        }
-    } else if (status == DIP_OK) {
+    const bool is_old = status == DIP_OK && dip_path_exists(path);
+    if (is_old) {
+        status = check_old(claim, path, study, err);
+    }
+    if (status == DIP_OK && (!is_old || claim->replaces)) {
         status = dip_json_dump(study, &text, err);
         if (status == DIP_OK) {
             status = dip_output_put(path, text, strlen(text), err);
         }
     }
-    json_decref(old);
     dip_free(text);
     dip_free(path);
     return status;

@@ -14,6 +14,9 @@ typedef struct dip_workplace {
     int lock;   /* -1: not held */
 } dip_workplace;
 
+/* The name of the study that is a search for options. */
+#define DIP_STUDY_OF_TUNE "tune"
+
 /* What is to be done in the folder. */
 typedef struct dip_claim {
     const char *output;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/augment.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool is_cfm(int method) {
@@ -36,6 +37,17 @@ bool dip_views_are_alike(const dip_config *config, const dip_entity *entity) {
     return config->ssl.method == DIP_METHOD_DROPOUT && (!drops || config->ssl.dropout == 0);
 }
 
+void dip_views_explain(const dip_config *config, const char *whose, char *text, size_t bytes) {
+    char reason[64] = "ssl.dropout is 0";
+    if (config->ssl.dropout > 0) {
+        snprintf(reason, sizeof reason, "no feature of the %s has", whose);
+    }
+    snprintf(text, bytes,
+             "ssl.method: dropout makes two views that are alike: it drops single values of "
+             "features that have several, and %s; ssl.method: noise makes views of any item",
+             reason);
+}
+
 /* Insertion sort of the other features; among equals the smaller index comes first. */
 static void rank_related(dip_augmenter *augmenter, size_t seed, const double *information) {
     uint8_t *list = augmenter->related[seed];
@@ -63,7 +75,7 @@ dip_status dip_augmenter_make(dip_augmenter *augmenter, int method, size_t k,
     if (dip_method_has_masks(method) && k < 2) {
         return dip_fail(err, DIP_ERR_USAGE,
                         "ssl.method: masking needs at least two item features and there is %zu; "
-                        "use dropout (for a bag) or none",
+                        "use dropout (for a bag), noise (for any feature), none, or preset: best",
                         k);
     }
     for (size_t f = 0; is_cfm(method) && f < k; f++) {

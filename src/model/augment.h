@@ -61,4 +61,7 @@ bool dip_method_drops_values(int method);
  * make them, and no feature has several values, or none is dropped. */
 bool dip_views_are_alike(const dip_config *config, const dip_entity *entity);
 
+/* Why they are, and what to do, of the "items" or "queries". */
+void dip_views_explain(const dip_config *config, const char *whose, char *text, size_t bytes);
+
 #endif

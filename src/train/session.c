@@ -307,18 +307,11 @@ static dip_status warn_of_alike_views(dip_session *session, dip_error *err) {
     const bool has_queries = dip_engine_has_queries(config) && !schema->queries_are_items;
     for (int side = DIP_SIDE_ITEM; side <= (has_queries ? DIP_SIDE_QUERY : DIP_SIDE_ITEM); side++) {
         const dip_entity *entity = dip_schema_entity(schema, (dip_side)side);
-        char reason[64] = "ssl.dropout is 0";
-        if (!dip_engine_has_second_loss(config) || !dip_views_are_alike(config, entity)) {
-            continue;
+        if (dip_engine_has_second_loss(config) && dip_views_are_alike(config, entity)) {
+            char text[SENTENCE_MAX];
+            dip_views_explain(config, NAMES[side], text, sizeof text);
+            DIP_TRY(warn(session, err, "%s", text));
         }
-        if (config->ssl.dropout > 0) {
-            snprintf(reason, sizeof reason, "no feature of the %s has", NAMES[side]);
-        }
-        DIP_TRY(warn(session, err,
-                     "ssl.method: dropout makes two views that are alike: it drops single values "
-                     "of features that have several, and %s; ssl.method: noise makes views of any "
-                     "item",
-                     reason));
     }
     return DIP_OK;
 }

@@ -477,9 +477,10 @@ class Numbers(harness.Case):
     def test_empty_slice(self):
         """Named in a warning, once a condition that shows it."""
         cold = [c["pairs"] for n, _, c, _ in self.cells() if n == 2 and c["slice"] == "cold"]
-        self.assertEqual(len(self.results["warnings"]), cold.count(0))
+        found = [w for w in self.results["warnings"] if "the slice" in w]
+        self.assertEqual(len(found), cold.count(0))
         self.assertIn(0, cold)
-        for warning in self.results["warnings"]:
+        for warning in found:
             self.assertIn('the slice "cold" has no test pairs', warning)
 
     def test_text(self):

@@ -184,6 +184,51 @@ class Again(harness.Case):
         harness.write_bytes(part, harness.read_bytes(part)[:-4])
         self.assertEqual(lasting(self.made(study=study)), wanted)
 
+    # ---- a part of a study
+
+    def test_a_part_of_a_study(self):
+        """Some methods, and other seeds for the choices: runs that both have are not made again."""
+        study = studies.small()
+        study["methods"]["rfm"] = {"label": "RFM", "options": {"ssl.method": "rfm"}, "like": "cfm"}
+        whole = self.made(study=study)
+        before = finished(self.path("r"))
+        part = self.made("--methods", "plain,rfm,cfm", "--choice-seeds", "2", "--force",
+                         study=study)
+        after = finished(self.path("r"))
+        self.assertEqual({key: after[key] for key in before}, before)
+        self.assertEqual(len(after), len(before) + 2)  # the second seed of two values
+        self.assertIn("2 seeds", part["study"]["selection"])
+        found = self.made("--methods", "cfm,plain", "--force", study=study)
+        self.assertEqual([m["name"] for m in found["methods"]], ["plain", "cfm"])
+        self.assertEqual(finished(self.path("r")), after)
+        rows = {row["method"]: row["cells"] for row in whole["tables"][0]["rows"]}
+        for row in found["tables"][0]["rows"]:
+            for cell, other in zip(row["cells"], rows[row["method"]]):
+                self.assertEqual(cell.get("values"), other.get("values"))
+
+    # ---- what a reader should know first
+
+    def test_warnings(self):
+        """No method above TopPopular, by the metric that chooses; views that are all alike."""
+        study = studies.small()
+        study["methods"]["drop"] = {"label": "Drop", "options": {"ssl.method": "dropout",
+                                                                 "ssl.dropout": 0}}
+        found = self.made("--train.rate", "1e-9", study=study)
+        table = found["tables"][0]
+        at = [c["key"] for c in table["columns"]].index("all/map@10")
+        self.assertGreater(len(table["rows"]), at)
+        popular = [w for w in found["warnings"] if "TopPopular, which needs no model" in w]
+        alike = [w for w in found["warnings"] if "two views that are alike" in w]
+        self.assertEqual(len(popular), 1, found["warnings"])
+        self.assertTrue(popular[0].startswith("all pairs: "), popular)
+        self.assertEqual(len(alike), 1)
+        self.assertIn('the method "Drop": ssl.method: dropout', alike[0])
+        self.assertIn("ssl.dropout is 0", alike[0])
+        study["methods"] = {"plain": study["methods"]["plain"]}
+        study["figures"] = []
+        found = self.made("--train.epochs", "30", "--train.logq", "exact", study=study, out="q")
+        self.assertEqual([w for w in found["warnings"] if "TopPopular" in w], [])
+
     # ---- diverging
 
     def test_a_method_that_diverges(self):

@@ -80,6 +80,11 @@ MISTAKES = [
      ['the method "cfm" does not choose "ssl.dropout"']),
     (HEAD + "figures:\n  - ^{kind: choice, option: ssl.alpha, columns: [map@3]}\n",
      ['the method "plain" does not choose "ssl.alpha"']),
+    ("conditions: {full: {}}\nmethods: {plain: {}, ^random: {}}\n",
+     ['"random" is a row that every table has']),
+    ("conditions: {full: {}}\nmethods: {^top_popular: {}}\n", ['"top_popular" is a row']),
+    ("conditions: {full: {}}\nmethods: {cfm: {choose: {ssl.alpha: [0.1, 1, ^0.1]}}}\n",
+     ["ssl.alpha has the value 0.1 twice"]),
     ("^conditions: {full: {}}\n", ["a study needs methods and conditions"]),
     ("^methods: {plain: {}}\n", ["a study needs methods and conditions"]),
     ("conditions: ^[full]\nmethods: {plain: {}}\n", ["a mapping is wanted here"]),
@@ -120,6 +125,15 @@ class Input(harness.Case):
                 ([self.data, "-o", out, "--map-items", "3"], ["map_items", "3"])):
             with self.subTest(words=words[1:]):
                 self.refused(USAGE, ["experiment", *words], *texts)
+        self.bad(USAGE, studies.small(), ["preset: quick and study: ", "are two studies"],
+                 "--preset", "quick")
+        self.bad(USAGE, studies.small(), ['"cfn" is no method of the study; the first is "plain"'],
+                 "--methods", "plain,cfn")
+        self.bad(USAGE, studies.small(), ['compared with "plain"; name it as well'], "--methods",
+                 "cfm")
+        study = studies.small()
+        study["methods"]["rfm"] = {"options": {"ssl.method": "rfm"}, "like": "cfm"}
+        self.bad(USAGE, study, ['"rfm" begins with what "cfm" chose'], "--methods", "plain,rfm")
         self.refused(USAGE, ["experiment", "--print-study", "all"], 'no study "all"', "sparsity")
         self.refused(IO, ["experiment", self.path("none"), "-o", out], self.path("none"))
         self.bad(IO, self.path("none.yaml"), [self.path("none.yaml")])

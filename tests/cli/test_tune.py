@@ -202,6 +202,10 @@ class Tune(harness.Case):
         self.assertEqual([wild[k] for k in ("mean", "sd", "values", "p_seed", "behind")],
                          [None, None, [None, None], None, None])
         self.model(self.data, "--options", self.path("t", "best.yaml"))
+        self.tuned("--trials", "2", "--finalists", "2", "--seeds", "2", "--threads", "1",
+                   space={"train.rate": ["1e30"]})
+        best = harness.read_bytes(self.path("t", "best.yaml")).decode()
+        self.assertEqual(best.split("\n")[1:], ["{}", ""])
         text = self.done(run(*self.words("--trials", "2", "--finalists", "2", "--seeds", "2",
                                          space={"train.rate": ["1e30"]}))).out
         self.assertIn("diverged with some seed", text)
@@ -445,18 +449,23 @@ class Tune(harness.Case):
         self.done(run(*words, "--ssl.method", "dropout", "--trials", "3", "--seeds", "1"))
 
     def test_folders(self):
-        """Of another search or a study; --force takes them over, runs stay."""
+        """Of another search: --force takes them over, runs stay. A comparison never does."""
         self.tuned("--trials", "3", "--seeds", "1")
         before = studies.finished(self.path("t"))
         for words, texts in ((self.words("--trials", "4", "--seeds", "1"), ["other contents"]),
-                             (self.words("--train.epochs", "1"), ["train.epochs (2 there, 1"]),
-                             (studies.command(self, self.data, studies.small(), out="t"),
-                              ["another study (tune there, study.yaml now)"])):
-            self.refused(USAGE, words, "--force", *texts, but=["t/lock", "study.yaml",
-                                                               "plotly.min.js"])
+                             (self.words("--train.epochs", "1"), ["train.epochs (2 there, 1"])):
+            self.refused(USAGE, words, "--force", *texts, but=["t/lock"])
+        for flags in ([], ["--force"]):
+            words = studies.command(self, self.data, studies.small(), *flags, out="t")
+            self.refused(USAGE, words, "t holds a search for options (tune); give another folder",
+                         but=["t/lock"])
         self.tuned("--trials", "4", "--seeds", "1", "--force")
         after = studies.finished(self.path("t"))
         self.assertEqual({key: after[key] for key in before}, before)
+        studies.experiment(self, self.data, studies.small())
+        words = self.words("--force")
+        words[words.index(self.path("t"))] = self.path("r")
+        self.refused(USAGE, words, "r holds a comparison (experiment)", but=["r/lock"])
 
 
 if __name__ == "__main__":

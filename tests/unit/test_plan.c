@@ -148,32 +148,6 @@ static void a_method_may_begin_with_a_preset(void **state) {
     dip_free(plan);
 }
 
-static void a_part_of_a_plan_is_a_plan(void **state) {
-    (void)state;
-    dip_plan *plan = parse(WHOLE);
-    check_fails(dip_plan_keep(plan, "few,nope", check_error()), DIP_ERR_USAGE,
-                "\"nope\" is no condition of the study; the first is \"all\"");
-    check_fails(dip_plan_keep(plan, "fe", check_error()), DIP_ERR_USAGE, "\"fe\" is no condition");
-    check_fails(dip_plan_keep(plan, "", check_error()), DIP_ERR_USAGE, "no condition");
-    assert_int_equal(plan->n_conditions, 2);
-    check_ok(dip_plan_keep(plan, "few", check_error()));
-    assert_int_equal(plan->n_conditions, 1);
-    assert_string_equal(plan->condition[0].name, "few");
-    assert_int_equal(plan->n_tables, 2);
-    for (size_t t = 0; t < 2; t++) {
-        assert_int_equal(plan->table[t].conditions.n, 1);
-        assert_int_equal(plan->table[t].conditions.at[0], 0);
-    }
-    assert_int_equal(plan->n_figures, 2);
-    dip_free(plan);
-    plan = parse(WHOLE);
-    check_ok(dip_plan_keep(plan, "all", check_error()));
-    assert_string_equal(plan->condition[0].label, "everything");
-    assert_int_equal(plan->n_tables, 1); /* the other one was of few alone */
-    assert_int_equal(plan->table[0].columns.n, 4);
-    dip_free(plan);
-}
-
 static void what_is_left_out_has_a_value(void **state) {
     (void)state;
     dip_plan *plan = parse(SMALL);
@@ -474,7 +448,6 @@ int main(void) {
         cmocka_unit_test(every_key_is_read),
         cmocka_unit_test(tables_and_figures_are_read),
         cmocka_unit_test(a_method_may_begin_with_a_preset),
-        cmocka_unit_test(a_part_of_a_plan_is_a_plan),
         cmocka_unit_test(what_is_left_out_has_a_value),
         cmocka_unit_test(every_preset_is_a_study),
         cmocka_unit_test(the_examples_are_whole),

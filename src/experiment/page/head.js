@@ -42,7 +42,7 @@ function studyFacts(results) {
   const baseline = results.methods.find((method) => method.name === study.baseline);
   const seeds = study.seeds || [];
   return facts([
-    ["Preset", study.preset], ["Baseline", baseline ? baseline.label : study.baseline],
+    ["Study", study.preset], ["Baseline", baseline ? baseline.label : study.baseline],
     ["Seeds", seeds.length > 8 ? counted(seeds.length, "seed") : seeds.join(", ")],
     [
       "Protocol",

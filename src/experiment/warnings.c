@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "experiment/warnings.h"
+
+#include "engine/engine.h"
+#include "model/augment.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { SENTENCE_MAX = 2 * DIP_PLAN_TEXT_MAX };
+
+static dip_status warn_slices(const dip_outcome *outcome, const char *condition, json_t *warnings,
+                              dip_error *err) {
+    char text[SENTENCE_MAX];
+    for (size_t slice = 0; slice < DIP_N_SLICES; slice++) {
+        if (outcome->pairs[slice] == 0) {
+            snprintf(text, sizeof text,
+                     "%s: the slice \"%s\" has no test pairs, so its columns are empty", condition,
+                     dip_slice_names[slice]);
+            DIP_TRY(dip_json_append(warnings, json_string(text), err));
+        }
+    }
+    return DIP_OK;
+}
+
+static dip_status warn_diverged(const dip_study *study, const dip_outcome *outcome,
+                                const char *condition, json_t *warnings, dip_error *err) {
+    char text[SENTENCE_MAX];
+    for (size_t m = 0; m < outcome->n_methods; m++) {
+        const dip_method_outcome *method = &outcome->methods[m];
+        if (method->n_good < method->n) {
+            snprintf(text, sizeof text, "%s: %zu of %zu runs of \"%s\" diverged and are left out",
+                     condition, method->n - method->n_good, method->n,
+                     study->plan->method[m].label);
+            DIP_TRY(dip_json_append(warnings, json_string(text), err));
+        }
+    }
+    return DIP_OK;
+}
+
+/* The mean over the good runs; NaN where there is none. */
+static double mean_of(const dip_outcome *outcome, const dip_method_outcome *method, size_t place) {
+    double sum = 0;
+    for (size_t i = 0; i < method->n; i++) {
+        const double value = method->seed[i * outcome->width + place];
+        sum += isnan(value) ? 0 : value;
+    }
+    return sum / (double)method->n_good;
+}
+
+/* By the metric that chooses, where it is among those of the test split. */
+static dip_status warn_popular(const dip_study *study, const dip_outcome *outcome,
+                               const char *condition, json_t *warnings, dip_error *err) {
+    const dip_plan_column column = {
+        .slice = 0, .metric = (size_t)study->base.train.metric, .k = study->base.train.metric_k};
+    char label[DIP_PLAN_NAME_MAX];
+    char text[SENTENCE_MAX];
+    size_t place = 0;
+    double best = -1;
+    if (dip_outcome_place(outcome, &column, &place, NULL) != DIP_OK) {
+        return DIP_OK;
+    }
+    for (size_t m = 0; m < outcome->n_methods; m++) {
+        const double mean = mean_of(outcome, &outcome->methods[m], place);
+        best = mean > best ? mean : best;
+    }
+    if (!(outcome->popular[place] > best) || best < 0) {
+        return DIP_OK;
+    }
+    dip_plan_column_label(&column, label);
+    snprintf(text, sizeof text,
+             "%s: TopPopular, which needs no model, has a %s of %.4f, and no method more than "
+             "%.4f; differences between the methods say little there",
+             condition, label, outcome->popular[place], best);
+    return dip_json_append(warnings, json_string(text), err);
+}
+
+/* A method whose two views of an item are the same teaches nothing by them. Said once a method. */
+static dip_status warn_views(const dip_study *study, size_t m, json_t *warnings, dip_error *err) {
+    for (size_t c = 0; c < study->plan->n_conditions; c++) {
+        const dip_entity *items =
+            dip_schema_entity(&dip_study_data_of(study, c)->dataset->schema, DIP_SIDE_ITEM);
+        dip_config config;
+        char why[DIP_PLAN_TEXT_MAX];
+        char text[SENTENCE_MAX];
+        DIP_TRY(
+            dip_study_config(study, c, m, &dip_study_cell(study, c, m)->chosen, 1, &config, err));
+        if (dip_engine_has_second_loss(&config) && dip_views_are_alike(&config, items)) {
+            dip_views_explain(&config, "items", why, sizeof why);
+            snprintf(text, sizeof text, "the method \"%.500s\": %s", study->plan->method[m].label,
+                     why);
+            return dip_json_append(warnings, json_string(text), err);
+        }
+    }
+    return DIP_OK;
+}
+
+dip_status dip_study_warn(const dip_study *study, const dip_outcome *outcomes, json_t *warnings,
+                          dip_error *err) {
+    for (size_t c = 0; c < study->plan->n_conditions; c++) {
+        const char *condition = study->plan->condition[c].label;
+        DIP_TRY(warn_slices(&outcomes[c], condition, warnings, err));
+        DIP_TRY(warn_diverged(study, &outcomes[c], condition, warnings, err));
+        DIP_TRY(warn_popular(study, &outcomes[c], condition, warnings, err));
+    }
+    for (size_t m = 0; m < study->plan->n_methods; m++) {
+        DIP_TRY(warn_views(study, m, warnings, err));
+    }
+    return DIP_OK;
+}
