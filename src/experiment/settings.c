@@ -55,21 +55,23 @@ static dip_status read_request(const dip_experiment_request *request,
     return DIP_OK;
 }
 
-/* The study of the request as its file or preset has it. */
-static dip_status read_study(const dip_experiment_request *request,
-                             const dip_experiment_settings *settings, dip_plan **plan,
-                             dip_error *err) {
-    if (settings->study[0] == '\0') {
-        return dip_plan_preset(plan, settings->preset, err);
-    }
-    for (size_t i = 0; i < request->n; i++) {
+/* A preset that is given beside a file would be passed over. */
+static dip_status check_sources(const dip_experiment_request *request,
+                                const dip_experiment_settings *settings, dip_error *err) {
+    for (size_t i = 0; i < request->n && settings->study[0] != '\0'; i++) {
         if (strcmp(request->names[i], "preset") == 0) {
             return dip_fail(err, DIP_ERR_USAGE,
                             "preset: %.60s and study: %.200s are two studies; give one of them",
                             settings->preset, settings->study);
         }
     }
-    return dip_plan_read(plan, settings->study, err);
+    return DIP_OK;
+}
+
+static dip_status read_plan(const dip_experiment_settings *settings, dip_plan **plan,
+                            dip_error *err) {
+    return settings->study[0] != '\0' ? dip_plan_read(plan, settings->study, err)
+                                      : dip_plan_preset(plan, settings->preset, err);
 }
 
 /* The part of it that the request asks for. */
@@ -91,7 +93,8 @@ dip_status dip_experiment_resolve(const dip_experiment_request *request,
     memset(overrides, 0, sizeof *overrides);
     *base = request->dataset->config;
     DIP_TRY(read_request(request, settings, overrides, err));
-    DIP_TRY(read_study(request, settings, &read, err));
+    DIP_TRY(check_sources(request, settings, err));
+    DIP_TRY(read_plan(settings, &read, err));
     dip_status status = narrow(settings, read, err);
     if (status == DIP_OK) {
         status = dip_settings_apply(&read->options, base, err);
