@@ -6,7 +6,7 @@
 
 A cell is the mean over the seeds, its standard deviation, and the change against the baseline. A
 small s or q marks a difference from the baseline with an adjusted p below .05, by seed or by query;
-bold has both.
+bold is the best of a column, where both can tell.
 """
 import json
 import sys
