@@ -2,6 +2,7 @@
 #include "experiment/results.h"
 
 #include "base/mem.h"
+#include "experiment/costs.h"
 #include "experiment/tables.h"
 #include "experiment/values.h"
 #include "experiment/warnings.h"
@@ -238,13 +239,16 @@ static dip_status put_run(const dip_study *study, const dip_study_run *run, json
     return status;
 }
 
+/* With what a final run of each method costs. */
 static dip_status put_runs(const dip_study *study, json_t *results, dip_error *err) {
     json_t *list = NULL;
     DIP_TRY(dip_json_put_array(results, "runs", &list, err));
     for (size_t i = 0; i < study->n_runs; i++) {
         DIP_TRY(put_run(study, &study->runs[i], list, err));
     }
-    return DIP_OK;
+    json_t *costs = NULL;
+    DIP_TRY(dip_json_put_array(results, "costs", &costs, err));
+    return dip_costs_make(study, list, costs, err);
 }
 
 /* ---- tables and figures ---------------------------------------------------------------------- */

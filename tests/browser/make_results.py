@@ -293,6 +293,14 @@ class Maker:
                 "test": {k: score(k) for k in BASE} if is_final else None,
                 "seconds": round(self.draw.uniform(20, 90), 2)}
 
+    def costs(self):
+        """What a final run of each method takes."""
+        return [{"condition": condition[0], "method": method[0], "runs": self.n_seeds,
+                 "epochs": self.draw.uniform(5, 20), "seconds": self.draw.uniform(5, 200),
+                 "seconds_sd": self.draw.uniform(0, 5) if self.n_seeds > 1 else None,
+                 "times_baseline": None if self.hostile else self.draw.uniform(0.5, 5)}
+                for condition in CONDITIONS for method in METHODS]
+
     def make(self):
         """The whole document."""
         warnings = ["The split by pair leaks: 12.4% of the test pairs are training pairs the other "
@@ -327,7 +335,7 @@ class Maker:
             "tables": self.tables(),
             "figures": sweeps + [self.curves(), self.deciles(), self.popularity(),
                                  self.information(), self.map()],
-            "choices": self.choices(), "runs": self.runs(),
+            "choices": self.choices(), "runs": self.runs(), "costs": self.costs(),
             "warnings": [self.text("One run ended by its limit of epochs while the validation "
                                    "metric still rose: cfm, full-none, seed 3.")]}
 

@@ -87,13 +87,23 @@ class Tables:
                   for choice in self.data["choices"]]
         self.assertEqual(found, wanted)
 
+    def test_costs(self):
+        """What a final run takes, by method."""
+        found = self.page.run("""[...document.querySelectorAll('#runs table:not(.dense) tbody tr')]
+            .map(tr => [...tr.children].map(cell => cell.textContent))""")
+        self.assertEqual(len(found), len(self.data["costs"]))
+        for row, cost in zip(found, self.data["costs"]):
+            self.assertEqual(row[1], "%.1f" % cost["epochs"])
+            times = cost["times_baseline"]
+            self.assertEqual(row[4], "\u2013" if times is None else "%.2f" % times)
+
     def test_all_runs(self):
         """Each on a line, in the order of a column when its name is pressed."""
         self.page.run(OPEN)
-        self.page.wait("document.querySelector('#runs tbody')")
-        keys = lambda: self.page.run("""[...document.querySelectorAll('#runs tbody tr')].map(tr =>
-            tr.lastChild.textContent)""")
-        press = lambda: self.page.run("""[...document.querySelectorAll('#runs th button')]
+        self.page.wait("document.querySelector('#runs .dense tbody')")
+        keys = lambda: self.page.run("""[...document.querySelectorAll('#runs .dense tbody tr')]
+            .map(tr => tr.lastChild.textContent)""")
+        press = lambda: self.page.run("""[...document.querySelectorAll('#runs .dense th button')]
             .find(b => b.textContent === 'test recall@10').click()""")
         self.assertEqual(keys(), [run["key"] for run in self.data["runs"]])
         by_key = {run["key"]: (run["test"] or {}).get("recall@10") for run in self.data["runs"]}
@@ -234,7 +244,7 @@ class Nothing(report.Opened):
     @classmethod
     def results(cls):
         return dict(Maker(points=10).make(), tables=[], figures=[], choices=[], runs=[],
-                    conditions=[], warnings=[])
+                    costs=[], conditions=[], warnings=[])
 
     def test_it_says_so(self):
         """Each section has a sentence."""

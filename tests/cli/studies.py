@@ -74,8 +74,10 @@ def rows(folder, name):
 def lasting(report):
     """A report without what differs from run to run."""
     kept = {key: value for key, value in report.items() if key not in PASSING}
-    kept["runs"] = [{key: value for key, value in one.items() if key != "seconds"}
-                    for one in report.get("runs", [])]
+    for part, passing in [("runs", ["seconds"]),
+                          ("costs", ["seconds", "seconds_sd", "times_baseline"])]:
+        kept[part] = [{key: value for key, value in one.items() if key not in passing}
+                      for one in report.get(part, [])]
     return kept
 
 

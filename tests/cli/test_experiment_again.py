@@ -229,6 +229,25 @@ class Again(harness.Case):
         found = self.made("--train.epochs", "30", "--train.logq", "exact", study=study, out="q")
         self.assertEqual([w for w in found["warnings"] if "TopPopular" in w], [])
 
+    def test_costs(self):
+        """Epochs and seconds of final runs, by hand from the list of runs."""
+        found = self.made()
+        costs = {(c["condition"], c["method"]): c for c in found["costs"]}
+        names = [(c["name"], m["name"]) for c in found["conditions"]
+                 for m in found["methods"]]
+        self.assertEqual(sorted(costs), sorted(names))
+        baseline = found["study"]["baseline"]
+        for (condition, method), cost in costs.items():
+            finals = [[r for r in found["runs"] if r["stage"] == "final"
+                       and r["condition"] == condition and r["method"] == name]
+                      for name in (method, baseline)]
+            mean = lambda runs, key: sum(r[key] for r in runs) / len(runs)
+            self.assertEqual(cost["runs"], len(finals[0]))
+            self.assertAlmostEqual(cost["epochs"], mean(finals[0], "epochs"))
+            self.assertAlmostEqual(cost["seconds"], mean(finals[0], "seconds"))
+            self.assertAlmostEqual(cost["times_baseline"], mean(finals[0], "seconds")
+                                   / mean(finals[1], "seconds"))
+
     # ---- diverging
 
     def test_a_method_that_diverges(self):
@@ -247,6 +266,9 @@ class Again(harness.Case):
                                   cell["is_best"]), (None, [], None, None, False))
             self.assertIn('all pairs: 2 of 2 runs of "%s" diverged and are left out' % label,
                           found["warnings"])
+            cost = [c for c in found["costs"] if c["method"] == name][0]
+            self.assertEqual((cost["runs"], cost["epochs"], cost["seconds"],
+                              cost["times_baseline"]), (0, None, None, None))
         failed = [one for one in found["runs"] if one["failed"] is not None]
         self.assertEqual({one["method"] for one in failed}, {"wild", "wilder"})
         self.assertEqual([t["score"] for t in found["choices"][1]["tried"]], [None, None])

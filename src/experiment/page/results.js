@@ -12,6 +12,9 @@ const AGAIN_NOTE = "The same seeds, data and options give the same numbers. Runs
     "trained. The numbers of this page are in results.json and in the CSV files beside it, and " +
     "in the page itself:";
 
+const COST_NOTE = "A final run that is stopped early counts to its end. Times are those of the " +
+    "machine that made the run, with as many others beside it as were made at a time.";
+
 function scoresLegend() {
   return element("p", {class: "note"},
       "A cell: mean over seeds, ± standard deviation over seeds, change against the baseline. ",
@@ -111,6 +114,26 @@ function runColumns(results) {
   ];
 }
 
+/* What a final run of each method takes, a table a condition. */
+function costTables(results) {
+  const methods = new Map(results.methods.map((method) => [method.name, method.label]));
+  const names = [...new Set(results.costs.map((cost) => cost.condition))];
+  const head = [[
+    {content: "Method", class: "left"}, "Epochs", "Time of a run", "± (sd)", "Times the baseline's"
+  ]];
+  const row = (cost) => [
+    methods.get(cost.method) || cost.method, isNumber(cost.epochs) ? cost.epochs.toFixed(1) : NONE,
+    duration(cost.seconds), duration(cost.seconds_sd),
+    isNumber(cost.times_baseline) ? cost.times_baseline.toFixed(2) : NONE
+  ];
+  const tables = names.map((name) => scroll(table({
+    caption: "What a final run takes: " + conditionLabel(name),
+    head,
+    groups: [results.costs.filter((cost) => cost.condition === name).map(row)]
+  })));
+  return names.length === 0 ? [] : [...tables, element("p", {class: "note"}, COST_NOTE)];
+}
+
 function runsSection(results) {
   const {runs} = results;
   const seconds = runs.reduce((sum, run) => sum + (isNumber(run.seconds) ? run.seconds : 0), 0);
@@ -121,6 +144,7 @@ function runsSection(results) {
               "split, the others to choose by; " + duration(seconds) +
               " of training in all. A run's key names its " +
               "folder under runs/."),
+      costTables(results),
       lazyDetails("All runs (press a column's name to sort)",
           () => scroll(sortableTable(runColumns(results), runs))));
 }
