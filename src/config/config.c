@@ -217,6 +217,24 @@ static const preset_row PRESETS[] = {
     {"best", "ssl.temperature", "0.1"},
     {"best", "ssl.items", "catalogue"},
     {"best", "ssl.batch", "1024"},
+    /* What did well at the cost of a supervised model that is stopped early (docs/levers.md): few
+     * epochs, a short mean, in-batch negatives alone, and a small second batch. */
+    {"light", "train.optimizer", "adam"},
+    {"light", "train.rate", "0.001"},
+    {"light", "train.rate_width", "1024"},
+    {"light", "train.average", "2"},
+    {"light", "train.batch", "1024"},
+    {"light", "train.temperature", "0.07"},
+    {"light", "train.logq", "exact"},
+    {"light", "train.id_min_pairs", "5"},
+    {"light", "train.epochs", "8"},
+    {"light", "train.patience", "5"},
+    {"light", "ssl.method", "dropout"},
+    {"light", "ssl.alpha", "0.3"},
+    {"light", "ssl.dropout", "0.3"},
+    {"light", "ssl.temperature", "0.1"},
+    {"light", "ssl.items", "catalogue"},
+    {"light", "ssl.batch", "256"},
 };
 
 /* The names of all presets, each once, in quotes. */

@@ -266,7 +266,7 @@ static void the_paper_preset_sets_the_papers_values(void **state) {
     assert_int_equal(config.model.hidden.value[0], 1024);
     assert_int_equal(config.model.hidden.value[1], 128);
     check_fails(dip_config_apply_preset(&config, "papr", check_error()), DIP_ERR_USAGE,
-                "unknown preset \"papr\"; there are \"paper\", \"best\"");
+                "unknown preset \"papr\"; there are \"paper\", \"best\", \"light\"");
 }
 
 static void the_best_preset_sets_what_did_best(void **state) {
@@ -287,6 +287,26 @@ static void the_best_preset_sets_what_did_best(void **state) {
     assert_true(config.train.id_dropout == 0.1);
     assert_int_equal(config.train.id_min_pairs, 5);
     assert_true(config.train.temperature == 0.07);
+}
+
+/* In-batch negatives alone, and all ids of items that have pairs enough. */
+static void the_light_preset_is_cheap(void **state) {
+    (void)state;
+    dip_config config = defaults();
+    check_ok(dip_config_apply_preset(&config, "light", check_error()));
+    assert_int_equal(config.train.optimizer, DIP_OPTIMIZER_ADAM);
+    assert_int_equal(config.train.logq, DIP_LOGQ_EXACT);
+    assert_int_equal(config.train.extra_negatives, DIP_EXTRA_NONE);
+    assert_int_equal(config.train.epochs, 8);
+    assert_int_equal(config.train.average, 2);
+    assert_int_equal(config.train.rate_width, config.model.hidden.value[0]);
+    assert_true(config.train.rate == 0.001 && config.train.temperature == 0.07);
+    assert_true(config.train.id_dropout == 0);
+    assert_int_equal(config.train.id_min_pairs, 5);
+    assert_int_equal(config.ssl.method, DIP_METHOD_DROPOUT);
+    assert_true(config.ssl.alpha == 0.3 && config.ssl.dropout == 0.3);
+    assert_int_equal(config.ssl.items, DIP_SSL_CATALOGUE);
+    assert_int_equal(config.ssl.batch, 256);
 }
 
 static dip_config unusual(void) {
@@ -350,6 +370,7 @@ int main(void) {
         cmocka_unit_test(a_misspelled_option_is_suggested),
         cmocka_unit_test(the_paper_preset_sets_the_papers_values),
         cmocka_unit_test(the_best_preset_sets_what_did_best),
+        cmocka_unit_test(the_light_preset_is_cheap),
         cmocka_unit_test(the_stored_form_reads_back),
         cmocka_unit_test(keys_left_out_of_the_stored_form_keep_their_value),
         cmocka_unit_test(a_bad_stored_form_is_a_bad_file),
