@@ -218,7 +218,8 @@ static const preset_row PRESETS[] = {
     {"best", "ssl.items", "catalogue"},
     {"best", "ssl.batch", "1024"},
     /* What did well at the cost of a supervised model that is stopped early (docs/levers.md): few
-     * epochs, a short mean, in-batch negatives alone, and a small second batch. */
+     * epochs, a short mean, no ids of items with few pairs, in-batch negatives alone, and a small
+     * second batch. */
     {"light", "train.optimizer", "adam"},
     {"light", "train.rate", "0.001"},
     {"light", "train.rate_width", "1024"},
