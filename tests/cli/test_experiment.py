@@ -465,7 +465,8 @@ class Numbers(harness.Case):
         self.assertEqual(self.made.json(), self.results)
         self.assertEqual(list(self.results), [
             "format", "version", "title", "created_by", "made", "command", "seconds", "dataset",
-            "study", "conditions", "methods", "tables", "figures", "choices", "runs", "warnings"])
+            "study", "conditions", "methods", "tables", "figures", "choices", "runs", "costs",
+            "warnings"])
         self.assertEqual((self.results["format"], self.results["version"]), ("diptych-report", 1))
         columns = Columns(self.data)
         self.assertEqual(self.results["dataset"]["pairs"],
