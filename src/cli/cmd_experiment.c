@@ -74,7 +74,7 @@ static void print_report(const dip_report *report, const char *output) {
         print_table(report, t);
     }
     printf("\n%s/index.html shows them with figures and tests of significance; results.json, "
-           "tables.csv and runs.csv have the numbers\n",
+           "tables.csv, runs.csv and figures.csv have the numbers\n",
            output);
 }
 

@@ -137,7 +137,7 @@ const cli_command cli_tune = {
     .summary = "dataset -> options: successive halving on the validation split",
     .usage = "DATASET -o DIR [flags]",
     .description =
-        "Tries settings of rate, optimizer, temperature, batch, correction, negatives, method, "
+        "Tries settings of rate, averaging, temperature, batch, correction, negatives, method, "
         "alpha and dropout: many for a few epochs, the best third of them for three times as many, "
         "and so on up to train.epochs. Half of the draws take the preset best with about two "
         "options drawn anew, the others are from the whole space. The last ones, the setting that "

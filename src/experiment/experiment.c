@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "check/check.h"
 #include "engine/engine.h"
+#include "experiment/csv.h"
 #include "experiment/page.h"
 #include "experiment/results.h"
 #include "experiment/values.h"
@@ -208,10 +209,11 @@ static dip_status run_study(experiment *e, dip_error *err) {
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-enum { RESULTS, TABLES, RUNS, PAGE, FILES };
+enum { RESULTS, TABLES, RUNS, FIGURES, PAGE, FILES };
 
 static dip_status begin_file(const experiment *e, int file, dip_output *out, dip_error *err) {
-    static const char *const NAMES[] = {"results.json", "tables.csv", "runs.csv", "index.html"};
+    static const char *const NAMES[] = {"results.json", "tables.csv", "runs.csv", "figures.csv",
+                                        "index.html"};
     char *path = dip_path_join(e->request->output, NAMES[file], err);
     const dip_status status = path != NULL ? dip_output_open(out, path, true, err) : DIP_ERR_MEMORY;
     dip_free(path);
@@ -220,22 +222,22 @@ static dip_status begin_file(const experiment *e, int file, dip_output *out, dip
 
 static dip_status put_file(const experiment *e, int file, const json_t *results, const char *json,
                            dip_output *out, dip_error *err) {
+    typedef dip_status (*csv_fn)(const json_t *, dip_text *, dip_error *);
+    static const csv_fn CSV[] = {
+        [TABLES] = dip_csv_tables, [RUNS] = dip_csv_runs, [FIGURES] = dip_csv_figures};
     dip_text csv = {0};
-    dip_status status = DIP_OK;
-    switch (file) {
-    case RESULTS:
+    if (file == RESULTS) {
         return dip_writer_put(&out->writer, json, strlen(json), err);
-    case PAGE:
-        return dip_page_write(&out->writer, json, strlen(json), e->plotly, err);
-    default:
-        status = file == TABLES ? dip_results_tables_csv(results, &csv, err)
-                                : dip_results_runs_csv(results, &csv, err);
-        if (status == DIP_OK) {
-            status = dip_writer_put(&out->writer, csv.data, csv.length, err);
-        }
-        dip_text_free(&csv);
-        return status;
     }
+    if (file == PAGE) {
+        return dip_page_write(&out->writer, json, strlen(json), e->plotly, err);
+    }
+    dip_status status = CSV[file](results, &csv, err);
+    if (status == DIP_OK) {
+        status = dip_writer_put(&out->writer, csv.data, csv.length, err);
+    }
+    dip_text_free(&csv);
+    return status;
 }
 
 /* All files are written before one of them takes its name, so that a full disk leaves the older
@@ -255,10 +257,10 @@ static dip_status write_files(const experiment *e, const json_t *results, const 
 
 static dip_status write_report(const experiment *e, const json_t *results, dip_error *err) {
     char *json = NULL;
-    dip_output out[FILES] = {{.writer = {.fd = -1}},
-                             {.writer = {.fd = -1}},
-                             {.writer = {.fd = -1}},
-                             {.writer = {.fd = -1}}};
+    dip_output out[FILES];
+    for (int i = 0; i < FILES; i++) {
+        out[i] = (dip_output){.writer = {.fd = -1}};
+    }
     dip_status status = dip_json_dump(results, &json, err);
     if (status == DIP_OK) {
         status = write_files(e, results, json, out, err);

@@ -4,7 +4,7 @@
  *
  *   index.html      the report, one file that asks for nothing when it is opened
  *   results.json    every number of it
- *   tables.csv, runs.csv
+ *   tables.csv, runs.csv, figures.csv
  *   study.json      what the folder is of: dataset and plan; another study is refused
  *   runs/KEY/       finished runs (runs.h)
  *   data/           datasets with a share of the training pairs

@@ -64,35 +64,72 @@ static dip_status add_panel(json_t *panels, const char *label, json_t **series, 
     return dip_json_put_array(panel, "series", series, err);
 }
 
+/* The values of a series, and the interval of each where several runs make it. */
+typedef struct values {
+    json_t *y;
+    json_t *low; /* NULL with high: there are none */
+    json_t *high;
+} values;
+
+static dip_status put_values(json_t *series, bool has_interval, values *made, dip_error *err) {
+    DIP_TRY(dip_json_put_array(series, "y", &made->y, err));
+    if (!has_interval) {
+        DIP_TRY(dip_json_set(series, "low", json_null(), err));
+        return dip_json_set(series, "high", json_null(), err);
+    }
+    DIP_TRY(dip_json_put_array(series, "low", &made->low, err));
+    return dip_json_put_array(series, "high", &made->high, err);
+}
+
+/* What the intervals of a figure are. */
+static dip_status put_note(json_t *figure, const char *of, int64_t seeds, dip_error *err) {
+    char text[DIP_PLAN_TEXT_MAX];
+    if (seeds < 2) {
+        return DIP_OK;
+    }
+    snprintf(text, sizeof text, "Mean over %lld seeds%s, with its 95%% interval by Student's t.",
+             (long long)seeds, of);
+    return dip_json_set(figure, "note", json_string(text), err);
+}
+
+static dip_status add_value(const values *made, dip_spread value, dip_error *err) {
+    DIP_TRY(dip_json_append(made->y, dip_real_or_null(value.mean), err));
+    if (made->low == NULL) {
+        return DIP_OK;
+    }
+    DIP_TRY(dip_json_append(made->low, dip_real_or_null(value.low), err));
+    return dip_json_append(made->high, dip_real_or_null(value.high), err);
+}
+
 typedef struct line {
     json_t *x;
-    json_t *y;
+    values values;
 } line;
 
-static dip_status add_line(json_t *series, const char *name, line *made, dip_error *err) {
+static dip_status add_line(json_t *series, const char *name, bool has_interval, line *made,
+                           dip_error *err) {
     json_t *object = NULL;
+    *made = (line){.x = NULL};
     DIP_TRY(dip_json_append_object(series, &object, err));
     DIP_TRY(dip_json_set(object, "name", json_string(name), err));
     DIP_TRY(dip_json_put_array(object, "x", &made->x, err));
-    DIP_TRY(dip_json_put_array(object, "y", &made->y, err));
-    DIP_TRY(dip_json_set(object, "low", json_null(), err));
-    return dip_json_set(object, "high", json_null(), err);
+    return put_values(object, has_interval, &made->values, err);
 }
 
-static dip_status add_point(const line *made, double x, double y, dip_error *err) {
+static dip_status add_point(const line *made, double x, dip_spread y, dip_error *err) {
     DIP_TRY(dip_json_append(made->x, dip_real_or_null(x), err));
-    return dip_json_append(made->y, dip_real_or_null(y), err);
+    return add_value(&made->values, y, err);
 }
 
 /* ---- quality by the values tried ------------------------------------------------------------- */
 
-/* Mean of a validation metric over runs of a cell; value -1: of final runs. */
-static dip_status validation_mean(const dip_study *study, size_t condition, size_t method,
-                                  int choice, size_t value, const char *key, double *mean,
-                                  dip_error *err) {
+/* A validation metric over runs of a cell; choice -1: over final runs. */
+static dip_status validation_spread(const dip_study *study, size_t condition, size_t method,
+                                    int choice, size_t value, const char *key, dip_spread *spread,
+                                    dip_error *err) {
     const dip_study_run *run = NULL;
-    double sum = 0;
-    double n = 0;
+    double score_of[DIP_PLAN_SEEDS_MAX];
+    size_t n = 0;
     for (size_t at = 0; (run = dip_study_next(study, &at, condition, method, choice)) != NULL;
          at++) {
         dip_run_result result;
@@ -101,11 +138,10 @@ static dip_status validation_mean(const dip_study *study, size_t condition, size
         }
         DIP_TRY(dip_run_open(&result, study->folder, run->key, err));
         const json_t *score = result.failed ? NULL : json_object_get(result.scores[0], key);
-        sum += json_is_number(score) ? json_number_value(score) : NAN;
-        n += 1;
+        score_of[n++] = json_is_number(score) ? json_number_value(score) : NAN;
         dip_run_close(&result);
     }
-    *mean = n > 0 ? sum / n : NAN;
+    *spread = dip_spread_of(score_of, n);
     return DIP_OK;
 }
 
@@ -118,11 +154,11 @@ static dip_status add_choice_line(const dip_study *study, size_t condition, size
     while (strcmp(method->choice[c].key, option) != 0) {
         c++;
     }
-    DIP_TRY(add_line(series, method->label, &made, err));
+    DIP_TRY(add_line(series, method->label, study->plan->choice_seeds > 1, &made, err));
     for (size_t v = 0; v < method->choice[c].n; v++) {
         double x = NAN;
-        double y = NAN;
-        DIP_TRY(validation_mean(study, condition, m, c, v, key, &y, err));
+        dip_spread y;
+        DIP_TRY(validation_spread(study, condition, m, c, v, key, &y, err));
         if (!dip_parse_number(method->choice[c].value[v], &x)) {
             x = (double)v;
         }
@@ -183,6 +219,7 @@ static dip_status add_choice(const dip_figure_sources *sources, const dip_plan_f
     DIP_TRY(begin(plan, &study->plan->condition[condition], plan->option, "lines", figures, &figure,
                   err));
     DIP_TRY(dip_json_set(figure, "split", json_string("validation"), err));
+    DIP_TRY(put_note(figure, " of the choice", study->plan->choice_seeds, err));
     DIP_TRY(put_axis(figure, option_label(plan->option), is_alpha ? "log" : "linear", &axis, err));
     DIP_TRY(put_ticks(study, plan, axis, err));
     DIP_TRY(dip_json_put_array(figure, "panels", &panels, err));
@@ -191,7 +228,7 @@ static dip_status add_choice(const dip_figure_sources *sources, const dip_plan_f
         char label[2 * DIP_PLAN_NAME_MAX];
         json_t *series = NULL;
         json_t *reference = NULL;
-        double level = NAN;
+        dip_spread level;
         dip_plan_column_text(&plan->columns.at[i], key);
         panel_label(&plan->columns.at[i], label);
         DIP_TRY(add_panel(panels, label, &series, err));
@@ -199,11 +236,11 @@ static dip_status add_choice(const dip_figure_sources *sources, const dip_plan_f
             DIP_TRY(add_choice_line(study, condition, plan->methods.at[m], plan->option, key,
                                     series, err));
         }
-        DIP_TRY(validation_mean(study, condition, baseline, -1, 0, key, &level, err));
+        DIP_TRY(validation_spread(study, condition, baseline, -1, 0, key, &level, err));
         DIP_TRY(dip_json_put_object(json_array_get(panels, i), "reference", &reference, err));
         DIP_TRY(
             dip_json_set(reference, "name", json_string(study->plan->method[baseline].label), err));
-        DIP_TRY(dip_json_set(reference, "y", dip_real_or_null(level), err));
+        DIP_TRY(dip_json_set(reference, "y", dip_real_or_null(level.mean), err));
     }
     return DIP_OK;
 }
@@ -259,19 +296,20 @@ static dip_status add_curves(const dip_figure_sources *sources, const dip_plan_f
 static dip_status add_bars(const dip_outcome *outcome, const char *label, size_t method, size_t k,
                            json_t *series, dip_error *err) {
     const dip_method_outcome *result = &outcome->methods[method];
+    values made = {NULL, NULL, NULL};
     json_t *object = NULL;
-    json_t *y = NULL;
     json_t *pairs = NULL;
     DIP_TRY(dip_json_append_object(series, &object, err));
     DIP_TRY(dip_json_set(object, "name", json_string(label), err));
-    DIP_TRY(dip_json_put_array(object, "y", &y, err));
-    DIP_TRY(dip_json_set(object, "low", json_null(), err));
-    DIP_TRY(dip_json_set(object, "high", json_null(), err));
+    DIP_TRY(put_values(object, result->n_good > 1, &made, err));
     DIP_TRY(dip_json_put_array(object, "pairs", &pairs, err));
     for (size_t g = 0; g < DIP_N_POPULARITY_GROUPS; g++) {
-        const double n = (double)outcome->group_pairs[g] * (double)result->n_good;
-        DIP_TRY(dip_json_append(y, dip_real_or_null(n > 0 ? (double)result->hits[k][g] / n : NAN),
-                                err));
+        double recall[DIP_PLAN_SEEDS_MAX];
+        for (size_t i = 0; i < result->n_good; i++) {
+            recall[i] = (double)result->hits[i].among[k][g] / (double)outcome->group_pairs[g];
+        }
+        const size_t n = outcome->group_pairs[g] > 0 ? result->n_good : 0;
+        DIP_TRY(add_value(&made, dip_spread_of(recall, n), err));
         DIP_TRY(dip_json_append(pairs, json_integer(outcome->group_pairs[g]), err));
     }
     return DIP_OK;
@@ -299,6 +337,7 @@ static dip_status add_deciles(const dip_figure_sources *sources, const dip_plan_
     json_t *series = NULL;
     DIP_TRY(
         begin(plan, &study->plan->condition[condition], "deciles", "bars", figures, &figure, err));
+    DIP_TRY(put_note(figure, "", study->plan->seeds, err));
     DIP_TRY(put_axis(figure, "tenths of the items with training pairs", "linear", &axis, err));
     DIP_TRY(put_decile_ticks(axis, err));
     DIP_TRY(dip_json_put_array(figure, "panels", &panels, err));
@@ -338,11 +377,11 @@ static dip_status add_popularity(const dip_figure_sources *sources, const dip_pl
         while (study->data_of[condition] != d) {
             condition++;
         }
-        DIP_TRY(add_line(series, study->plan->condition[condition].label, &made, err));
+        DIP_TRY(add_line(series, study->plan->condition[condition].label, false, &made, err));
         for (size_t i = 0; i < json_array_size(curve); i++) {
             const json_t *point = json_array_get(curve, i);
-            DIP_TRY(add_point(&made, json_number_value(json_array_get(point, 0)),
-                              json_number_value(json_array_get(point, 1)), err));
+            const dip_spread y = {.mean = json_number_value(json_array_get(point, 1))};
+            DIP_TRY(add_point(&made, json_number_value(json_array_get(point, 0)), y, err));
         }
     }
     return DIP_OK;

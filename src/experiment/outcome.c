@@ -28,14 +28,10 @@ static dip_status score(gathering *g, dip_error *err) {
                                  g->config.evaluate.protocol, err);
 }
 
-static void add_hits(gathering *g, dip_method_outcome *method) {
+static void count_hits(gathering *g, dip_group_hits *hits) {
     for (size_t k = 0; k < g->outcome->k.n; k++) {
-        int64_t hits[DIP_N_POPULARITY_GROUPS];
         dip_hits_by_decile(&g->data->questions[1], g->group, g->rank,
-                           (size_t)g->outcome->k.value[k], g->outcome->group_pairs, hits);
-        for (size_t i = 0; i < DIP_N_POPULARITY_GROUPS; i++) {
-            method->hits[k][i] += hits[i];
-        }
+                           (size_t)g->outcome->k.value[k], g->outcome->group_pairs, hits->among[k]);
     }
 }
 
@@ -60,8 +56,7 @@ static dip_status add_run(gathering *g, dip_method_outcome *method, const dip_st
     DIP_TRY(status);
     dip_groups_add(&method->groups, &g->work);
     dip_scores_mean(&g->work, mean);
-    add_hits(g, method);
-    method->n_good++;
+    count_hits(g, &method->hits[method->n_good++]);
     return DIP_OK;
 }
 
@@ -70,7 +65,8 @@ static dip_status gather_method(gathering *g, size_t m, dip_error *err) {
     const dip_study_run *run = NULL;
     method->n = (size_t)g->study->plan->seeds;
     method->seed = dip_alloc(method->n, g->outcome->width * sizeof *method->seed, "metrics", err);
-    if (method->seed == NULL) {
+    method->hits = dip_alloc(method->n, sizeof *method->hits, "metrics", err);
+    if (method->seed == NULL || method->hits == NULL) {
         return DIP_ERR_MEMORY;
     }
     for (size_t i = 0; i < method->n * g->outcome->width; i++) {
@@ -195,6 +191,7 @@ void dip_outcome_free(dip_outcome *outcome) {
     for (size_t m = 0; outcome->methods != NULL && m < outcome->n_methods; m++) {
         dip_groups_free(&outcome->methods[m].groups);
         dip_free(outcome->methods[m].seed);
+        dip_free(outcome->methods[m].hits);
         dip_free(outcome->methods[m].difference);
     }
     dip_free(outcome->methods);

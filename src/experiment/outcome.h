@@ -9,14 +9,18 @@
 #include "evaluate/compare.h"
 #include "experiment/study.h"
 
+/* Test pairs of a popularity group whose item is among the first evaluate.k[i]. */
+typedef struct dip_group_hits {
+    int64_t among[DIP_LIST_MAX][DIP_N_POPULARITY_GROUPS];
+} dip_group_hits;
+
 typedef struct dip_method_outcome {
     size_t n;                   /* seeds */
     double *seed;               /* [n x width] means; NaN where the run failed */
     size_t n_good;              /* runs that did not fail */
     dip_groups groups;          /* of the good runs */
     dip_difference *difference; /* [width] from the baseline; NULL for the baseline itself */
-    /* among the first evaluate.k[i], over all good seeds */
-    int64_t hits[DIP_LIST_MAX][DIP_N_POPULARITY_GROUPS];
+    dip_group_hits *hits;       /* [n_good] of each good run */
 } dip_method_outcome;
 
 typedef struct dip_outcome {

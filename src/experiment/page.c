@@ -96,17 +96,25 @@ static dip_status check_plotly(const char *path, const char *script, size_t byte
     return DIP_OK;
 }
 
+/* Caller dip_free()s the script. */
+static dip_status read_plotly(const char *path, char **script, size_t *bytes, dip_error *err) {
+    DIP_TRY(dip_read_file(path, PLOTLY_LIMIT, script, bytes, err));
+    const dip_status status = check_plotly(path, *script, *bytes, err);
+    if (status != DIP_OK) {
+        dip_free(*script);
+        *script = NULL;
+    }
+    return status;
+}
+
 static dip_status put_plotly(const page *p, dip_error *err) {
     char *script = NULL;
     size_t bytes = 0;
     if (p->plotly == NULL) {
         return DIP_OK;
     }
-    DIP_TRY(dip_read_file(p->plotly, PLOTLY_LIMIT, &script, &bytes, err));
-    dip_status status = check_plotly(p->plotly, script, bytes, err);
-    if (status == DIP_OK) {
-        status = dip_writer_put(p->writer, script, bytes, err);
-    }
+    DIP_TRY(read_plotly(p->plotly, &script, &bytes, err));
+    const dip_status status = dip_writer_put(p->writer, script, bytes, err);
     dip_free(script);
     return status;
 }
@@ -207,6 +215,10 @@ dip_status dip_page_find_plotly(char **path, const char *given, dip_error *err) 
                         "it into build/plotly",
                         given);
     }
+    char *script = NULL;
+    size_t bytes = 0;
+    DIP_TRY(read_plotly(given, &script, &bytes, err));
+    dip_free(script);
     *path = dip_copy_text(given, strlen(given), "a path", err);
     return *path != NULL ? DIP_OK : DIP_ERR_MEMORY;
 }

@@ -27,7 +27,8 @@ dip_status dip_page_write(dip_writer *writer, const char *results, size_t bytes,
  * it is linked into), as in a build folder, or in share/diptych of where that is installed. *path
  * is NULL when it is in none of these. The caller dip_free()s it.
  *
- * DIP_ERR_IO   `given` is not there */
+ * DIP_ERR_IO       `given` is not there
+ * DIP_ERR_FORMAT   it is not plotly.min.js, or cannot stand in a page */
 dip_status dip_page_find_plotly(char **path, const char *given, dip_error *err);
 
 #endif

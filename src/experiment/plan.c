@@ -207,7 +207,8 @@ static void renumber(dip_subset *subset, const kept *k) {
     subset->n = n;
 }
 
-/* Tables and figures with nothing left go. */
+/* Tables and figures with nothing left go; but a figure of conditions that go is drawn of the first
+ * one that stays. */
 static void keep_views(dip_plan *plan, const kept *k, bool of_methods) {
     size_t tables = 0;
     size_t figures = 0;
@@ -220,8 +221,11 @@ static void keep_views(dip_plan *plan, const kept *k, bool of_methods) {
     for (size_t i = 0; i < plan->n_figures; i++) {
         dip_plan_figure *figure = &plan->figure[i];
         renumber(of_methods ? &figure->methods : &figure->conditions, k);
+        if (figure->conditions.n == 0) {
+            figure->conditions = (dip_subset){.n = 1, .at = {0}};
+        }
         plan->figure[figures] = *figure;
-        figures += figure->conditions.n > 0 && figure->methods.n > 0;
+        figures += figure->methods.n > 0;
     }
     plan->n_tables = tables;
     plan->n_figures = figures;

@@ -21,7 +21,8 @@ enum {
     DIP_PLAN_SETTINGS = 32, /* options of one method or condition */
     DIP_PLAN_VALUES = 16,   /* values tried of one option */
     DIP_PLAN_CHOICES = 8,   /* options chosen for one method */
-    DIP_PLAN_LIST = 32      /* methods, conditions, tables, figures, columns */
+    DIP_PLAN_SEEDS_MAX = 1000,
+    DIP_PLAN_LIST = 32 /* methods, conditions, tables, figures, columns */
 };
 
 typedef struct dip_setting {

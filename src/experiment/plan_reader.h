@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-enum { DIP_PLAN_SEEDS_MAX = 1000 };
-
 typedef struct dip_plan_reader {
     dip_yaml yaml;
     dip_plan *plan;

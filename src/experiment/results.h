@@ -21,7 +21,4 @@ typedef struct dip_results_sources {
 /* Caller json_decref()s them. */
 dip_status dip_results_make(const dip_results_sources *sources, json_t **results, dip_error *err);
 
-dip_status dip_results_tables_csv(const json_t *results, dip_text *text, dip_error *err);
-dip_status dip_results_runs_csv(const json_t *results, dip_text *text, dip_error *err);
-
 #endif

@@ -68,11 +68,53 @@ static dip_status check_method(const dip_study *study, size_t condition, size_t 
     return DIP_OK;
 }
 
+static dip_status check_everywhere(const dip_study *study, size_t m, const dip_dataset *dataset,
+                                   dip_error *err) {
+    for (size_t c = 0; c < study->plan->n_conditions; c++) {
+        DIP_TRY(check_method(study, c, m, dataset, err));
+    }
+    return DIP_OK;
+}
+
+/* Whether a method can be trained, and the one whose choices it begins with. */
+static bool is_possible(const dip_study *study, size_t m, const dip_dataset *dataset) {
+    const int like = study->plan->method[m].like;
+    return check_everywhere(study, m, dataset, NULL) == DIP_OK &&
+           (like < 0 || check_everywhere(study, (size_t)like, dataset, NULL) == DIP_OK);
+}
+
+/* Adds to an error what of the study is possible, if that leaves something to compare. */
+static dip_status name_possible(const dip_study *study, const dip_dataset *dataset,
+                                dip_status status, dip_error *err) {
+    const dip_plan *plan = study->plan;
+    char names[DIP_PLAN_LIST * DIP_PLAN_NAME_MAX] = "";
+    size_t n = 0;
+    if (status != DIP_ERR_USAGE || !is_possible(study, plan->baseline, dataset)) {
+        return status;
+    }
+    for (size_t m = 0; m < plan->n_methods; m++) {
+        if (is_possible(study, m, dataset)) {
+            const size_t used = strlen(names);
+            snprintf(names + used, sizeof names - used, "%s%s", n++ > 0 ? "," : "",
+                     plan->method[m].name);
+        }
+    }
+    const size_t used = strlen(err->message);
+    if (n > 1) {
+        snprintf(err->message + used, sizeof err->message - used,
+                 "; --methods %s compares the others", names);
+    }
+    return status;
+}
+
 dip_status dip_study_check(const dip_plan *plan, const dip_config *base, const dip_dataset *dataset,
                            dip_error *err) {
     const dip_study study = {.plan = plan, .base = *base};
-    for (size_t i = 0; i < plan->n_conditions * plan->n_methods; i++) {
-        DIP_TRY(check_method(&study, i / plan->n_methods, i % plan->n_methods, dataset, err));
+    for (size_t m = 0; m < plan->n_methods; m++) {
+        const dip_status status = check_everywhere(&study, m, dataset, err);
+        if (status != DIP_OK) {
+            return name_possible(&study, dataset, status, err);
+        }
     }
     return DIP_OK;
 }

@@ -14,6 +14,7 @@ typedef struct table_column {
     double p_query[DIP_PLAN_LIST];
     double mean[DIP_PLAN_LIST]; /* NaN for a method without a good run, and in an empty slice */
     size_t best;                /* row */
+    bool is_behind;             /* the best row, of TopPopular or Random */
     bool is_significant;
 } table_column;
 
@@ -22,7 +23,7 @@ typedef struct making {
     const dip_outcome *outcome;
     const dip_plan_table *plan;
     size_t baseline; /* row; methods.n when the table leaves it out */
-    double values[2][1000];
+    double values[2][DIP_PLAN_SEEDS_MAX];
 } making;
 
 static const dip_method_outcome *method_of(const making *t, size_t row) {
@@ -84,6 +85,8 @@ static void find_best(const making *t, table_column *c) {
         c->best = is_better ? r : c->best;
         all_differ = all_differ && (r == t->baseline || differs(c, r));
     }
+    c->is_behind = t->outcome->popular[c->place] > c->mean[c->best] ||
+                   t->outcome->random[c->place] > c->mean[c->best];
     c->is_significant =
         c->best == t->baseline ? all_differ && t->plan->methods.n > 1 : differs(c, c->best);
 }
@@ -129,8 +132,8 @@ static dip_status put_comparison(const making *t, size_t row, const table_column
                          dip_real_or_null(has_change ? c->mean[row] / base - 1 : NAN), err));
     DIP_TRY(dip_json_set(cell, "p_seed", dip_real_or_null(c->p_seed[row]), err));
     DIP_TRY(dip_json_set(cell, "p_query", dip_real_or_null(c->p_query[row]), err));
-    DIP_TRY(
-        dip_json_set(cell, "is_best", json_boolean(row == c->best && isfinite(c->mean[row])), err));
+    const bool is_best = row == c->best && isfinite(c->mean[row]) && !c->is_behind;
+    DIP_TRY(dip_json_set(cell, "is_best", json_boolean(is_best), err));
     DIP_TRY(dip_json_set(cell, "is_significant",
                          json_boolean(row == c->best ? c->is_significant : differs(c, row)), err));
     if (method->difference == NULL || is_empty(t, c)) {
@@ -267,52 +270,5 @@ dip_status dip_table_make(const dip_study *study, const dip_outcome *outcome,
         return status;
     }
     *table = object;
-    return DIP_OK;
-}
-
-/* ---- comma separated values ------------------------------------------------------------------ */
-
-dip_status dip_csv_number(dip_text *text, const json_t *object, const char *key, dip_error *err) {
-    const json_t *value = json_object_get(object, key);
-    return json_is_number(value) ? dip_text_printf(text, err, ",%.6g", json_number_value(value))
-                                 : dip_text_put(text, ",", 1, err);
-}
-
-/* Names and labels of a study are ours or its author's: quotes are doubled. */
-static dip_status put_quoted(dip_text *text, const char *value, dip_error *err) {
-    DIP_TRY(dip_text_put(text, "\"", 1, err));
-    for (const char *c = value; *c != '\0'; c++) {
-        DIP_TRY(dip_text_put(text, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1, err));
-    }
-    return dip_text_put(text, "\"", 1, err);
-}
-
-static dip_status put_line(dip_text *text, const json_t *table, const json_t *row, size_t i,
-                           dip_error *err) {
-    static const char *const NUMBERS[] = {"mean",   "sd",     "low",    "high",
-                                          "change", "p_seed", "p_query"};
-    const json_t *cell = json_array_get(json_object_get(row, "cells"), i);
-    const json_t *column = json_array_get(json_object_get(table, "columns"), i);
-    DIP_TRY(put_quoted(text, json_string_value(json_object_get(table, "id")), err));
-    DIP_TRY(dip_text_put(text, ",", 1, err));
-    DIP_TRY(put_quoted(text, json_string_value(json_object_get(table, "condition")), err));
-    DIP_TRY(dip_text_put(text, ",", 1, err));
-    DIP_TRY(put_quoted(text, json_string_value(json_object_get(row, "method")), err));
-    DIP_TRY(dip_text_put(text, ",", 1, err));
-    DIP_TRY(put_quoted(text, json_string_value(json_object_get(column, "key")), err));
-    for (size_t n = 0; n < sizeof NUMBERS / sizeof NUMBERS[0]; n++) {
-        DIP_TRY(dip_csv_number(text, cell, NUMBERS[n], err));
-    }
-    return dip_text_put(text, "\n", 1, err);
-}
-
-dip_status dip_table_csv(const json_t *table, dip_text *text, dip_error *err) {
-    const json_t *rows = json_object_get(table, "rows");
-    for (size_t r = 0; r < json_array_size(rows); r++) {
-        const json_t *row = json_array_get(rows, r);
-        for (size_t i = 0; i < json_array_size(json_object_get(row, "cells")); i++) {
-            DIP_TRY(put_line(text, table, row, i, err));
-        }
-    }
     return DIP_OK;
 }

@@ -48,31 +48,75 @@ static double mean_of(const dip_outcome *outcome, const dip_method_outcome *meth
     return sum / (double)method->n_good;
 }
 
-/* By the metric that chooses, where it is among those of the test split. */
-static dip_status warn_popular(const dip_study *study, const dip_outcome *outcome,
-                               const char *condition, json_t *warnings, dip_error *err) {
-    const dip_plan_column column = {
-        .slice = 0, .metric = (size_t)study->base.train.metric, .k = study->base.train.metric_k};
+/* Where TopPopular has more of a metric over all pairs than every method, or than the baseline. */
+static dip_status warn_metric(const dip_study *study, const dip_outcome *outcome,
+                              const dip_plan_column *column, size_t place, json_t *warnings,
+                              dip_error *err) {
+    const dip_plan *plan = study->plan;
+    const double popular = outcome->popular[place];
+    const double baseline = mean_of(outcome, &outcome->methods[plan->baseline], place);
     char label[DIP_PLAN_NAME_MAX];
     char text[SENTENCE_MAX];
-    size_t place = 0;
     double best = -1;
-    if (dip_outcome_place(outcome, &column, &place, NULL) != DIP_OK) {
-        return DIP_OK;
-    }
     for (size_t m = 0; m < outcome->n_methods; m++) {
         const double mean = mean_of(outcome, &outcome->methods[m], place);
         best = mean > best ? mean : best;
     }
-    if (!(outcome->popular[place] > best) || best < 0) {
-        return DIP_OK;
+    dip_plan_column_label(column, label);
+    if (best >= 0 && popular > best) {
+        snprintf(text, sizeof text,
+                 "%s: TopPopular, which needs no model, has a %s of %.4f, and no method more than "
+                 "%.4f; differences between the methods say little there",
+                 plan->condition[outcome->condition].label, label, popular, best);
+        return dip_json_append(warnings, json_string(text), err);
     }
-    dip_plan_column_label(&column, label);
-    snprintf(text, sizeof text,
-             "%s: TopPopular, which needs no model, has a %s of %.4f, and no method more than "
-             "%.4f; differences between the methods say little there",
-             condition, label, outcome->popular[place], best);
-    return dip_json_append(warnings, json_string(text), err);
+    if (popular > baseline) {
+        snprintf(text, sizeof text,
+                 "%s: TopPopular, which needs no model, has a %s of %.4f, more than the %.4f of "
+                 "\"%s\", with which the other methods are compared",
+                 plan->condition[outcome->condition].label, label, popular, baseline,
+                 plan->method[plan->baseline].label);
+        return dip_json_append(warnings, json_string(text), err);
+    }
+    return DIP_OK;
+}
+
+/* Whether a table of the condition has a column over all pairs for what is at `place`. */
+static bool is_shown(const dip_study *study, const dip_outcome *outcome, size_t place) {
+    for (size_t t = 0; t < study->plan->n_tables; t++) {
+        const dip_plan_table *table = &study->plan->table[t];
+        bool is_of_condition = false;
+        for (size_t c = 0; c < table->conditions.n; c++) {
+            is_of_condition = is_of_condition || table->conditions.at[c] == outcome->condition;
+        }
+        for (size_t i = 0; is_of_condition && i < table->columns.n; i++) {
+            size_t other = 0;
+            if (dip_outcome_place(outcome, &table->columns.at[i], &other, NULL) == DIP_OK &&
+                other == place) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* By the metric that chooses, and by those that the tables show. */
+static dip_status warn_popular(const dip_study *study, const dip_outcome *outcome, json_t *warnings,
+                               dip_error *err) {
+    for (size_t i = 0; i < outcome->k.n; i++) {
+        for (size_t metric = 0; metric < DIP_N_METRICS; metric++) {
+            const dip_plan_column column = {
+                .slice = DIP_SLICE_ALL, .metric = metric, .k = outcome->k.value[i]};
+            const bool chooses = (size_t)study->base.train.metric == metric &&
+                                 study->base.train.metric_k == column.k;
+            size_t place = 0;
+            DIP_TRY(dip_outcome_place(outcome, &column, &place, err));
+            if (chooses || is_shown(study, outcome, place)) {
+                DIP_TRY(warn_metric(study, outcome, &column, place, warnings, err));
+            }
+        }
+    }
+    return DIP_OK;
 }
 
 /* A method whose two views of an item are the same teaches nothing by them. Said once a method. */
@@ -101,7 +145,7 @@ dip_status dip_study_warn(const dip_study *study, const dip_outcome *outcomes, j
         const char *condition = study->plan->condition[c].label;
         DIP_TRY(warn_slices(&outcomes[c], condition, warnings, err));
         DIP_TRY(warn_diverged(study, &outcomes[c], condition, warnings, err));
-        DIP_TRY(warn_popular(study, &outcomes[c], condition, warnings, err));
+        DIP_TRY(warn_popular(study, &outcomes[c], warnings, err));
     }
     for (size_t m = 0; m < study->plan->n_methods; m++) {
         DIP_TRY(warn_views(study, m, warnings, err));

@@ -75,7 +75,8 @@ dip_status dip_augmenter_make(dip_augmenter *augmenter, int method, size_t k,
     if (dip_method_has_masks(method) && k < 2) {
         return dip_fail(err, DIP_ERR_USAGE,
                         "ssl.method: masking needs at least two item features and there is %zu; "
-                        "use dropout (for a bag), noise (for any feature), none, or preset: best",
+                        "use dropout (for a bag), noise (for any feature), none, or the preset "
+                        "best",
                         k);
     }
     for (size_t f = 0; is_cfm(method) && f < k; f++) {

@@ -71,7 +71,7 @@ static dip_status warn_unknown(const dip_summary *s, json_t *warnings, dip_error
     "the split leaks: for %lld of %lld test pairs the reverse pair trains (split.by: "             \
     "unordered_pair keeps both together)"
 #define NOT_BY_TIME                                                                                \
-    "the split is not by time: training knows pairs that are newer than test pairs (split.by: "    \
+    "the split is not by time: training may know pairs that are newer than test pairs (split.by: " \
     "time, with a time column, is the honest cut for forecasting)"
 #define FEW_VALUES "table \"%s\" has %lld value(s): its feature tells nothing"
 

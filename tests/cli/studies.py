@@ -6,6 +6,7 @@ import io
 import json
 import math
 import os
+import statistics
 
 import harness
 from harness import run
@@ -20,6 +21,12 @@ T95 = {2: 12.706204736174698, 3: 4.302652729749464}
 
 # What every report says of the moment and the place it was made in.
 PASSING = ("made", "seconds", "command")
+
+
+def interval(values):
+    """The 95% interval of a mean, from its ends, by Student's t."""
+    half = T95[len(values)] * statistics.stdev(values) / math.sqrt(len(values))
+    return statistics.fmean(values) - half, statistics.fmean(values) + half
 
 
 def prepare(case, name="d.dip", **project):

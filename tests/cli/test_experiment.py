@@ -3,92 +3,20 @@
 import itertools
 import math
 import os
-import shutil
-import tempfile
 import unittest
 
 import harness
 import studies
-from columns import Columns, read_npy
+from columns import Columns
 from harness import run
 from studies import T95, holm, paired_p
-
-COLUMNS = ["map@10", "recall@3", "tail/recall@10", "head/ndcg@3", "cold/recall@10"]
-FULL = {
-    "seeds": 3, "choice_seeds": 2, "baseline": "plain",
-    "conditions": {"full": {"label": "all pairs"},
-                   "half": {"label": "half of the pairs",
-                            "options": {"split.train_fraction": 0.5, "train": {"logq": "none"}}}},
-    "methods": {
-        "rfm": {"label": "RFM", "options": {"ssl.method": "rfm"}, "like": "cfm"},
-        "plain": {"label": "Plain", "options": {"ssl": {"method": "none"}}},
-        "cfm": {"label": "CFM", "options": {"ssl.method": "cfm"},
-                "choose": {"ssl.alpha": [0.1, 3], "ssl.dropout": [0.1, 0.6]}}},
-    "tables": [{"number": 2, "title": "All", "columns": COLUMNS},
-               {"number": 5, "columns": COLUMNS, "methods": ["cfm", "plain"]},
-               {"number": 6, "columns": COLUMNS, "methods": ["plain", "rfm"]}],
-    "figures": [{"kind": "choice", "option": "ssl.alpha", "methods": ["cfm"],
-                 "columns": ["recall@3", "tail/map@10"]},
-                {"kind": "choice", "option": "ssl.dropout", "methods": ["cfm"],
-                 "columns": ["recall@3"]},
-                {"kind": "curves", "conditions": ["full"], "methods": ["plain", "cfm"]},
-                {"kind": "deciles", "columns": ["recall@10", "recall@3"]},
-                {"kind": "popularity"}, {"kind": "information", "conditions": ["full"]},
-                {"kind": "map", "methods": ["plain", "cfm"], "conditions": ["full"]}]}
+from whole_study import COLUMNS, WholeStudy
 
 
-class Numbers(harness.Case):
-    """One study that has everything, made once."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.base = tempfile.mkdtemp(prefix="shared-", dir=os.getcwd())
-        cls.addClassCleanup(shutil.rmtree, cls.base, True)
-        maker = harness.Case()
-        maker.folder = cls.base
-        cls.data = studies.prepare(maker)
-        cls.half = studies.prepare(maker, "half.dip", settings={
-            "split": {"test": 0.2, "validation": 0.2, "train_fraction": 0.5}})
-        cls.made = maker.done(run(*studies.command(maker, cls.data, FULL, "--json")))
-        cls.report = os.path.join(cls.base, "r")
-        cls.results = studies.results(cls.report)
-
-    def runs(self, condition, method, stage="final", **setting):
-        """The runs of a cell, by falling seed."""
-        return [one for one in self.results["runs"]
-                if (one["condition"], one["method"], one["stage"]) == (condition, method, stage)
-                and all(one["setting"].get(k) == v for k, v in setting.items())]
-
-    def table(self, number, condition):
-        """A table: (columns, {method: row})."""
-        for one in self.results["tables"]:
-            if one["number"] == number and one["condition"] == condition:
-                return one["columns"], {row["method"]: row for row in one["rows"]}
-        raise KeyError(number)
-
-    def figure(self, name):
-        """A figure by its id."""
-        found = [one for one in self.results["figures"] if one["id"] == name]
-        self.assertEqual(len(found), 1, name)
-        return found[0]
-
-    def cells(self):
-        """(table number, condition, column, {method: cell}) of everything."""
-        for number, condition in itertools.product((2, 5, 6), ("full", "half")):
-            columns, rows = self.table(number, condition)
-            for i, column in enumerate(columns):
-                yield number, condition, column, {m: row["cells"][i] for m, row in rows.items()}
+class Numbers(WholeStudy):
+    """Tables, choices and runs."""
 
     # ---- a run
-
-    def retrained(self, dataset, one, *options):
-        """The model that train makes of a run's options."""
-        words = []
-        for key, value in one["setting"].items():
-            words += ["--" + key, value]
-        method = "none" if one["method"] == "plain" else one["method"]
-        return self.model(dataset, "--ssl.method", method, "--seed", str(one["seed"]), *words,
-                          *options, name="m%d" % len(os.listdir(self.folder)))
 
     def check_run(self, dataset, one, protocol, *options):
         """Every metric of a run is what evaluate says of the same model."""
@@ -227,15 +155,15 @@ class Numbers(harness.Case):
         self.assertTrue(any(p is not None and p < 0.5 for p in plain_p.values()))
 
     def test_bold(self):
-        """The best stands out when both tests say so; the baseline, when all others differ."""
+        """The best of a column stands out when both tests say so; the baseline, when all differ."""
         for _, _, column, cells in self.cells():
-            methods = [m for m in ("rfm", "plain", "cfm") if m in cells]
+            methods = [m for m in cells if m in ("rfm", "plain", "cfm")]
             if column["pairs"] == 0:
                 self.assertFalse(any(cells[m]["is_best"] for m in methods))
                 continue
-            best = [m for m in methods if cells[m]["is_best"]]
-            self.assertEqual(len(best), 1)
-            self.assertEqual(cells[best[0]]["mean"], max(cells[m]["mean"] for m in methods))
+            best = [max(methods, key=lambda m, cells=cells: cells[m]["mean"])]
+            is_ahead = all(cells[best[0]]["mean"] >= cell["mean"] for cell in cells.values())
+            self.assertEqual([m for m in methods if cells[m]["is_best"]], best * is_ahead)
             differs = {m: cells[m]["p_seed"] < 0.05 and cells[m]["p_query"] < 0.05
                        for m in methods if m != "plain"}
             differs["plain"] = best == ["plain"] and all(differs.values())
@@ -262,8 +190,14 @@ class Numbers(harness.Case):
             table = [t for t in self.results["tables"] if t["id"] == row["table"]][0]
             place = [c["key"] for c in table["columns"]].index(row["column"])
             cell = [r for r in table["rows"] if r["method"] == row["method"]][0]["cells"][place]
-            for key in ("mean", "sd", "low", "high", "change", "p_seed", "p_query"):
+            for key in ("mean", "sd", "low", "high", "change", "p_seed", "p_query", "is_best",
+                        "is_significant"):
                 self.same_number(row[key], cell.get(key))
+            difference = cell.get("difference") or {}
+            for key, name in (("", "mean"), ("_low", "low"), ("_high", "high")):
+                self.same_number(row["difference" + key], difference.get(name))
+            for key in ("pairs", "queries"):
+                self.same_number(row[key], table["columns"][place][key])
         rows = studies.rows(self.report, "runs.csv")
         self.assertEqual([r["key"] for r in rows], [r["key"] for r in self.results["runs"]])
         for row, one in zip(rows, self.results["runs"]):
@@ -272,10 +206,42 @@ class Numbers(harness.Case):
             self.assertEqual(row["setting"], " ".join("%s=%s" % i for i in one["setting"].items()))
             for key in ("epochs", "best_epoch", "best_validation", "seconds", "seed"):
                 self.same_number(row[key], one[key])
+            for split, column in itertools.product(("validation", "test"), COLUMNS):
+                key = column if "/" in column else "all/" + column
+                self.same_number(row[split + "/" + key], (one[split] or {}).get(key))
 
     def same_number(self, text, number):
         """A number to six digits; nothing for null."""
         self.assertEqual(text, "" if number is None else "%.6g" % number)
+
+    def test_figures_csv(self):
+        """figures.csv holds every point of every figure."""
+        points = []
+        for figure in self.results["figures"]:
+            for panel in figure.get("panels", []):
+                for series in panel.get("series", []):
+                    ticks = [None] * 99 if "x" in series else figure["x"]["ticks"]
+                    nothing = [None] * len(series["y"])
+                    points += zip(itertools.repeat(figure["id"]), itertools.repeat(panel["label"]),
+                                  itertools.repeat(series["name"]), ticks,
+                                  series.get("x", nothing), series["y"],
+                                  series["low"] or nothing, series["high"] or nothing)
+                for i, title in enumerate(figure.get("titles", [])):
+                    points.append((figure["id"], panel["label"],
+                                   figure["categories"][figure["category_of"][i]], title,
+                                   panel["x"][i], panel["y"][i], None, None))
+            for row, values in zip(figure.get("labels", []), figure.get("values", [])):
+                points += [(figure["id"], None, row, column, None, value, None, None)
+                           for column, value in zip(figure["labels"], values)]
+        rows = studies.rows(self.report, "figures.csv")
+        self.assertEqual(len(rows), len(points))
+        self.assertEqual({figure for figure, *_ in points},
+                         {figure["id"] for figure in self.results["figures"]})
+        for row, point in zip(rows, points):
+            self.assertEqual(list(row)[:4], ["figure", "panel", "series", "label"])
+            self.assertEqual(list(row.values())[:4], [text or "" for text in point[:4]])
+            for text, number in zip(list(row.values())[4:], point[4:]):
+                self.same_number(text, number)
 
     # ---- how values were chosen
 
@@ -345,110 +311,6 @@ class Numbers(harness.Case):
         self.assertEqual(set(os.listdir(os.path.join(self.report, "runs"))),
                          stages["choice"] | stages["final"])
 
-    # ---- figures
-
-    def test_choice_figures(self):
-        """Validation metrics of the runs of each value, and of the baseline's final runs."""
-        figure = self.figure("ssl.alpha-full")
-        self.assertEqual((figure["kind"], figure["split"], figure["x"]["scale"]),
-                         ("lines", "validation", "log"))
-        self.assertEqual(figure["x"]["ticks"], [0.1, 3])
-        for panel, key in zip(figure["panels"], ("all/recall@3", "tail/map@10")):
-            line = panel["series"][0]
-            self.assertEqual((line["name"], line["x"]), ("CFM", [0.1, 3]))
-            for value, y in zip(("0.1", "3"), line["y"]):
-                made = [one["validation"][key] for one in self.runs("full", "cfm", "choice")
-                        if one["setting"] == {"ssl.alpha": value}]
-                self.assertAlmostEqual(y, sum(made) / 2, places=12)
-            base = [one["validation"][key] for one in self.runs("full", "plain")]
-            self.assertEqual(panel["reference"]["name"], "Plain")
-            self.assertAlmostEqual(panel["reference"]["y"], sum(base) / 3, places=12)
-        self.assertEqual(self.figure("ssl.dropout-half")["x"]["scale"], "linear")
-
-    def test_curves(self):
-        """What train wrote to metrics.jsonl for the first seed."""
-        figure = self.figure("curves-full")
-        for i, method in enumerate(("plain", "cfm")):
-            one = self.runs("full", method)[0]
-            model = self.retrained(self.data, one)
-            lines = [harness.json.loads(line) for line in
-                     harness.read_bytes(os.path.join(model, "metrics.jsonl")).splitlines()]
-            epochs = [line for line in lines if "validation_recall@3" in line]
-            self.assertEqual(figure["panels"][0]["series"][i]["x"], [e["epoch"] for e in epochs])
-            self.assertEqual(figure["panels"][0]["series"][i]["y"],
-                             [e["validation_recall@3"] for e in epochs])
-            loss = figure["panels"][1]["series"][i]["y"]
-            steps = [line for line in lines if "loss" in line and line["epoch"] == 0]
-            self.assertAlmostEqual(loss[0], sum(s["loss"] for s in steps) / len(steps), places=9)
-
-    def test_deciles(self):
-        """Of the ranks in the run folders, in the order of query and item rows."""
-        for condition, dataset in (("full", self.data), ("half", self.half)):
-            columns = Columns(dataset)
-            counts = columns.npy("item-count.npy")
-            order = sorted((row for row, n in enumerate(counts) if n),
-                           key=lambda row: (-counts[row], row))
-            group = {row: 10 * place // len(order) for place, row in enumerate(order)}
-            pairs = sorted(columns.pairs("test"))
-            figure = self.figure("deciles-" + condition)
-            for panel, k in zip(figure["panels"], (10, 3)):
-                self.assertEqual(panel["label"], "Recall@%d of test pairs" % k)
-                for series, method in zip(panel["series"], ("rfm", "plain", "cfm")):
-                    hits, total = [0] * 11, [0] * 11
-                    for one in self.runs(condition, method):
-                        ranks = read_npy(os.path.join(self.report, "runs", one["key"],
-                                                      "ranks-test.npy"))[1]
-                        for (_, item), rank in zip(pairs, ranks):
-                            total[group.get(item, 10)] += 1
-                            hits[group.get(item, 10)] += 0 < rank <= k
-                    self.assertEqual(series["pairs"], [n // 3 for n in total])
-                    for y, hit, n in zip(series["y"], hits, total):
-                        self.assertEqual(y is None, n == 0)
-                        if n:
-                            self.assertAlmostEqual(y, hit / n, places=12)
-            self.assertEqual(len(figure["x"]["ticks"]), 11)
-
-    def test_popularity(self):
-        """The curve of each dataset ends with all training pairs, and is theirs in between."""
-        figure = self.figure("popularity")
-        names = ["all pairs", "half of the pairs"]
-        self.assertEqual([s["name"] for s in figure["panels"][0]["series"]], names)
-        for series, dataset in zip(figure["panels"][0]["series"], (self.data, self.half)):
-            counts = sorted(Columns(dataset).npy("item-count.npy"), reverse=True)
-            self.assertAlmostEqual(series["y"][-1], 1, places=9)
-            for x, y in zip(series["x"], series["y"]):
-                most = round(x * len(counts))
-                self.assertAlmostEqual(x, most / len(counts), places=6)
-                self.assertAlmostEqual(y, sum(counts[:most]) / sum(counts), places=6)
-
-    def test_information(self):
-        """The matrix of the dataset; each mask splits the features."""
-        figure = self.figure("information-full")
-        flat = Columns(self.data).npy("mutual-information.npy")
-        labels = list(harness.ITEM_FEATURES)
-        self.assertEqual(figure["labels"], labels)
-        for i, row in enumerate(figure["values"]):
-            for j, value in enumerate(row):
-                if i != j:
-                    self.assertAlmostEqual(value, flat[i * len(labels) + j], places=9)
-        self.assertEqual([m["seed"] for m in figure["masks"]], labels)
-        for mask in figure["masks"]:
-            self.assertIn(mask["seed"], mask["h"])
-            self.assertEqual(sorted(mask["h"] + mask["g"]), sorted(labels))
-
-    def test_map(self):
-        """A point an item and panel; colours by the first categorical feature."""
-        figure = self.figure("map-full")
-        self.assertEqual(figure["category"], "brand")
-        self.assertEqual([p["label"] for p in figure["panels"]], ["Plain", "CFM"])
-        self.assertEqual(len(figure["titles"]), 40)
-        names = [figure["categories"][i] for i in figure["category_of"]]
-        rows = harness.item_rows()
-        self.assertEqual(names, [row[3] for row in rows])
-        for panel in figure["panels"]:
-            self.assertEqual((len(panel["x"]), len(panel["y"])), (40, 40))
-            self.assertGreater(len(set(zip(panel["x"], panel["y"]))), 30)
-
     # ---- the report
 
     def test_shares_of_the_training_pairs(self):
@@ -472,8 +334,8 @@ class Numbers(harness.Case):
         self.assertEqual(self.results["dataset"]["pairs"],
                          {part: len(p) for part, p in columns.all_pairs().items()})
         self.assertEqual(sorted(os.listdir(self.report)),
-                         ["data", "index.html", "lock", "results.json", "runs", "runs.csv",
-                          "study.json", "tables.csv"])
+                         ["data", "figures.csv", "index.html", "lock", "results.json", "runs",
+                          "runs.csv", "study.json", "tables.csv"])
 
     def test_empty_slice(self):
         """Named in a warning, once a condition that shows it."""

@@ -209,25 +209,43 @@ class Again(harness.Case):
     # ---- what a reader should know first
 
     def test_warnings(self):
-        """No method above TopPopular, by the metric that chooses; views that are all alike."""
+        """No method above TopPopular; the baseline below it; views that are all alike."""
         study = studies.small()
         study["methods"]["drop"] = {"label": "Drop", "options": {"ssl.method": "dropout",
                                                                  "ssl.dropout": 0}}
+        study["tables"][0]["columns"] = ["recall@3", "map@3", "ndcg@3", "recall@10", "map@10"]
         found = self.made("--train.rate", "1e-9", study=study)
-        table = found["tables"][0]
-        at = [c["key"] for c in table["columns"]].index("all/map@10")
-        self.assertGreater(len(table["rows"]), at)
-        popular = [w for w in found["warnings"] if "TopPopular, which needs no model" in w]
+        popular = [w for w in found["warnings"] if "and no method more than" in w]
+        columns, rows = (found["tables"][0][key] for key in ("columns", "rows"))
+        behind = [c["label"] for i, c in enumerate(columns)
+                  if not any(row["cells"][i].get("is_best") for row in rows)]
         alike = [w for w in found["warnings"] if "two views that are alike" in w]
-        self.assertEqual(len(popular), 1, found["warnings"])
-        self.assertTrue(popular[0].startswith("all pairs: "), popular)
+        self.assertTrue(0 < len(popular) < len(columns), found["warnings"])
+        self.assertEqual([w.split(" of 0.")[0] for w in popular],
+                         ["all pairs: TopPopular, which needs no model, has a " + label
+                          for label in behind])
         self.assertEqual(len(alike), 1)
         self.assertIn('the method "Drop": ssl.method: dropout', alike[0])
         self.assertIn("ssl.dropout is 0", alike[0])
         study["methods"] = {"plain": study["methods"]["plain"]}
         study["figures"] = []
-        found = self.made("--train.epochs", "30", "--train.logq", "exact", study=study, out="q")
+        learns = ["--train.epochs", "30", "--train.logq", "exact"]
+        found = self.made(*learns, study=study, out="q")
         self.assertEqual([w for w in found["warnings"] if "TopPopular" in w], [])
+        study["methods"]["idle"] = {"label": "Idle", "options": {"train.rate": 1e-9}}
+        study["baseline"] = "idle"
+        study["tables"][0]["columns"] = ["recall@3", "map@3", "map@10", "tail/recall@3"]
+        found = self.made(*learns, study=study, out="i")
+        cells = {row["method"]: row["cells"] for row in found["tables"][0]["rows"]}
+        pairs = [(popular["mean"], idle["mean"])
+                 for popular, idle in zip(cells["top_popular"], cells["idle"])]
+        expected = ["all pairs: TopPopular, which needs no model, has a %s of %.4f, more than the "
+                    "%.4f of \"Idle\", with which the other methods are compared"
+                    % (column["label"], *pair)
+                    for column, pair in zip(found["tables"][0]["columns"], pairs)
+                    if column["slice"] == "all" and pair[0] > pair[1]]
+        self.assertTrue(expected)
+        self.assertEqual([w for w in found["warnings"] if "TopPopular" in w], expected)
 
     def test_costs(self):
         """Epochs and seconds of final runs, by hand from the list of runs."""
@@ -306,7 +324,7 @@ class Again(harness.Case):
         place = self.disk(4096)
         first = self.made(out="disk/r")
         report = os.path.join(place, "r")
-        names = ("results.json", "tables.csv", "runs.csv", "index.html")
+        names = ("results.json", "tables.csv", "runs.csv", "figures.csv", "index.html")
         before = {name: harness.read_bytes(os.path.join(report, name)) for name in names}
         words = studies.command(self, self.data, studies.small(), "--title", "New", out="disk/r")
         for leave in (0, 4, 12, 40, 80):

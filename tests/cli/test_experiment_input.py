@@ -139,6 +139,8 @@ class Input(harness.Case):
         self.bad(IO, self.path("none.yaml"), [self.path("none.yaml")])
         self.bad(IO, studies.small(), [self.path("no.js"), "tools/plotly.sh"], "--plotly",
                  self.path("no.js"))
+        self.bad(FORMAT, studies.small(), [self.path("wrong.js"), "tools/plotly.sh"], "--plotly",
+                 self.write("wrong.js", "alert(1);"))
 
     def test_presets_are_printed(self):
         """Every preset is printed, and its first line says what it is for."""
@@ -217,6 +219,16 @@ class Input(harness.Case):
         data = studies.prepare(self, "one.dip", features={"tags": {"type": "bag"}})
         self.bad(USAGE, studies.small(), ['the method "cfm"', "masking needs at least two",
                                           "dropout"], data=data)
+        study = studies.small()
+        study["methods"]["rfm"] = {"options": {"ssl.method": "rfm"}}
+        study["methods"]["drop"] = {"options": {"ssl.method": "dropout"}}
+        study["methods"]["like"] = {"options": {"ssl.method": "dropout"}, "like": "cfm"}
+        self.bad(USAGE, study, ['the method "cfm"', "; --methods plain,drop compares the others"],
+                 data=data)
+        study["figures"] = []
+        found = studies.experiment(self, data, study, "--methods", "plain,drop")
+        self.assertEqual([m["name"] for m in found["methods"]], ["plain", "drop"])
+        shutil.rmtree(self.path("r"))
         study = studies.small()
         study["methods"]["cfm"]["options"]["ssl.method"] = "dropout"
         study["figures"].append({"kind": "information"})

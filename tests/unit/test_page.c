@@ -164,6 +164,11 @@ static void plotly_that_is_given_is_taken(void **state) {
     check_ok(dip_page_find_plotly(&path, given, check_error()));
     assert_string_equal(path, given);
     dip_free(path);
+    path = NULL;
+    check_write_text(given, "alert(1);");
+    check_fails(dip_page_find_plotly(&path, given, check_error()), DIP_ERR_FORMAT,
+                "is not plotly.min.js");
+    assert_null(path);
 }
 
 /* folder of this program + "/" + name; the caller free()s it. */

@@ -21,7 +21,8 @@ static const char WHOLE[] =
     "  - {columns: [tail/recall@5, cold/hit_rate@1000, all/mrr@1, head/ndcg@2]}\n"
     "figures:\n"
     "  - {kind: choice, option: ssl.alpha, methods: [cfm], columns: [recall@3]}\n"
-    "  - {kind: curves, conditions: [few, all]}\n";
+    "  - {kind: curves, conditions: [few, all]}\n"
+    "  - {kind: information, conditions: [few]}\n";
 
 static dip_plan *parse(const char *text) {
     dip_plan *plan = NULL;
@@ -53,13 +54,15 @@ static void some_conditions_of_a_plan_are_a_plan(void **state) {
         assert_int_equal(plan->table[t].conditions.n, 1);
         assert_int_equal(plan->table[t].conditions.at[0], 0);
     }
-    assert_int_equal(plan->n_figures, 2);
+    assert_int_equal(plan->n_figures, 3);
     dip_free(plan);
     plan = parse(WHOLE);
     check_ok(dip_plan_keep_conditions(plan, "all", check_error()));
     assert_string_equal(plan->condition[0].label, "everything");
     assert_int_equal(plan->n_tables, 1); /* the other one was of few alone */
     assert_int_equal(plan->table[0].columns.n, 4);
+    assert_int_equal(plan->n_figures, 3); /* that of few alone is drawn of what stays */
+    check_subset(&plan->figure[2].conditions, 1, (size_t[]){0});
     dip_free(plan);
 }
 
@@ -85,7 +88,7 @@ static void some_methods_of_a_plan_are_a_plan(void **state) {
     check_ok(dip_plan_keep_methods(plan, "plain", check_error()));
     assert_int_equal(plan->n_tables, 2);
     check_subset(&plan->table[0].methods, 1, (size_t[]){0});
-    assert_int_equal(plan->n_figures, 1); /* the other one was of cfm alone */
+    assert_int_equal(plan->n_figures, 2); /* one was of cfm alone */
     assert_int_equal(plan->figure[0].kind, DIP_FIGURE_CURVES);
     dip_free(plan);
     plan = parse(WHOLE);
