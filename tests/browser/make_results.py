@@ -83,19 +83,19 @@ class Maker:
 
     def reference(self, value):
         """A cell of TopPopular or Random."""
-        return {"mean": value, "sd": None, "low": None, "high": None, "values": [value],
-                "change": None, "p_seed": None, "p_query": None, "difference": None,
-                "is_best": False, "is_significant": False}
+        return {"mean": value}
 
     def empty(self):
-        """A cell of a slice without pairs."""
-        return dict(self.reference(None), values=[])
+        """A cell of a method in a slice without pairs."""
+        return {"mean": None, "sd": None, "low": None, "high": None, "values": [],
+                "change": None, "p_seed": None, "p_query": None, "difference": None,
+                "is_best": False, "is_significant": False}
 
     def column(self, key, part):
         """A column of a table."""
         pairs, queries, _, _ = SLICES[part]
         gap = self.hostile and part == "cold"
-        return {"key": key if part == "all" else part + "/" + key, "label": LABEL[key],
+        return {"key": part + "/" + key, "label": LABEL[key],
                 "slice": part, "pairs": 0 if gap else pairs, "queries": 0 if gap else queries}
 
     def table(self, number, condition, methods, slices, metrics, title):
@@ -121,11 +121,11 @@ class Maker:
             if cells:
                 max(cells, key=lambda c: c["mean"])["is_best"] = True
         for name, share in [("TopPopular", 0.35), ("Random", 0.004)]:
-            rows.append({"method": name.lower(), "label": name, "kind": "reference", "setting": {},
-                         "seeds": 1, "cells": [
+            rows.append({"method": name.lower(), "label": name, "kind": "reference",
+                         "cells": [
                              self.reference(share * BASE[c["key"].split("/")[-1]])
                              if c["slice"] == "all" else self.reference(0.0)
-                             if c["pairs"] else self.empty() for c in columns]})
+                             if c["pairs"] else self.reference(None) for c in columns]})
         return {"id": "table%d-%s" % (number, condition[0]), "number": number,
                 "title": "Table %d: %s" % (number, title), "note": self.text(
                     "Test split; seeds: %d." % self.n_seeds),
@@ -289,8 +289,8 @@ class Maker:
                 "condition": condition, "seed": seed, "stage": "final" if is_final else "choice",
                 "setting": {"ssl.alpha": "0.3", "ssl.dropout": "0.3"} if method[3] else {},
                 "epochs": best + 2, "best_epoch": best,
-                "validation": {"recall@50": score("recall@50")},
-                "test": {k: score(k) for k in BASE} if is_final else None,
+                "validation": {"all/recall@50": score("recall@50")},
+                "test": {"all/" + k: score(k) for k in BASE} if is_final else None,
                 "seconds": round(self.draw.uniform(20, 90), 2)}
 
     def costs(self):

@@ -38,6 +38,11 @@ def write_page(folder, name, results, with_figures=True):
     return page
 
 
+def dom_id(figure):
+    """The id of its element."""
+    return "figure-" + figure["id"].replace(".", "-")
+
+
 class Opened(unittest.TestCase):
     """Tests that look at one page, opened once without a network."""
     maxDiff = 2000
@@ -50,12 +55,17 @@ class Opened(unittest.TestCase):
         return Maker().make()
 
     @classmethod
+    def make_page(cls):
+        """Its numbers and its path."""
+        data = cls.results()
+        return data, write_page(cls.folder, "index", data, cls.WITH_FIGURES)
+
+    @classmethod
     def setUpClass(cls):
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
         cls.folder = folder.name
-        cls.data = cls.results()
-        cls.path = write_page(cls.folder, "index", cls.data, cls.WITH_FIGURES)
+        cls.data, cls.path = cls.make_page()
         cls.browser = devtools.Browser(*cls.FLAGS)
         cls.addClassCleanup(cls.browser.close)
         cls.page = devtools.Page(cls.browser)
@@ -125,13 +135,15 @@ def interval(low, high, write=score):
 def marks(cell):
     """Letters of the tests that found a difference."""
     return "".join(mark for mark, key in (("s", "p_seed"), ("q", "p_query"))
-                   if cell[key] is not None and cell[key] < 0.05)
+                   if cell.get(key) is not None and cell[key] < 0.05)
 
 
 def cell_text(cell, is_reference):
     """A cell of a table of scores: text, and whether it is bold."""
     text = score(cell["mean"]) + marks(cell)
-    if cell["sd"] is not None and not is_reference:
+    if is_reference:
+        return text, False
+    if cell["sd"] is not None:
         text += "\u00b1 " + score(cell["sd"])
     if cell["change"] is not None:
         text += change(cell["change"])

@@ -6,17 +6,18 @@ import re
 import unittest
 
 import report
+from report import dom_id
 from make_results import CATEGORIES, HOSTILE, Maker
 
 # What Plotly was given and has taken, as plain arrays.
-TRACES = """document.querySelector('#figure-%s .plot').data.map(t => ({
+TRACES = """document.querySelector('#%s .plot').data.map(t => ({
     type: t.type, role: t.meta.role, series: t.meta.series, axis: t.xaxis, visible: t.visible,
     x: [...t.x], y: [...t.y], z: t.z, text: t.text, customdata: t.customdata,
     colour: (t.line && t.line.color) || (t.marker && t.marker.color), dash: t.line && t.line.dash,
     symbol: t.marker && t.marker.symbol, pattern: t.marker && t.marker.pattern &&
     t.marker.pattern.shape, bars: t.error_y ? [t.error_y.array, t.error_y.arrayminus] : null}))"""
 # Where a point is in the window, after the figure was brought into sight.
-PLACE = """(() => { const plot = document.querySelector('#figure-%s .plot');
+PLACE = """(() => { const plot = document.querySelector('#%s .plot');
     plot.scrollIntoView({block: 'center'}); const box = plot.getBoundingClientRect();
     const x = plot._fullLayout['xaxis%s'], y = plot._fullLayout['yaxis%s'];
     return [box.x + x._offset + x.d2p(%r), box.y + y._offset + y.d2p(%r)]; })()"""
@@ -54,7 +55,7 @@ class Drawn:
     def traces(self, figure, role="data"):
         """Traces of a figure by (panel, series)."""
         found = {}
-        for trace in self.page.run(TRACES % figure["id"]):
+        for trace in self.page.run(TRACES % dom_id(figure)):
             if trace["role"] == role:
                 panel = int((trace["axis"] or "x")[1:] or 1) - 1
                 self.assertNotIn((panel, trace["series"]), found)
@@ -111,20 +112,20 @@ class Drawn:
                 if series["low"] is not None:
                     self.check_interval(series, traces[key])
                 drawn += len([y for y in series["y"] if y is not None])
-            paths = """[...document.querySelectorAll('#figure-%s .bars .point path')]
-                .filter(p => p.getBBox().height > 1).length""" % figure["id"]
+            paths = """[...document.querySelectorAll('#%s .bars .point path')]
+                .filter(p => p.getBBox().height > 1).length""" % dom_id(figure)
             self.assertEqual(self.page.run(paths), drawn)
 
     def test_heat(self):
         """The matrix, its numbers in the cells, the masks of each seed."""
         for figure in self.of_kind("heat"):
-            trace, = self.page.run(TRACES % figure["id"])
+            trace, = self.page.run(TRACES % dom_id(figure))
             self.assertEqual(trace["z"], figure["values"])
-            numbers = self.texts("#figure-%s .annotation-text" % figure["id"])
+            numbers = self.texts("#%s .annotation-text" % dom_id(figure))
             self.assertEqual(numbers, [report.score(v, 2) for row in figure["values"] for v in row])
             self.assertEqual(self.count(figure, ".heatmaplayer image"), 1)
-            masks = self.page.run("""[...document.querySelectorAll('#figure-%s .masks tbody tr')]
-                .map(tr => [...tr.cells].map(c => c.textContent))""" % figure["id"])
+            masks = self.page.run("""[...document.querySelectorAll('#%s .masks tbody tr')]
+                .map(tr => [...tr.cells].map(c => c.textContent))""" % dom_id(figure))
             self.assertEqual(masks, [[m["seed"]] + ["h" if f in m["h"] else "g"
                                                     for f in figure["labels"]]
                                      for m in figure["masks"]])
@@ -145,27 +146,27 @@ class Drawn:
                     self.assertEqual(trace["customdata"], items)
                     for i, text in zip(items, trace["text"]):
                         plain = re.sub("<br>|</?b>", " ", text)
-                        self.assertIn(figure["titles"][i].split()[0], plain)
+                        self.assertIn(figure["titles"][i].split()[0], re.sub(" ", "", plain))
             self.check_drawn(figure)
 
     STEP, MAP_TYPE = 1, "scattergl"
 
     def check_drawn(self, figure):
         """The canvas of the map has colours on it, in both panels."""
-        found = self.page.run("""(() => { const plot = document.querySelector('#figure-%s .plot');
+        found = self.page.run("""(() => { const plot = document.querySelector('#%s .plot');
             const from = plot.querySelector('.gl-canvas-context'), to =
             document.createElement('canvas'); to.width = from.width; to.height = from.height;
             const draw = to.getContext('2d'); draw.drawImage(from, 0, 0);
             const half = from.width >> 1; return [0, half].map(x => draw.getImageData(x, 0, half,
             to.height).data.filter((v, i) => i %% 4 === 3 && v > 100).length); })()"""
-                              % figure["id"])
+                              % dom_id(figure))
         for n in found:
             self.assertGreater(n, len(figure["titles"]))
 
     def count(self, figure, selector):
         """How many elements a selector finds in a figure."""
-        return self.page.run("document.querySelectorAll('#figure-%s %s').length"
-                             % (figure["id"], selector))
+        return self.page.run("document.querySelectorAll('#%s %s').length"
+                             % (dom_id(figure), selector))
 
 
 class Usual(Drawn, report.Opened):
@@ -174,13 +175,13 @@ class Usual(Drawn, report.Opened):
     def hover(self, figure, panel, x, y):
         """The label that appears where the pointer is put."""
         end = "" if panel == 0 else panel + 1
-        place = self.page.run(PLACE % (figure["id"], end, end, x, y))
+        place = self.page.run(PLACE % (dom_id(figure), end, end, x, y))
         self.page.move(2, 2)
         self.page.wait("!document.querySelector('.hovertext')")
         self.page.move(*place)
-        self.page.wait("document.querySelector('#figure-%s .hovertext')" % figure["id"])
-        return " ".join(self.texts("#figure-%s .hovertext tspan, #figure-%s .hovertext text"
-                                   % (figure["id"], figure["id"])))
+        self.page.wait("document.querySelector('#%s .hovertext')" % dom_id(figure))
+        return " ".join(self.texts("#%s .hovertext tspan, #%s .hovertext text"
+                                   % (dom_id(figure), dom_id(figure))))
 
     def test_a_pointer_on_a_line_tells_the_value(self):
         """Series, value, interval and place."""
@@ -202,7 +203,7 @@ class Usual(Drawn, report.Opened):
         ring, = self.page.run("""[...document.querySelectorAll('.ring')].map(r => {
             const box = r.getBoundingClientRect();
             return [box.x + box.width / 2, box.y + box.height / 2]; })""")
-        place = self.page.run(PLACE % (figure["id"], 2, 2, right["x"][item], right["y"][item]))
+        place = self.page.run(PLACE % (dom_id(figure), 2, 2, right["x"][item], right["y"][item]))
         for a, b in zip(ring, place):
             self.assertAlmostEqual(a, b, delta=1.5)
         self.page.move(2, 2)
@@ -225,7 +226,7 @@ class Usual(Drawn, report.Opened):
     def test_a_press_on_a_name_hides_it_in_all_panels(self):
         """A second press beside the first shows it alone; twice more, all."""
         figure = self.of_kind("scatter")[0]
-        visible = lambda: {t["series"] for t in self.page.run(TRACES % "map") if t["visible"]}
+        visible = lambda: {t["series"] for t in self.page.run(TRACES % "figure-map") if t["visible"]}
         place = self.page.run("""(() => { const b = [...document.querySelectorAll(
             '#figure-map .legend button')][2]; b.scrollIntoView({block: 'center'});
             const box = b.getBoundingClientRect(); return [box.x + 20, box.y + 8]; })()""")
@@ -260,7 +261,7 @@ class Usual(Drawn, report.Opened):
 
     def check_colours(self, back):
         """Lines can be told from what is behind them (WCAG 2.1, 1.4.11), small text be read."""
-        for trace in self.page.run(TRACES % "curves-full-none"):
+        for trace in self.page.run(TRACES % "figure-curves-full-none"):
             if trace["role"] == "data":
                 self.assertGreater(contrast(trace["colour"], back), 3, trace["series"])
         for place in (".note", "td small", "td", "a", "sup", "summary"):
@@ -288,14 +289,14 @@ class Usual(Drawn, report.Opened):
         self.page.run("document.querySelectorAll('#figures details').forEach(d => d.open = true)")
         self.page.wait("document.querySelectorAll('#figures details table').length > 10")
         for figure in self.of_kind("lines") + self.of_kind("bars"):
-            cells = self.texts("#figure-%s details td" % figure["id"])
+            cells = self.texts("#%s details td" % dom_id(figure))
             for _, series in self.panels(figure):
                 for i, y in enumerate(series["y"]):
                     text = report.score(y) + ("" if series["low"] is None else " (%s)" % (
                         report.interval(series["low"][i], series["high"][i])))
                     self.assertIn(text, cells)
-            words = self.page.run("document.querySelector('#figure-%s .plot').ariaLabel"
-                                  % figure["id"])
+            words = self.page.run("document.querySelector('#%s .plot').ariaLabel"
+                                  % dom_id(figure))
             self.assertIn(figure["title"], words)
             self.assertIn(report.score(max(self.panels(figure)[0][1]["y"])), words)
 
@@ -316,7 +317,7 @@ class Hostile(Drawn, report.Opened):
         self.assertTrue([t for t in shown if "</script" in t], shown)
         item = 0
         left = self.data["figures"][-1]["panels"][0]
-        place = self.page.run(PLACE % ("map", "", "", left["x"][item], left["y"][item]))
+        place = self.page.run(PLACE % ("figure-map", "", "", left["x"][item], left["y"][item]))
         self.page.move(*place)
         self.page.wait("document.querySelector('#figure-map .hovertext')")
         text = "".join(self.texts("#figure-map .hovertext .nums"))
@@ -362,7 +363,7 @@ class Tables(report.Opened):
         self.assertIn("without the library that draws figures", self.texts("#no-figures")[0])
         self.assertEqual(self.texts(".plot"), [])
         for figure in self.data["figures"]:
-            cells = self.texts("#figure-%s > .scroll td" % figure["id"])
+            cells = self.texts("#%s > .scroll td" % dom_id(figure))
             if figure["kind"] in ("lines", "bars"):
                 for series in (s for panel in figure["panels"] for s in panel["series"]):
                     for y in series["y"]:

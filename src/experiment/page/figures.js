@@ -375,10 +375,13 @@ function figureNotes(figure) {
   return notes.filter(Boolean).join(" ");
 }
 
+/* Names of options in it have dots, which would be classes in a selector. */
+const figureId = (figure) => "figure-" + figure.id.replaceAll(".", "-");
+
 function figureBlock(Plotly, figure) {
   const caption = element("figcaption", {}, element("h3", {}, figure.title),
       element("p", {class: "note"}, figureNotes(figure)));
-  const node = element("figure", {id: "figure-" + figure.id}, caption);
+  const node = element("figure", {id: figureId(figure)}, caption);
   const isDrawn = Boolean(Plotly) && hasData(figure);
   if (isDrawn) {
     if (figure.kind === "scatter") {
@@ -412,7 +415,7 @@ function figuresSection(results, Plotly) {
                    "This page was made without the library " +
                        "that draws figures, so their numbers stand here as tables."),
       results.figures.length ? null : element("p", {}, "The study made no figures."),
-      contents(results.figures.map((figure) => ["figure-" + figure.id, figure.title])),
+      contents(results.figures.map((figure) => [figureId(figure), figure.title])),
       results.figures.map((figure) => figureBlock(Plotly, figure)));
 }
 

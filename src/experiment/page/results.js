@@ -91,11 +91,13 @@ function choicesSection(results) {
 
 /* ---- runs ---- */
 
-function metricColumns(runs, part) {
-  const keys = [...new Set(runs.flatMap((run) => Object.keys(run[part] || {})))];
+/* Of all metrics of a run, those that the tables show. */
+function metricColumns(results, part) {
+  const keys = [...new Set(results.tables.flatMap((table) => table.columns.map((c) => c.key)))];
   return keys.map((key) => {
     const value = (run) => (run[part] || {})[key];
-    return {label: part + " " + key, value, show: (run) => score(value(run))};
+    const label = part + " " + key.replace(/^all\//, "");
+    return {label, value, show: (run) => score(value(run))};
   });
 }
 
@@ -108,7 +110,7 @@ function runColumns(results) {
     plain("Stage", (run) => run.stage, "left"),
     plain("Setting", (run) => settingText(run.setting) || NONE, "left"),
     plain("Epochs", (run) => run.epochs), plain("Best epoch", (run) => run.best_epoch),
-    ...metricColumns(results.runs, "validation"), ...metricColumns(results.runs, "test"),
+    ...metricColumns(results, "validation"), ...metricColumns(results, "test"),
     plain("Time", (run) => run.seconds, null, (run) => duration(run.seconds)),
     plain("Key", (run) => run.key, "left", (run) => element("code", {}, run.key))
   ];
