@@ -11,7 +11,7 @@
  * result is that of exact scores, with the same bits for any processor, any number of threads, and
  * a query alone or among others.
  *
- * Queries are taken in rounds, as many as there are lists. A strip of the catalogue is packed once
+ * Queries are taken in rounds, as many as there are lists. A strip of the catalogue is rounded once
  * and then meets all queries of a round, a tile of them at a time.
  */
 #include "engine/rank.h"
@@ -47,10 +47,11 @@ typedef struct query_state {
 
 /* What one thread needs for a tile of queries. */
 typedef struct scratch {
-    float *scores;  /* [PART x GROUP] in float, [PART x 64] with bfloat16, and then: */
-    dip_bf16 *rows; /* [MOST_PARTS PART x d] rounded, at dip_row_stride */
-    float *rest;    /* [d] */
-    dip_hit *hits;  /* [PART x GROUP] */
+    float *scores;    /* [PART x GROUP] in float, [PART x 64] with bfloat16, and then: */
+    dip_bf16 *rows;   /* [PART x d] queries rounded, at dip_row_stride */
+    dip_bf16 *packed; /* [MOST_PARTS] blocks P(Q^T) of a tile's parts */
+    float *rest;      /* [d] */
+    dip_hit *hits;    /* [PART x GROUP] */
 } scratch;
 
 typedef struct ranking {
@@ -60,7 +61,7 @@ typedef struct ranking {
     dip_rank_lists lists;         /* those of a round's queries */
     query_state *state;           /* [lists.count] */
     scratch *scratch;             /* [threads] */
-    dip_bf16 *packed;             /* P(V^T) of a strip */
+    dip_bf16 *rows;               /* [STRIP x d] items rounded, at dip_row_stride */
     extent extent[STRIP_BLOCKS];  /* the largest of each block of the strip */
     size_t q;                     /* first query of the round */
     size_t queries;               /* of the round */
@@ -71,6 +72,16 @@ typedef struct ranking {
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
+/* Columns that products take: whole tiles. */
+static size_t width_of(const ranking *r) {
+    const size_t tile = 2 * DIP_TILE_PAIRS;
+    return (r->job->d + tile - 1) / tile * tile;
+}
+
+static size_t block_of(const ranking *r) {
+    return dip_packed_block(width_of(r));
+}
+
 static dip_status alloc_scratch(ranking *r, scratch *s, dip_error *err) {
     static const char PURPOSE[] = "score tiles";
     const size_t columns = r->bf16 != NULL ? DIP_BLOCK : GROUP;
@@ -78,11 +89,13 @@ static dip_status alloc_scratch(ranking *r, scratch *s, dip_error *err) {
     if (s->scores == NULL || r->bf16 == NULL) {
         return s->scores != NULL ? DIP_OK : DIP_ERR_MEMORY;
     }
-    s->rows =
-        dip_alloc(MOST_PARTS * PART, dip_row_stride(r->job->d) * sizeof *s->rows, PURPOSE, err);
+    s->rows = dip_alloc(PART, dip_row_stride(r->job->d) * sizeof *s->rows, PURPOSE, err);
+    s->packed = dip_alloc(MOST_PARTS, block_of(r) * sizeof *s->packed, PURPOSE, err);
     s->rest = dip_alloc(r->job->d, sizeof *s->rest, PURPOSE, err);
     s->hits = dip_alloc(PART, GROUP * sizeof *s->hits, PURPOSE, err);
-    return s->rows != NULL && s->rest != NULL && s->hits != NULL ? DIP_OK : DIP_ERR_MEMORY;
+    return s->rows != NULL && s->packed != NULL && s->rest != NULL && s->hits != NULL
+               ? DIP_OK
+               : DIP_ERR_MEMORY;
 }
 
 static dip_status alloc_all(ranking *r, dip_error *err) {
@@ -91,10 +104,14 @@ static dip_status alloc_all(ranking *r, dip_error *err) {
     DIP_TRY(dip_rank_lists_create(&r->lists, job, err));
     r->state = dip_alloc(r->lists.count, sizeof *r->state, PURPOSE, err);
     r->scratch = dip_alloc((size_t)job->threads, sizeof *r->scratch, PURPOSE, err);
-    r->packed = dip_alloc(STRIP_BLOCKS * dip_packed_block(dip_wide(job->d)), sizeof *r->packed,
-                          PURPOSE, err);
-    if (r->state == NULL || r->scratch == NULL || r->packed == NULL) {
+    if (r->state == NULL || r->scratch == NULL) {
         return DIP_ERR_MEMORY;
+    }
+    if (r->bf16 != NULL) {
+        r->rows = dip_alloc(STRIP, dip_row_stride(job->d) * sizeof *r->rows, PURPOSE, err);
+        if (r->rows == NULL) {
+            return DIP_ERR_MEMORY;
+        }
     }
     for (int t = 0; t < job->threads; t++) {
         DIP_TRY(alloc_scratch(r, &r->scratch[t], err));
@@ -106,24 +123,25 @@ static void free_all(ranking *r) {
     for (int t = 0; r->scratch != NULL && t < r->job->threads; t++) {
         dip_free(r->scratch[t].scores);
         dip_free(r->scratch[t].rows);
+        dip_free(r->scratch[t].packed);
         dip_free(r->scratch[t].rest);
         dip_free(r->scratch[t].hits);
     }
     dip_free(r->scratch);
     dip_free(r->state);
-    dip_free(r->packed);
+    dip_free(r->rows);
     dip_rank_lists_free(&r->lists);
 }
 
 /* ---- vectors and their extents --------------------------------------------------------------- */
 
-/* Rounds rows of x to the padded width. */
+/* Rounds rows of x; beyond d a row has zeros. */
 static void round_rows(const ranking *r, const float *x, size_t n, dip_bf16 *rows) {
     const size_t d = r->job->d;
     const size_t stride = dip_row_stride(d);
     for (size_t i = 0; i < n; i++) {
         r->bf16->round(d, x + i * d, rows + i * stride);
-        memset(rows + i * stride + d, 0, (dip_wide(d) - d) * sizeof *rows);
+        memset(rows + i * stride + d, 0, (width_of(r) - d) * sizeof *rows);
     }
 }
 
@@ -145,40 +163,42 @@ static float rest_of(size_t d, const float *x, const dip_bf16 *rounded, float *r
     return (float)(sqrt(dip_vec_square_sum(d, rest)) * (1 + 0x1p-20));
 }
 
-/* Of row i of x; with bfloat16 it is row i of s->rows rounded. */
-static extent extent_of(const ranking *r, const scratch *s, const float *x, size_t i) {
+/* Of x, and what it was rounded to; NULL where it was not. */
+static extent extent_of(const ranking *r, const scratch *s, const float *x,
+                        const dip_bf16 *rounded) {
     const size_t d = r->job->d;
-    extent e = {norm_of(d, x + i * d), 0};
-    if (r->bf16 != NULL) {
-        const dip_bf16 *rounded = s->rows + i * dip_row_stride(d);
-        e.rest = isfinite(e.norm) ? rest_of(d, x + i * d, rounded, s->rest) : INFINITY;
+    extent e = {norm_of(d, x), 0};
+    if (rounded != NULL) {
+        e.rest = isfinite(e.norm) ? rest_of(d, x, rounded, s->rest) : INFINITY;
     }
     return e;
 }
 
-static extent largest_extent(const ranking *r, const scratch *s, const float *x, size_t n) {
+static extent largest_extent(const ranking *r, const scratch *s, const float *x,
+                             const dip_bf16 *rounded, size_t n) {
+    const size_t d = r->job->d;
     extent most = {0, 0};
     for (size_t i = 0; i < n; i++) {
-        const extent e = extent_of(r, s, x, i);
+        const extent e =
+            extent_of(r, s, x + i * d, rounded != NULL ? rounded + i * dip_row_stride(d) : NULL);
         most.norm = e.norm > most.norm ? e.norm : most.norm;
         most.rest = e.rest > most.rest ? e.rest : most.rest;
     }
     return most;
 }
 
-static void pack_block(ranking *r, size_t block) {
+static void round_block(ranking *r, size_t block) {
     const dip_rank_job *job = r->job;
     const scratch *s = &r->scratch[omp_get_thread_num()];
     const size_t first = block * DIP_BLOCK;
     const size_t n = r->items - first < DIP_BLOCK ? r->items - first : DIP_BLOCK;
     const float *v = job->catalogue + (r->first + first) * job->d;
+    dip_bf16 *rows = NULL;
     if (r->bf16 != NULL) {
-        const size_t wide = dip_wide(job->d);
-        round_rows(r, v, n, s->rows);
-        r->bf16->pack_transposed(n, wide, s->rows, dip_row_stride(job->d),
-                                 r->packed + block * dip_packed_block(wide));
+        rows = r->rows + first * dip_row_stride(job->d);
+        round_rows(r, v, n, rows);
     }
-    r->extent[block] = largest_extent(r, s, v, n);
+    r->extent[block] = largest_extent(r, s, v, rows, n);
 }
 
 /* ---- a tile of queries ----------------------------------------------------------------------- */
@@ -221,28 +241,27 @@ static void offer(ranking *r, tile *t, size_t i, size_t at, float score) {
 
 /* Rows of a part of the tile with n items of the strip from `first` on, with bfloat16. */
 static void sift_bf16(ranking *r, const scratch *s, tile *t, part p, size_t first, size_t n) {
-    const size_t wide = dip_wide(r->job->d);
     const size_t stride = dip_row_stride(r->job->d);
     const size_t block = first / DIP_BLOCK;
     float bound[GROUP / DIP_BLOCK * PART];
     for (size_t b = 0; b < dip_blocks(n); b++) {
-        for (size_t i = 0; i < p.rows; i++) {
-            bound[b * PART + i] = t->worst[p.i + i] - margin_of(t, p.i + i, r->extent[block + b]);
+        const extent e = r->extent[block + b];
+        for (size_t i = 0; i < PART; i++) {
+            bound[b * PART + i] = t->worst[p.i + i] - margin_of(t, p.i + i, e);
         }
     }
-    const size_t hits = r->bf16->sift(&(dip_sift){.m = p.rows,
-                                                  .a = s->rows + p.i * stride,
+    const size_t hits = r->bf16->sift(&(dip_sift){.m = n,
+                                                  .a = r->rows + first * stride,
                                                   .stride = stride,
-                                                  .b = r->packed + block * dip_packed_block(wide),
-                                                  .blocks = dip_blocks(n),
-                                                  .pairs = dip_pairs(wide),
+                                                  .b = s->packed + p.i / PART * block_of(r),
+                                                  .pairs = dip_pairs(width_of(r)),
                                                   .bound = bound,
                                                   .c = s->scores,
                                                   .hits = s->hits});
     for (size_t h = 0; h < hits; h++) {
         const dip_hit *hit = &s->hits[h];
-        if (hit->column < n) { /* the last block has columns beyond the last item */
-            offer(r, t, p.i + hit->row, first + hit->column, hit->value);
+        if (hit->column < p.rows) { /* a product with an infinite item may be one beyond them */
+            offer(r, t, p.i + hit->column, first + hit->row, hit->value);
         }
     }
 }
@@ -274,6 +293,17 @@ static void sift_float(ranking *r, const scratch *s, tile *t, part p, size_t fir
     }
 }
 
+/* The queries of a tile, a block for each part. */
+static void pack_tile(const ranking *r, const scratch *s, const tile *t) {
+    const size_t d = r->job->d;
+    for (size_t i = 0; i < t->rows; i += PART) {
+        const size_t n = t->rows - i < PART ? t->rows - i : PART;
+        round_rows(r, r->job->queries + (r->q + t->i + i) * d, n, s->rows);
+        r->bf16->pack_transposed(n, width_of(r), s->rows, dip_row_stride(d),
+                                 s->packed + i / PART * block_of(r));
+    }
+}
+
 static void rank_tile(ranking *r, size_t index) {
     const scratch *s = &r->scratch[omp_get_thread_num()];
     tile t = {.i = index * r->tile};
@@ -285,8 +315,11 @@ static void rank_tile(ranking *r, size_t index) {
         t.size[i] = size + r->error * size;
         t.reach[i] = e.rest + r->error * size;
     }
+    for (size_t i = t.rows; i % PART != 0; i++) {
+        t.worst[i] = INFINITY;
+    }
     if (r->bf16 != NULL) {
-        round_rows(r, r->job->queries + (r->q + t.i) * r->job->d, t.rows, s->rows);
+        pack_tile(r, s, &t);
     }
     for (size_t first = 0; first < r->items; first += GROUP) {
         const size_t n = r->items - first < GROUP ? r->items - first : GROUP;
@@ -310,7 +343,7 @@ static void rank_strip(ranking *r) {
     {
 #pragma omp for schedule(static)
         for (size_t block = 0; block < blocks; block++) {
-            pack_block(r, block);
+            round_block(r, block);
         }
 #pragma omp for schedule(dynamic)
         for (size_t index = 0; index < tiles; index++) {
@@ -327,7 +360,7 @@ static void start_query(ranking *r, size_t i, int64_t *items, float *scores) {
     if (r->bf16 != NULL) {
         round_rows(r, query, 1, s->rows);
     }
-    r->state[i] = (query_state){.extent = extent_of(r, s, query, 0)};
+    r->state[i] = (query_state){.extent = extent_of(r, s, query, s->rows)};
     if (job->excluded != NULL) {
         r->state[i].next = job->excluded->row + job->excluded->start[q];
         r->state[i].end = job->excluded->row + job->excluded->start[q + 1];

@@ -2,6 +2,7 @@
 #include "engine/rank_list.h"
 
 #include "base/mem.h"
+#include "math/kernels.h"
 #include "math/topk.h"
 #include "math/vec.h"
 
@@ -57,32 +58,37 @@ void dip_rank_lists_start(dip_rank_lists *lists, size_t i, int64_t *items, float
                                      .best_row = items};
 }
 
-static size_t count_from(const dip_rank_list *list, float bound) {
-    uint32_t count = 0;
+/* The least and the largest lower bound, the latter among those that are finite. */
+static void find_ends(const dip_rank_list *list, float *least, float *most) {
+    *least = INFINITY;
+    *most = -INFINITY;
     for (size_t e = 0; e < list->n; e++) {
-        count += list->lower[e] >= bound;
+        const float lower = list->lower[e];
+        *most = lower > *most && lower < INFINITY ? lower : *most;
+        *least = lower < *least ? lower : *least;
     }
-    return count;
 }
 
 /* A number that at least k lower bounds reach, close to the largest one: what was one before, or
  * the least of k and more, is improved by bisection. */
 static float find_worst(const dip_rank_list *list, size_t k) {
-    float low = list->worst;
-    float high = -INFINITY;
-    float least = INFINITY;
-    for (size_t e = 0; e < list->n; e++) {
-        const float lower = list->lower[e];
-        high = lower > high && lower < INFINITY ? lower : high;
-        least = lower < least ? lower : least;
+    const dip_kernels *kernels = dip_kernels_get();
+    if (list->n < k) {
+        return list->worst;
     }
-    low = low > least ? low : least;
-    if (list->n < k || !isfinite(low)) {
+    float low = list->worst;
+    float high = kernels->max(list->n, list->lower);
+    if (!isfinite(low) || !isfinite(high)) {
+        float least = 0;
+        find_ends(list, &least, &high);
+        low = low > least ? low : least;
+    }
+    if (!isfinite(low)) {
         return list->worst;
     }
     for (int step = 0; step < STEPS; step++) {
         const float middle = low / 2 + high / 2;
-        if (count_from(list, middle) >= k) {
+        if (kernels->count_above(list->n, list->lower, middle) >= k) {
             low = middle;
         } else {
             high = middle;

@@ -140,25 +140,24 @@ typedef struct dip_combine {
     size_t ldy;
 } dip_combine;
 
-/* A value of a product that reaches its row's bound. */
+/* A value of a product that reaches its column's bound. */
 typedef struct dip_hit {
     uint32_t row;
-    uint32_t column; /* from the first block on */
+    uint32_t column;
     float value;
 } dip_hit;
 
-/* The values of A B that are not less than the bound of their row and block, NaN among either of
- * them included. */
+/* The values of A B that are not less than the bound of their column: all values are where it is
+ * NaN. That a value is NaN is only sure to be seen where the bound is that, or minus infinity. */
 typedef struct dip_sift {
-    size_t m;          /* rows, at most 64; there is memory for 64 */
+    size_t m;          /* rows; of A and hits there is memory for whole blocks of 64 */
     const dip_bf16 *a; /* row-major */
     size_t stride;
-    const dip_bf16 *b; /* blocks of P(B), one after the other */
-    size_t blocks;
-    size_t pairs;       /* their length, a multiple of 16, not 0 */
-    const float *bound; /* [blocks x 64], the rows of each block */
+    const dip_bf16 *b;  /* one block of P(B) */
+    size_t pairs;       /* its length, a multiple of 16, not 0 */
+    const float *bound; /* [blocks of rows x 64], the columns for each 64 rows */
     float *c;           /* [64 x 64] what it works in */
-    dip_hit *hits;      /* [m x 64 blocks] out: of each row, by ascending columns */
+    dip_hit *hits;      /* [m x 64] out: of each column, by ascending rows */
 } dip_sift;
 
 typedef struct dip_bf16_kernels {

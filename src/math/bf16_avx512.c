@@ -318,37 +318,43 @@ static void pack_transposed(size_t m, size_t columns, const dip_bf16 *x, size_t 
     }
 }
 
-/* Bit j: c[j] is not less than the bound. */
-static inline uint64_t reached(const float *c, float bound) {
-    const __m512 b = _mm512_set1_ps(bound);
+/* Bit j: c[j] is not less than bound[j]. */
+static inline uint64_t reached(const float *c, const __m512 bound[VECTORS]) {
     uint64_t bits = 0;
     for (size_t v = 0; v < VECTORS; v++) {
         const __m512 x = _mm512_loadu_ps(c + v * DIP_BF16_LANES);
-        bits |= (uint64_t)_mm512_cmp_ps_mask(x, b, _CMP_NLT_UQ) << (v * DIP_BF16_LANES);
+        bits |= (uint64_t)_mm512_cmp_ps_mask(x, bound[v], _CMP_NLT_UQ) << (v * DIP_BF16_LANES);
     }
     return bits;
 }
 
+/* The values of `rows` rows from `first` on; n hits are there already. */
+static size_t sift_rows(const dip_sift *s, size_t first, size_t rows, size_t n) {
+    __m512 bound[VECTORS];
+    for (size_t v = 0; v < VECTORS; v++) {
+        bound[v] = _mm512_loadu_ps(s->bound + first + v * DIP_BF16_LANES);
+    }
+    for (size_t i = 0; i < rows; i++) {
+        const float *c = s->c + i * DIP_BLOCK;
+        for (uint64_t bits = reached(c, bound); bits != 0; bits &= bits - 1) {
+            const size_t j = (size_t)__builtin_ctzll(bits);
+            s->hits[n++] = (dip_hit){(uint32_t)(first + i), (uint32_t)j, c[j]};
+        }
+    }
+    return n;
+}
+
 static size_t sift(const dip_sift *s) {
-    const size_t step = dip_packed_block(2 * s->pairs);
     size_t n = 0;
-    for (size_t block = 0; block < s->blocks; block++) {
-        const dip_bf16 *b = s->b + block * step;
-        dip_bf16_tile_avx512(&(dip_tile){.m = s->m,
-                                         .a = {s->a, s->stride},
-                                         .b = b,
+    for (size_t first = 0; first < s->m; first += DIP_BLOCK) {
+        const size_t rows = s->m - first < DIP_BLOCK ? s->m - first : DIP_BLOCK;
+        dip_bf16_tile_avx512(&(dip_tile){.m = rows,
+                                         .a = {s->a + first * s->stride, s->stride},
+                                         .b = s->b,
                                          .pairs = s->pairs,
                                          .c = s->c,
-                                         .ldc = DIP_BLOCK,
-                                         .next = block + 1 < s->blocks ? b + step : NULL});
-        for (size_t i = 0; i < s->m; i++) {
-            const float *c = s->c + i * DIP_BLOCK;
-            uint64_t bits = reached(c, s->bound[block * DIP_BLOCK + i]);
-            for (; bits != 0; bits &= bits - 1) {
-                const size_t j = (size_t)__builtin_ctzll(bits);
-                s->hits[n++] = (dip_hit){(uint32_t)i, (uint32_t)(block * DIP_BLOCK + j), c[j]};
-            }
-        }
+                                         .ldc = DIP_BLOCK});
+        n = sift_rows(s, first, rows, n);
     }
     return n;
 }

@@ -2,116 +2,179 @@
  *
  * Products of bf16.h with AMX of which only the values that reach a bound are wanted.
  *
- * Two squares of 32 rows by 32 columns take turns: while the tiles multiply for one, the vectors
- * look through the other, whose sums are still in the first-level cache. So are 64 rows of A and
- * the 32 columns of B that they meet, up to 128 numbers long. Asking ahead for the next columns
- * gains 3% there and costs 10 to 20% where rows are longer.
+ * A unit is 32 rows by 16 columns, two tiles of sums. Storing sums takes a tile about as long as
+ * multiplying it by 64 numbers, and goes on beside products if they are not its own: so while one
+ * unit is multiplied the sums of the unit before are stored, and vectors look through those of the
+ * one before that, which are in the first-level cache. They find the largest value of each column
+ * of eight rows; only where one reaches the bound are the rows looked at one by one.
  */
 #include "math/bf16_tiles.h"
 
 #include "math/amx.h"
 
-enum { SQUARE = 2 * DIP_AMX_SIDE };
+#include <math.h>
 
-/* Sums that nobody has looked through yet. */
-typedef struct pending {
-    const float *c; /* [32 x 32] */
-    const float *bound;
-    size_t rows; /* that count; 0: there is nothing */
-    size_t row;
-    size_t column;
-} pending;
+enum { UNIT_ROWS = 2 * DIP_AMX_SIDE, UNIT = UNIT_ROWS * DIP_AMX_SIDE };
+enum { UNITS = DIP_BLOCK / DIP_AMX_SIDE, EIGHT = 8 * DIP_AMX_SIDE };
+
+/* The sums of a unit and the bounds of its columns. */
+typedef struct sums {
+    const float *c;     /* [32 x 16] */
+    const float *bound; /* [16] */
+    uint32_t row;       /* of the first value */
+    uint32_t column;
+} sums;
 
 typedef struct found {
+    uint32_t rows; /* those from here on do not count */
     dip_hit *hits;
     size_t n;
 } found;
 
-static __attribute__((noinline)) void take(const pending *p, size_t i, uint32_t bits, found *out) {
-    for (; bits != 0; bits &= bits - 1) {
-        const uint32_t j = (uint32_t)__builtin_ctz(bits);
-        const dip_hit hit = {(uint32_t)(p->row + i), (uint32_t)p->column + j, p->c[i * SQUARE + j]};
-        out->hits[out->n++] = hit;
+/* ---- looking through ------------------------------------------------------------------------- */
+
+/* Of four rows, 16 bits each: the values that are not less than the bounds. */
+static inline uint64_t reached(const float *c, __m512 bound) {
+    uint64_t bits = 0;
+    for (size_t i = 0; i < 4; i++) {
+        const __m512 x = _mm512_loadu_ps(c + i * DIP_AMX_SIDE);
+        bits |= (uint64_t)_mm512_cmp_ps_mask(x, bound, _CMP_NLT_UQ) << (i * DIP_AMX_SIDE);
     }
+    return bits;
 }
 
-/* Rows from `first` on, before `end`. */
-static inline void look_through(const pending *p, size_t first, size_t end, found *out) {
-    for (size_t i = first; i < end && i < p->rows; i++) {
-        const __m512 bound = _mm512_set1_ps(p->bound[i]);
-        const __m512 left = _mm512_loadu_ps(p->c + i * SQUARE);
-        const __m512 right = _mm512_loadu_ps(p->c + i * SQUARE + DIP_AMX_SIDE);
-        const __mmask16 low = _mm512_cmp_ps_mask(left, bound, _CMP_NLT_UQ);
-        const __mmask16 high = _mm512_cmp_ps_mask(right, bound, _CMP_NLT_UQ);
-        if (__builtin_expect(!_kortestz_mask16_u8(low, high), 0)) {
-            take(p, i, (uint32_t)low | (uint32_t)high << DIP_AMX_SIDE, out);
+static inline void take_four(const sums *u, uint32_t first, __m512 bound, found *out) {
+    const float *c = u->c + first * DIP_AMX_SIDE;
+    for (uint64_t bits = reached(c, bound); bits != 0; bits &= bits - 1) {
+        const uint32_t e = (uint32_t)__builtin_ctzll(bits);
+        const uint32_t row = u->row + first + e / DIP_AMX_SIDE;
+        if (row < out->rows) {
+            out->hits[out->n++] = (dip_hit){row, u->column + e % DIP_AMX_SIDE, c[e]};
         }
     }
 }
 
-/* One product of 32 rows by 32 columns. */
-typedef struct square {
+static inline void take_eight(const sums *u, uint32_t first, __m512 most, __m512 bound,
+                              found *out) {
+    if (_mm512_cmp_ps_mask(most, bound, _CMP_NLT_UQ) != 0) {
+        take_four(u, first, bound, out);
+        take_four(u, first + 4, bound, out);
+    }
+}
+
+/* The largest values of four times eight rows, each in a register: passing them by their address
+ * would store them for every unit. */
+static __attribute__((noinline)) void take(const sums *u, __m512 most0, __m512 most1, __m512 most2,
+                                           __m512 most3, found *out) {
+    const __m512 bound = _mm512_loadu_ps(u->bound);
+    take_eight(u, 0, most0, bound, out);
+    take_eight(u, 8, most1, bound, out);
+    take_eight(u, 16, most2, bound, out);
+    take_eight(u, 24, most3, bound, out);
+}
+
+/* The largest values of eight rows. */
+static inline __m512 most_of(const float *c) {
+    __m512 most = _mm512_loadu_ps(c);
+    for (size_t i = 1; i < 8; i++) {
+        most = _mm512_max_ps(most, _mm512_loadu_ps(c + i * DIP_AMX_SIDE));
+    }
+    return most;
+}
+
+static inline void take_if_any(const sums *u, __m512 most0, __m512 most1, __m512 most2,
+                               __m512 most3, found *out) {
+    const __m512 most = _mm512_max_ps(_mm512_max_ps(most0, most1), _mm512_max_ps(most2, most3));
+    const __mmask16 reach = _mm512_cmp_ps_mask(most, _mm512_loadu_ps(u->bound), _CMP_NLT_UQ);
+    if (__builtin_expect(reach != 0, 0)) {
+        take(u, most0, most1, most2, most3, out);
+    }
+}
+
+static void look_through(const sums *u, found *out) {
+    take_if_any(u, most_of(u->c), most_of(u->c + EIGHT), most_of(u->c + 2 * EIGHT),
+                most_of(u->c + 3 * EIGHT), out);
+}
+
+/* ---- products -------------------------------------------------------------------------------- */
+
+typedef struct factors {
     const char *a;
     size_t row; /* bytes from a row to the next */
     const char *b;
     size_t steps;
-    float *c;
-} square;
+} factors;
 
-static void multiply(const square *s, const pending *p, found *out) {
-    const char *a = s->a;
-    const char *b = s->b;
-    char *const c = (char *)s->c;
-    size_t seen = 0;
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-    for (size_t step = 1; step <= s->steps; step++) {
-        dip_amx_multiply_pair(a, s->row, b);
-        _tile_loadd(5, a + DIP_AMX_SIDE * s->row, s->row);
-        _tile_dpbf16ps(2, 5, 6);
-        _tile_dpbf16ps(3, 5, 7);
-        look_through(p, seen, step * SQUARE / s->steps, out);
-        seen = step * SQUARE / s->steps;
-        a += DIP_AMX_LINE;
-        b += DIP_AMX_STEP_BYTES;
+/* One step of the sums in the tiles X and Y. */
+#define STEP(X, Y)                                                                                 \
+    do {                                                                                           \
+        _tile_loadd(6, b, DIP_AMX_PAIR_BYTES);                                                     \
+        _tile_loadd(4, a, f.row);                                                                  \
+        _tile_dpbf16ps(X, 4, 6);                                                                   \
+        _tile_loadd(5, a + DIP_AMX_SIDE * f.row, f.row);                                           \
+        _tile_dpbf16ps(Y, 5, 6);                                                                   \
+    } while (0)
+
+/* Multiplies a unit into the tiles X and Y, stores the sums of the unit before, which are in P and
+ * Q, to c, and looks through those of the one before that. */
+#define MULTIPLY(NAME, X, Y, P, Q)                                                                 \
+    static inline __attribute__((always_inline)) void NAME(factors f, float *c,                    \
+                                                           const sums *stored, found *out) {       \
+        const char *a = f.a;                                                                       \
+        const char *b = f.b;                                                                       \
+        _tile_zero(X);                                                                             \
+        _tile_zero(Y);                                                                             \
+        for (size_t step = 1; step < f.steps; step++) {                                            \
+            STEP(X, Y);                                                                            \
+            a += DIP_AMX_LINE;                                                                     \
+            b += DIP_AMX_STEP_BYTES;                                                               \
+        }                                                                                          \
+        const __m512 most0 = most_of(stored->c);                                                   \
+        const __m512 most1 = most_of(stored->c + EIGHT);                                           \
+        STEP(X, Y);                                                                                \
+        _tile_stored(P, c, DIP_AMX_LINE);                                                          \
+        _tile_stored(Q, c + UNIT / 2, DIP_AMX_LINE);                                               \
+        const __m512 most2 = most_of(stored->c + 2 * EIGHT);                                       \
+        const __m512 most3 = most_of(stored->c + 3 * EIGHT);                                       \
+        take_if_any(stored, most0, most1, most2, most3, out);                                      \
     }
-    const size_t row = SQUARE * sizeof(float);
-    _tile_stored(0, c, row);
-    _tile_stored(1, c + DIP_AMX_LINE, row);
-    _tile_stored(2, c + DIP_AMX_SIDE * row, row);
-    _tile_stored(3, c + DIP_AMX_SIDE * row + DIP_AMX_LINE, row);
-}
 
-/* The columns of half a block. */
-static const char *columns_of(const dip_sift *s, size_t half) {
-    const dip_bf16 *block = s->b + half / 2 * dip_packed_block(2 * s->pairs);
-    return (const char *)block + half % 2 * 2 * DIP_AMX_LINE;
-}
+MULTIPLY(multiply_even, 0, 1, 2, 3)
+MULTIPLY(multiply_odd, 2, 3, 0, 1)
 
 size_t dip_bf16_sift_amx(const dip_sift *s) {
-    const size_t halves = 2 * s->blocks;
-    found out = {s->hits, 0};
-    pending last = {.rows = 0};
-    size_t turn = 0;
+    static const float never[DIP_AMX_SIDE] = {
+        INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY,
+        INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY};
+    const uint32_t no_row = UINT32_MAX / 2;
+    found out = {(uint32_t)s->m, s->hits, 0};
+    float *const c[2] = {s->c, s->c + UNIT};
+    /* The first two units of a call are none: whatever their memory holds is in no row. */
+    sums multiplied = {c[0], never, no_row, 0};
+    sums stored = {c[1], never, no_row, 0};
     dip_amx_begin(DIP_AMX_SIDE);
-    for (size_t half = 0; half < halves; half++) {
-        const float *bound = s->bound + half / 2 * DIP_BLOCK;
-        for (size_t i = 0; i < s->m; i += SQUARE) {
-            float *const c = s->c + turn * SQUARE * SQUARE;
-            const square q = {.a = (const char *)(s->a + i * s->stride),
-                              .row = s->stride * sizeof *s->a,
-                              .b = columns_of(s, half),
-                              .steps = s->pairs / DIP_AMX_SIDE,
-                              .c = c};
-            multiply(&q, &last, &out);
-            const size_t left = s->m - i;
-            last = (pending){c, bound + i, left < SQUARE ? left : SQUARE, i, half * SQUARE};
-            turn = 1 - turn;
+    for (size_t i = 0; i < s->m; i += UNIT_ROWS) {
+        const float *bound = s->bound + i / DIP_BLOCK * DIP_BLOCK;
+        factors f = {.a = (const char *)(s->a + i * s->stride),
+                     .row = s->stride * sizeof *s->a,
+                     .steps = s->pairs / DIP_AMX_SIDE};
+        for (size_t j = 0; j < UNITS; j++) {
+            f.b = (const char *)s->b + j * DIP_AMX_LINE;
+            if (j % 2 == 0) {
+                multiply_even(f, c[0], &stored, &out);
+            } else {
+                multiply_odd(f, c[1], &stored, &out);
+            }
+            stored = multiplied;
+            multiplied = (sums){c[1 - j % 2], bound + j * DIP_AMX_SIDE, (uint32_t)i,
+                                (uint32_t)(j * DIP_AMX_SIDE)};
         }
     }
-    look_through(&last, 0, SQUARE, &out);
+    look_through(&stored, &out);
+    /* UNITS is even, so the last sums are in the tiles 2 and 3. */
+    _tile_stored(2, c[0], DIP_AMX_LINE);
+    _tile_stored(3, c[0] + UNIT / 2, DIP_AMX_LINE);
+    look_through(&multiplied, &out);
     dip_amx_end();
     return out.n;
 }

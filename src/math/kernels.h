@@ -50,6 +50,8 @@ typedef struct dip_kernels {
                  dip_real *v);
     /* The first i with x[i] > bound, n when there is none: the filter of the running top-k. */
     size_t (*find_above)(size_t n, const float *x, float bound);
+    /* How many x[i] > bound. */
+    size_t (*count_above)(size_t n, const float *x, float bound);
 } dip_kernels;
 
 /* The table of the tier in use (dip_isa_get). */

@@ -360,4 +360,18 @@ static size_t find_above(size_t n, const float *x, float bound) {
     return n;
 }
 
+static size_t count_above(size_t n, const float *x, float bound) {
+    const lanes bounds = all(bound);
+    size_t count = 0;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        count += (size_t)__builtin_popcountll(bits_above(load(x + i, LANES), bounds));
+    }
+    if (i < n) {
+        const uint64_t held = ((uint64_t)1 << (n - i)) - 1;
+        count += (size_t)__builtin_popcountll(bits_above(load(x + i, n - i), bounds) & held);
+    }
+    return count;
+}
+
 #endif

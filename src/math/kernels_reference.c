@@ -270,6 +270,14 @@ static size_t find_above(size_t n, const float *x, float bound) {
     return n;
 }
 
+static size_t count_above(size_t n, const float *x, float bound) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        count += x[i] > bound;
+    }
+    return count;
+}
+
 const dip_kernels *dip_kernels_reference(void) {
     static const dip_kernels TABLE = {.axpy = axpy,
                                       .scale = scale,
@@ -288,6 +296,7 @@ const dip_kernels *dip_kernels_reference(void) {
                                       .adagrad = adagrad,
                                       .adagrad_row = adagrad_row,
                                       .adam = adam,
-                                      .find_above = find_above};
+                                      .find_above = find_above,
+                                      .count_above = count_above};
     return &TABLE;
 }

@@ -98,6 +98,7 @@ static const dip_kernels TABLE = {.axpy = axpy,
                                   .adagrad = adagrad,
                                   .adagrad_row = adagrad_row,
                                   .adam = adam,
-                                  .find_above = find_above};
+                                  .find_above = find_above,
+                                  .count_above = count_above};
 
 #endif

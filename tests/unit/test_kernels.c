@@ -127,6 +127,14 @@ static void call_find_above(const dip_kernels *k, size_t n, work *w) {
     }
 }
 
+static void call_count_above(const dip_kernels *k, size_t n, work *w) {
+    static const float BOUNDS[] = {-INFINITY, -1.0f, 1.9f, 0.0f, NAN, INFINITY};
+    w->result = 0;
+    for (size_t i = 0; i < sizeof BOUNDS / sizeof *BOUNDS; i++) {
+        w->result = w->result * 1003 + (double)k->count_above(n, w->a, BOUNDS[i]);
+    }
+}
+
 static dip_rule make_rule(float decay) {
     return (dip_rule){.rate = 0.05f,
                       .decay = decay,
@@ -197,6 +205,7 @@ static const struct {
                {"pool", call_pool},
                {"sum_terms", call_sum_terms},
                {"find_above", call_find_above},
+               {"count_above", call_count_above},
                {"sgd", call_sgd},
                {"adagrad", call_adagrad},
                {"adagrad_row", call_adagrad_row},
@@ -303,12 +312,16 @@ static void what_is_above_is_found_wherever_it_stands(void **state) {
             assert_int_equal(k->find_above(N, x, 1), at);
             assert_int_equal(k->find_above(at, x, 1), at);
             assert_int_equal(k->find_above(N, x, 2), N);
+            assert_int_equal(k->count_above(N, x, 1), 1);
+            assert_int_equal(k->count_above(at, x, 1), 0);
+            assert_int_equal(k->count_above(N, x, 2), 0);
             x[at] = -3;
             for (size_t i = 0; i < N; i++) {
                 x[i] -= 5;
             }
             assert_int_equal(k->find_above(at, x, -4),
                              at); /* what lies behind counts for nothing */
+            assert_int_equal(k->count_above(at, x, -4), 0);
         }
     }
 }

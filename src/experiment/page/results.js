@@ -4,9 +4,9 @@ const SEEDS_NOTE =
     " the difference from the baseline is significant over seeds (paired Student t), ";
 const QUERIES_NOTE = " over queries (paired bootstrap); both p < .05, adjusted by Holm's method " +
     "for the methods of a column. ";
-const BOLD_NOTE = ": the best of its column, and significantly different from the baseline. " +
-    "TopPopular and Random, below the line, are references that learn nothing; they are not " +
-    "tested.";
+const BOLD_NOTE = ": the best of its column, references included, and significantly different " +
+    "from the baseline. TopPopular and Random, below the line, are references that learn " +
+    "nothing; they are not tested.";
 const AGAIN_NOTE = "The same seeds, data and options give the same numbers. Runs that are " +
     "finished are kept in the report's folder; made there again, only what is missing is " +
     "trained. The numbers of this page are in results.json and in the CSV files beside it, and " +
