@@ -226,7 +226,8 @@ class Usual(Drawn, report.Opened):
     def test_a_press_on_a_name_hides_it_in_all_panels(self):
         """A second press beside the first shows it alone; twice more, all."""
         figure = self.of_kind("scatter")[0]
-        visible = lambda: {t["series"] for t in self.page.run(TRACES % "figure-map") if t["visible"]}
+        visible = lambda: {t["series"] for t in self.page.run(TRACES % "figure-map")
+                           if t["visible"]}
         place = self.page.run("""(() => { const b = [...document.querySelectorAll(
             '#figure-map .legend button')][2]; b.scrollIntoView({block: 'center'});
             const box = b.getBoundingClientRect(); return [box.x + 20, box.y + 8]; })()""")

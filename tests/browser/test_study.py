@@ -25,7 +25,9 @@ methods:
   supervised: {label: supervised only, options: {ssl.method: none}}
   cfm: {label: CFM, options: {ssl.method: cfm}, choose: {ssl.alpha: [0.1, 1]}}
 tables:
-  - {number: 2, title: All pairs and slices, columns: [map@10, recall@50, tail/recall@50, cold/recall@50]}
+  - number: 2
+    title: All pairs and slices
+    columns: [map@10, recall@50, tail/recall@50, cold/recall@50]
 figures:
   - {kind: choice, option: ssl.alpha, methods: [cfm], columns: [recall@50, map@10]}
   - {kind: curves, methods: [supervised, cfm]}
@@ -51,8 +53,8 @@ class Study(test_figures.Drawn, test_report.Tables, report.Opened):
         data, study, made = (os.path.join(cls.folder, name) for name in ("d.dip", "s.yaml", "r"))
         with open(study, "w", encoding="utf-8") as file:
             file.write(STUDY)
-        diptych("prepare", os.path.join(os.environ["DIP_SOURCE_DIR"], "data", "docs-small",
-                                        "project.yaml"), "-o", data, "--split.train_fraction", "0.1")
+        project = os.path.join(os.environ["DIP_SOURCE_DIR"], "data", "docs-small", "project.yaml")
+        diptych("prepare", project, "-o", data, "--split.train_fraction", "0.1")
         diptych("experiment", data, "--study", study, "-o", made, "--map_items", "400", "--plotly",
                 report.PLOTLY)
         with open(os.path.join(made, "results.json"), encoding="utf-8") as file:
