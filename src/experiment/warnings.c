@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "experiment/warnings.h"
 
+#include "base/number.h"
 #include "engine/engine.h"
 #include "model/augment.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { SENTENCE_MAX = 2 * DIP_PLAN_TEXT_MAX };
 
@@ -139,6 +141,57 @@ static dip_status warn_views(const dip_study *study, size_t m, json_t *warnings,
     return DIP_OK;
 }
 
+/* -1 where the value that was taken is the least of three or more numbers, 1 where it is the
+ * largest, else 0. */
+static int end_of(const dip_choice *choice, size_t picked) {
+    double taken = 0;
+    bool is_least = choice->n > 2 && dip_parse_number(choice->value[picked], &taken);
+    bool is_largest = is_least;
+    for (size_t v = 0; v < choice->n; v++) {
+        double other = 0;
+        const bool is_number = dip_parse_number(choice->value[v], &other);
+        is_least = is_least && is_number && taken <= other;
+        is_largest = is_largest && is_number && taken >= other;
+    }
+    return is_least ? -1 : is_largest;
+}
+
+/* A choice that took the same end of its values under some of the conditions. */
+static dip_status warn_end(const dip_study *study, size_t m, size_t c, int end, json_t *warnings,
+                           dip_error *err) {
+    const dip_plan *plan = study->plan;
+    const dip_choice *choice = &plan->method[m].choice[c];
+    const char *value = NULL;
+    char under[SENTENCE_MAX] = "";
+    char text[2 * SENTENCE_MAX];
+    for (size_t i = 0; i < plan->n_conditions; i++) {
+        const dip_cell *cell = dip_study_cell(study, i, m);
+        if (end_of(choice, cell->picked[c]) == end) {
+            const size_t used = strlen(under);
+            snprintf(under + used, sizeof under - used, "%s%s", used > 0 ? "; " : "",
+                     plan->condition[i].label);
+            value = choice->value[cell->picked[c]];
+        }
+    }
+    if (value == NULL) {
+        return DIP_OK;
+    }
+    snprintf(
+        text, sizeof text,
+        "the method \"%s\" took the %s value of %s that was tried, %s, under: %s; a better one "
+        "may lie beyond it",
+        plan->method[m].label, end < 0 ? "lowest" : "highest", choice->key, value, under);
+    return dip_json_append(warnings, json_string(text), err);
+}
+
+static dip_status warn_ends(const dip_study *study, size_t m, json_t *warnings, dip_error *err) {
+    for (size_t c = 0; c < study->plan->method[m].n_choices; c++) {
+        DIP_TRY(warn_end(study, m, c, -1, warnings, err));
+        DIP_TRY(warn_end(study, m, c, 1, warnings, err));
+    }
+    return DIP_OK;
+}
+
 dip_status dip_study_warn(const dip_study *study, const dip_outcome *outcomes, json_t *warnings,
                           dip_error *err) {
     for (size_t c = 0; c < study->plan->n_conditions; c++) {
@@ -149,6 +202,7 @@ dip_status dip_study_warn(const dip_study *study, const dip_outcome *outcomes, j
     }
     for (size_t m = 0; m < study->plan->n_methods; m++) {
         DIP_TRY(warn_views(study, m, warnings, err));
+        DIP_TRY(warn_ends(study, m, warnings, err));
     }
     return DIP_OK;
 }

@@ -247,6 +247,26 @@ class Again(harness.Case):
         self.assertTrue(expected)
         self.assertEqual([w for w in found["warnings"] if "TopPopular" in w], expected)
 
+    def test_choices_at_an_end(self):
+        """The least or the largest of three numbers is named, with the conditions that took it."""
+        study = studies.small()
+        study["conditions"]["none"] = {"label": "no correction", "options": {"train.logq": "none"}}
+        study["methods"]["cfm"]["choose"] = {"ssl.alpha": [0.3, 0.1, 3], "ssl.dropout": [0.1, 0.2]}
+        found = self.made(study=study)
+        taken = {}
+        for choice in found["choices"]:
+            value, = (t["value"] for t in choice["tried"] if t["chosen"])
+            if choice["option"] == "ssl.alpha" and value != "0.3":
+                label, = (c["label"] for c in found["conditions"]
+                          if c["name"] == choice["condition"])
+                taken.setdefault(value, []).append(label)
+        self.assertTrue(taken)
+        self.assertEqual(
+            [w for w in found["warnings"] if "value of" in w],
+            ["the method \"CFM\" took the %s value of ssl.alpha that was tried, %s, under: %s; a "
+             "better one may lie beyond it" % (name, value, "; ".join(taken[value]))
+             for name, value in (("lowest", "0.1"), ("highest", "3")) if value in taken])
+
     def test_costs(self):
         """Epochs and seconds of final runs, by hand from the list of runs."""
         found = self.made()
