@@ -8,6 +8,10 @@
  * pairs are taken in parts small enough that much of them is still there when it is used again;
  * meanwhile sums wait in c.
  *
+ * A tile is stored in about the time of a product, but not before its own products are there, and
+ * nothing is multiplied into it before it has been stored. So the sums of a square stay in their
+ * tiles until the next one begins, and are stored one by one between its first products.
+ *
  * Tiles are set up and given back in each call, since nobody else may find them changed.
  */
 #include "math/bf16_tiles.h"
@@ -51,21 +55,71 @@ static inline void end_sums(const group *g, char *other) {
     _tile_stored(3, other + DIP_AMX_LINE, g->c_row);
 }
 
-/* 32 rows by 32 columns. */
-static void square(const group *g) {
-    char *const below = g->c + DIP_AMX_SIDE * g->c_row;
+/* Sums of a square that are in the tiles and not yet in memory. */
+typedef struct held {
+    char *c; /* NULL: none */
+    size_t row;
+} held;
+
+static void store_held(held *h) {
+    if (h->c != NULL) {
+        const group g = {.c = h->c, .c_row = h->row};
+        end_sums(&g, h->c + DIP_AMX_SIDE * h->row);
+        h->c = NULL;
+    }
+}
+
+/* Stores the sums of a tile and begins others in it, at the same place of their square. */
+#define TAKE_OVER(TILE, stored, added)                                                             \
+    do {                                                                                           \
+        if (stores) {                                                                              \
+            _tile_stored(TILE, stored, h->row);                                                    \
+        }                                                                                          \
+        if (adds) {                                                                                \
+            _tile_loadd(TILE, added, g->c_row);                                                    \
+        } else {                                                                                   \
+            _tile_zero(TILE);                                                                      \
+        }                                                                                          \
+    } while (0)
+
+/* The first step of a square, between whose products the sums that are held go to memory. What is
+ * to be done is constant where this is inlined. */
+static inline __attribute__((always_inline)) void first_step(const group *g, const held *h,
+                                                             bool stores, bool adds) {
+    char *const stored = stores ? h->c + DIP_AMX_SIDE * h->row : NULL;
+    const char *const added = g->c + DIP_AMX_SIDE * g->c_row;
+    _tile_loadd(4, g->a, g->row);
+    _tile_loadd(6, g->b, DIP_AMX_PAIR_BYTES);
+    TAKE_OVER(0, h->c, g->c);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(7, g->b + DIP_AMX_LINE, DIP_AMX_PAIR_BYTES);
+    TAKE_OVER(1, h->c + DIP_AMX_LINE, g->c + DIP_AMX_LINE);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_loadd(5, g->a + DIP_AMX_SIDE * g->row, g->row);
+    TAKE_OVER(2, stored, added);
+    _tile_dpbf16ps(2, 5, 6);
+    TAKE_OVER(3, stored + DIP_AMX_LINE, added + DIP_AMX_LINE);
+    _tile_dpbf16ps(3, 5, 7);
+}
+
+/* 32 rows by 32 columns, of one step or more. Its sums are held then. */
+static void square(const group *g, held *h) {
+    if (h->c == NULL) {
+        g->add ? first_step(g, h, false, true) : first_step(g, h, false, false);
+    } else {
+        g->add ? first_step(g, h, true, true) : first_step(g, h, true, false);
+    }
     const char *a = g->a;
     const char *b = g->b;
-    begin_sums(g, below);
-    for (size_t s = 0; s < g->steps; s++) {
+    for (size_t s = 1; s < g->steps; s++) {
+        a += g->step;
+        b += DIP_AMX_STEP_BYTES;
         dip_amx_multiply_pair(a, g->row, b);
         _tile_loadd(5, a + DIP_AMX_SIDE * g->row, g->row);
         _tile_dpbf16ps(2, 5, 6);
         _tile_dpbf16ps(3, 5, 7);
-        a += g->step;
-        b += DIP_AMX_STEP_BYTES;
     }
-    end_sums(g, below);
+    *h = (held){g->c, g->c_row};
 }
 
 /* At most 16 rows by 64 columns. */
@@ -92,16 +146,19 @@ static void strip(const group *g, size_t rows) {
 }
 
 /* m rows of some steps: by squares, and what is left by strips. */
-static void rows_of_part(const group *from, size_t m) {
-    const size_t whole = m - m % (2 * DIP_AMX_SIDE);
+static void rows_of_part(const group *from, size_t m, held *h) {
+    const size_t whole = from->steps > 0 ? m - m % (2 * DIP_AMX_SIDE) : 0;
     for (size_t i = 0; i < whole; i += 2 * DIP_AMX_SIDE) {
         for (size_t half = 0; half < 2; half++) {
             group g = *from;
             g.a += i * g.row;
             g.b += half * 2 * DIP_AMX_LINE;
             g.c += i * g.c_row + half * 2 * DIP_AMX_LINE;
-            square(&g);
+            square(&g, h);
         }
+    }
+    if (whole < m) {
+        store_held(h);
     }
     for (size_t i = whole; i < m; i += DIP_AMX_SIDE) {
         group g = *from;
@@ -147,14 +204,16 @@ void dip_bf16_tile_amx(const dip_tile *t) {
                .add = t->add,
                .c = (char *)t->c,
                .c_row = t->ldc * sizeof(float)};
+    held h = {.c = NULL};
     dip_amx_begin(DIP_AMX_SIDE);
     for (size_t done = 0; done < steps || (done == 0 && rest == 0); done += PART) {
         g.steps = steps - done < PART ? steps - done : PART;
-        rows_of_part(&g, t->m);
+        rows_of_part(&g, t->m, &h);
         g.a += g.steps * g.step;
         g.b += g.steps * DIP_AMX_STEP_BYTES;
         g.add = true;
     }
+    store_held(&h);
     if (rest > 0) {
         add_tail(&g, rest, t->m);
     }
