@@ -2,11 +2,10 @@
 #include "engine/rank_list.h"
 
 #include "base/mem.h"
+#include "math/bf16.h"
 #include "math/kernels.h"
 #include "math/topk.h"
 #include "math/vec.h"
-
-#include <math.h>
 
 /* A list has room for k rows and as many more, within limits, or for the whole catalogue. All lists
  * together take BYTES, or what LISTS for each thread take. */
@@ -15,6 +14,9 @@ enum { LEAST_SPARE = 64, MOST_SPARE = 1 << 16, BYTES = 64 << 20, LISTS = 64 };
 /* Steps of the bisection; entries whose vectors are asked for ahead. */
 enum { STEPS = 8, AHEAD = 4 };
 
+/* A list is looked through when it has grown by one of SHARE and LEAST_MORE rows. */
+enum { SHARE = 2, LEAST_MORE = 16 };
+
 static size_t room_of(const dip_rank_job *job) {
     const size_t some = job->k > LEAST_SPARE ? job->k : LEAST_SPARE;
     const size_t room = job->k + (some < MOST_SPARE ? some : MOST_SPARE);
@@ -22,7 +24,8 @@ static size_t room_of(const dip_rank_job *job) {
 }
 
 static size_t count_of(const dip_rank_job *job, size_t room) {
-    const size_t fit = BYTES / ((room + 1) * (2 * sizeof(float) + sizeof(int32_t)));
+    const size_t rounded = job->d * sizeof(dip_bf16); /* which is held of a query beside its list */
+    const size_t fit = BYTES / ((room + 1) * (2 * sizeof(float) + sizeof(int32_t)) + rounded);
     const size_t least = LISTS * (size_t)job->threads;
     const size_t count = fit > least ? fit : least;
     return count < job->n ? count : job->n;
@@ -32,7 +35,7 @@ dip_status dip_rank_lists_create(dip_rank_lists *lists, const dip_rank_job *job,
     static const char PURPOSE[] = "ranking";
     const size_t room = room_of(job);
     const size_t count = count_of(job, room);
-    *lists = (dip_rank_lists){.job = job, .room = room, .count = count};
+    *lists = (dip_rank_lists){.job = job, .room = room, .count = count, .wanted = job->k};
     lists->list = dip_alloc(count, sizeof *lists->list, PURPOSE, err);
     lists->lower = dip_alloc(count, room * sizeof *lists->lower, PURPOSE, err);
     lists->upper = dip_alloc(count, room * sizeof *lists->upper, PURPOSE, err);
@@ -53,6 +56,7 @@ void dip_rank_lists_start(dip_rank_lists *lists, size_t i, int64_t *items, float
     lists->list[i] = (dip_rank_list){.lower = lists->lower + i * lists->room,
                                      .upper = lists->upper + i * lists->room,
                                      .row = lists->row + i * lists->room,
+                                     .full = lists->room,
                                      .worst = -INFINITY,
                                      .best_score = scores,
                                      .best_row = items};
@@ -99,18 +103,20 @@ static float find_worst(const dip_rank_list *list, size_t k) {
 
 /* What is left keeps its order, exact scores first. */
 static void drop_impossible(dip_rank_list *list, size_t k) {
-    list->worst = find_worst(list, k);
+    const float worst = find_worst(list, k);
+    const size_t n = list->n;
     size_t kept = 0;
     size_t exact = 0;
-    for (size_t e = 0; e < list->n; e++) {
+    for (size_t e = 0; e < n; e++) {
         const float upper = list->upper[e];
-        const bool stays = upper >= list->worst;
+        const bool stays = upper >= worst;
         list->lower[kept] = list->lower[e];
         list->upper[kept] = upper;
         list->row[kept] = list->row[e];
         kept += stays;
         exact += stays && e < list->exact;
     }
+    list->worst = worst;
     list->n = kept;
     list->exact = exact;
 }
@@ -142,45 +148,48 @@ static dip_topk rank_exactly(const dip_rank_job *job, const dip_rank_list *list,
     return top;
 }
 
-static void keep_exactly(const dip_rank_job *job, dip_rank_list *list, size_t q) {
-    const dip_topk top = rank_exactly(job, list, q);
+static void keep_exactly(const dip_rank_lists *lists, dip_rank_list *list, size_t q) {
+    const dip_topk top = rank_exactly(lists->job, list, q);
     for (size_t e = 0; e < top.n; e++) {
         list->lower[e] = list->upper[e] = top.score[e];
         list->row[e] = (int32_t)top.row[e];
     }
     list->n = top.n;
+    list->full = lists->room;
     list->exact = top.n;
-    list->worst = top.n == top.k ? top.score[0] : -INFINITY;
+    if (top.n == top.k && top.score[0] > list->worst) {
+        list->worst = top.score[0];
+    }
 }
 
-/* Makes room for at least a quarter of what lies beyond the k best. */
-static void make_room(const dip_rank_lists *lists, dip_rank_list *list, size_t q) {
+/* Rows taken by a bound that is no longer the best are work for nothing, and so is looking through
+ * a list that has hardly changed: a share more than it held is between the two. */
+static void tighten(const dip_rank_lists *lists, dip_rank_list *list) {
+    drop_impossible(list, lists->wanted);
+    const size_t full = list->n + list->n / SHARE + LEAST_MORE;
+    list->full = full < lists->room ? full : lists->room;
+}
+
+void dip_rank_lists_tighten(dip_rank_lists *lists, size_t i) {
+    tighten(lists, &lists->list[i]);
+}
+
+/* That is at least a quarter of what lies beyond the k best. */
+void dip_rank_lists_make_room(dip_rank_lists *lists, size_t i, size_t q) {
+    dip_rank_list *list = &lists->list[i];
     const size_t k = lists->job->k;
-    drop_impossible(list, k);
-    if (list->n - (list->n < k ? list->n : k) > (lists->room - k) / 4 * 3) {
-        keep_exactly(lists->job, list, q);
+    tighten(lists, list);
+    if (list->n > k && list->n - k > (lists->room - k) / 4 * 3) {
+        keep_exactly(lists, list, q);
     }
 }
 
-void dip_rank_lists_offer(dip_rank_lists *lists, size_t i, size_t q, int32_t row, float score,
-                          float margin) {
+bool dip_rank_lists_finish(dip_rank_lists *lists, size_t i, size_t q) {
     dip_rank_list *list = &lists->list[i];
-    const bool is_known = isfinite(score) && isfinite(margin);
-    const float upper = is_known ? score + margin : INFINITY;
-    if (upper < list->worst) {
-        return;
-    }
-    if (list->n == lists->room) {
-        make_room(lists, list, q);
-    }
-    list->lower[list->n] = is_known ? score - margin : -INFINITY;
-    list->upper[list->n] = upper;
-    list->row[list->n++] = row;
-}
-
-void dip_rank_lists_finish(dip_rank_lists *lists, size_t i, size_t q) {
-    dip_rank_list *list = &lists->list[i];
+    const float dropped = list->worst; /* what was dropped has a score below it */
     drop_impossible(list, lists->job->k);
     dip_topk top = rank_exactly(lists->job, list, q);
+    const float last = top.n == top.k ? top.score[0] : -INFINITY;
     dip_topk_finish(&top);
+    return last >= dropped;
 }

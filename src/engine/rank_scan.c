@@ -6,6 +6,7 @@
 #include "engine/rank_scan.h"
 
 #include "base/mem.h"
+#include "engine/rank_excluded.h"
 #include "math/topk.h"
 #include "math/vec.h"
 
@@ -38,19 +39,10 @@ static dip_status alloc_part(part *p, const dip_rank_job *job, dip_error *err) {
 /* Scores of excluded rows among n from `first` on become -infinity, which no list takes. */
 static void exclude(const dip_rank_job *job, size_t q, size_t first, size_t n, float *scores) {
     const int32_t *row = job->excluded->row;
-    int64_t low = job->excluded->start[q];
-    int64_t high = job->excluded->start[q + 1];
-    const int64_t end = high;
-    while (low < high) {
-        const int64_t middle = low + (high - low) / 2;
-        if ((size_t)row[middle] < first) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    for (; low < end && (size_t)row[low] < first + n; low++) {
-        scores[(size_t)row[low] - first] = -INFINITY;
+    const int64_t end = job->excluded->start[q + 1];
+    int64_t at = dip_excluded_from(job->excluded, q, first);
+    for (; at < end && (size_t)row[at] < first + n; at++) {
+        scores[(size_t)row[at] - first] = -INFINITY;
     }
 }
 

@@ -224,28 +224,36 @@ static void pack_transposed(size_t m, size_t columns, const dip_bf16 *x, size_t 
     }
 }
 
-/* The values of `rows` rows from `first` on for dip_sift; n hits are there already. */
-static size_t sift_rows(const dip_sift *s, size_t first, size_t rows, size_t n) {
+/* The values of `rows` rows from `first` on in a block for dip_sift; n hits are there already. */
+static size_t sift_rows(const dip_sift *s, size_t block, size_t first, size_t rows, size_t n) {
     for (size_t e = 0; e < rows * DIP_BLOCK; e++) {
-        const size_t column = e % DIP_BLOCK;
-        if (!(s->c[e] < s->bound[first + column])) {
+        const size_t column = block * DIP_BLOCK + e % DIP_BLOCK;
+        if (!(s->c[e] < s->bound[column])) {
             s->hits[n++] = (dip_hit){(uint32_t)(first + e / DIP_BLOCK), (uint32_t)column, s->c[e]};
         }
     }
     return n;
 }
 
-static size_t sift_by(void (*product)(const dip_tile *), const dip_sift *s) {
-    size_t n = 0;
+static size_t sift_block(void (*product)(const dip_tile *), const dip_sift *s, size_t block,
+                         size_t n) {
     for (size_t first = 0; first < s->m; first += DIP_BLOCK) {
         const size_t rows = s->m - first < DIP_BLOCK ? s->m - first : DIP_BLOCK;
         product(&(dip_tile){.m = rows,
                             .a = {s->a + first * s->stride, s->stride},
-                            .b = s->b,
+                            .b = s->b + block * dip_packed_block(2 * s->pairs),
                             .pairs = s->pairs,
                             .c = s->c,
                             .ldc = DIP_BLOCK});
-        n = sift_rows(s, first, rows, n);
+        n = sift_rows(s, block, first, rows, n);
+    }
+    return n;
+}
+
+static size_t sift_by(void (*product)(const dip_tile *), const dip_sift *s) {
+    size_t n = 0;
+    for (size_t block = 0; block < s->blocks; block++) {
+        n = sift_block(product, s, block, n);
     }
     return n;
 }

@@ -148,16 +148,18 @@ typedef struct dip_hit {
 } dip_hit;
 
 /* The values of A B that are not less than the bound of their column: all values are where it is
- * NaN. That a value is NaN is only sure to be seen where the bound is that, or minus infinity. */
+ * NaN. B has `blocks` blocks of 64 columns. That a value is NaN is only sure to be seen where the
+ * bound is that, or minus infinity, and it may hide others of its column. */
 typedef struct dip_sift {
     size_t m;          /* rows; of A and hits there is memory for whole blocks of 64 */
     const dip_bf16 *a; /* row-major */
     size_t stride;
-    const dip_bf16 *b;  /* one block of P(B) */
-    size_t pairs;       /* its length, a multiple of 16, not 0 */
-    const float *bound; /* [blocks of rows x 64], the columns for each 64 rows */
+    const dip_bf16 *b; /* P(B) */
+    size_t blocks;
+    size_t pairs;       /* of a column, a multiple of 16, not 0 */
+    const float *bound; /* [blocks x 64] */
     float *c;           /* [64 x 64] what it works in */
-    dip_hit *hits;      /* [m x 64] out: of each column, by ascending rows */
+    dip_hit *hits;      /* [m x blocks x 64] out: of each column, by ascending rows */
 } dip_sift;
 
 typedef struct dip_bf16_kernels {

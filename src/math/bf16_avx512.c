@@ -328,33 +328,41 @@ static inline uint64_t reached(const float *c, const __m512 bound[VECTORS]) {
     return bits;
 }
 
-/* The values of `rows` rows from `first` on; n hits are there already. */
-static size_t sift_rows(const dip_sift *s, size_t first, size_t rows, size_t n) {
+/* The values of `rows` rows from `first` on in a block; n hits are there already. */
+static size_t sift_rows(const dip_sift *s, size_t block, size_t first, size_t rows, size_t n) {
+    const size_t column = block * DIP_BLOCK;
     __m512 bound[VECTORS];
     for (size_t v = 0; v < VECTORS; v++) {
-        bound[v] = _mm512_loadu_ps(s->bound + first + v * DIP_BF16_LANES);
+        bound[v] = _mm512_loadu_ps(s->bound + column + v * DIP_BF16_LANES);
     }
     for (size_t i = 0; i < rows; i++) {
         const float *c = s->c + i * DIP_BLOCK;
         for (uint64_t bits = reached(c, bound); bits != 0; bits &= bits - 1) {
             const size_t j = (size_t)__builtin_ctzll(bits);
-            s->hits[n++] = (dip_hit){(uint32_t)(first + i), (uint32_t)j, c[j]};
+            s->hits[n++] = (dip_hit){(uint32_t)(first + i), (uint32_t)(column + j), c[j]};
         }
+    }
+    return n;
+}
+
+static size_t sift_block(const dip_sift *s, size_t block, size_t n) {
+    for (size_t first = 0; first < s->m; first += DIP_BLOCK) {
+        const size_t rows = s->m - first < DIP_BLOCK ? s->m - first : DIP_BLOCK;
+        dip_bf16_tile_avx512(&(dip_tile){.m = rows,
+                                         .a = {s->a + first * s->stride, s->stride},
+                                         .b = s->b + block * dip_packed_block(2 * s->pairs),
+                                         .pairs = s->pairs,
+                                         .c = s->c,
+                                         .ldc = DIP_BLOCK});
+        n = sift_rows(s, block, first, rows, n);
     }
     return n;
 }
 
 static size_t sift(const dip_sift *s) {
     size_t n = 0;
-    for (size_t first = 0; first < s->m; first += DIP_BLOCK) {
-        const size_t rows = s->m - first < DIP_BLOCK ? s->m - first : DIP_BLOCK;
-        dip_bf16_tile_avx512(&(dip_tile){.m = rows,
-                                         .a = {s->a + first * s->stride, s->stride},
-                                         .b = s->b,
-                                         .pairs = s->pairs,
-                                         .c = s->c,
-                                         .ldc = DIP_BLOCK});
-        n = sift_rows(s, first, rows, n);
+    for (size_t block = 0; block < s->blocks; block++) {
+        n = sift_block(s, block, n);
     }
     return n;
 }

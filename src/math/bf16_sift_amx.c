@@ -43,34 +43,37 @@ static inline uint64_t reached(const float *c, __m512 bound) {
     return bits;
 }
 
-static inline void take_four(const sums *u, uint32_t first, __m512 bound, found *out) {
+/* Which of eight rows a value is in cannot be foretold, so that no branch may ask for it. */
+static inline void take_eight(const sums *u, uint32_t first, __m512 bound, found *out) {
     const float *c = u->c + first * DIP_AMX_SIDE;
-    for (uint64_t bits = reached(c, bound); bits != 0; bits &= bits - 1) {
-        const uint32_t e = (uint32_t)__builtin_ctzll(bits);
+    uint64_t low = reached(c, bound);
+    uint64_t high = reached(c + EIGHT / 2, bound);
+    do {
+        const uint64_t in_high = low == 0 ? UINT64_MAX : 0;
+        const uint64_t bits = low | (high & in_high);
+        const uint32_t e = (uint32_t)__builtin_ctzll(bits) + (uint32_t)(in_high & (EIGHT / 2));
         const uint32_t row = u->row + first + e / DIP_AMX_SIDE;
-        if (row < out->rows) {
-            out->hits[out->n++] = (dip_hit){row, u->column + e % DIP_AMX_SIDE, c[e]};
-        }
-    }
+        out->hits[out->n] = (dip_hit){row, u->column + e % DIP_AMX_SIDE, c[e]};
+        out->n += row < out->rows;
+        low &= low - 1;
+        high &= ~in_high | (high - 1);
+    } while ((low | high) != 0);
 }
 
-static inline void take_eight(const sums *u, uint32_t first, __m512 most, __m512 bound,
-                              found *out) {
-    if (_mm512_cmp_ps_mask(most, bound, _CMP_NLT_UQ) != 0) {
-        take_four(u, first, bound, out);
-        take_four(u, first + 4, bound, out);
-    }
+static inline uint32_t is_reached(__m512 most, __m512 bound) {
+    return _mm512_cmp_ps_mask(most, bound, _CMP_NLT_UQ) != 0;
 }
 
 /* The largest values of four times eight rows, each in a register: passing them by their address
- * would store them for every unit. */
+ * would store them for every unit. At least one reaches its bound. */
 static __attribute__((noinline)) void take(const sums *u, __m512 most0, __m512 most1, __m512 most2,
                                            __m512 most3, found *out) {
     const __m512 bound = _mm512_loadu_ps(u->bound);
-    take_eight(u, 0, most0, bound, out);
-    take_eight(u, 8, most1, bound, out);
-    take_eight(u, 16, most2, bound, out);
-    take_eight(u, 24, most3, bound, out);
+    uint32_t eights = is_reached(most0, bound) | is_reached(most1, bound) << 1 |
+                      is_reached(most2, bound) << 2 | is_reached(most3, bound) << 3;
+    for (; eights != 0; eights &= eights - 1) {
+        take_eight(u, 8 * (uint32_t)__builtin_ctz(eights), bound, out);
+    }
 }
 
 /* The largest values of eight rows. */
@@ -148,25 +151,25 @@ size_t dip_bf16_sift_amx(const dip_sift *s) {
         INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY};
     const uint32_t no_row = UINT32_MAX / 2;
     found out = {(uint32_t)s->m, s->hits, 0};
+    const size_t block = dip_packed_block(2 * s->pairs);
     float *const c[2] = {s->c, s->c + UNIT};
     /* The first two units of a call are none: whatever their memory holds is in no row. */
     sums multiplied = {c[0], never, no_row, 0};
     sums stored = {c[1], never, no_row, 0};
     dip_amx_begin(DIP_AMX_SIDE);
     for (size_t i = 0; i < s->m; i += UNIT_ROWS) {
-        const float *bound = s->bound + i / DIP_BLOCK * DIP_BLOCK;
         factors f = {.a = (const char *)(s->a + i * s->stride),
                      .row = s->stride * sizeof *s->a,
                      .steps = s->pairs / DIP_AMX_SIDE};
-        for (size_t j = 0; j < UNITS; j++) {
-            f.b = (const char *)s->b + j * DIP_AMX_LINE;
+        for (size_t j = 0; j < s->blocks * UNITS; j++) {
+            f.b = (const char *)(s->b + j / UNITS * block) + j % UNITS * DIP_AMX_LINE;
             if (j % 2 == 0) {
                 multiply_even(f, c[0], &stored, &out);
             } else {
                 multiply_odd(f, c[1], &stored, &out);
             }
             stored = multiplied;
-            multiplied = (sums){c[1 - j % 2], bound + j * DIP_AMX_SIDE, (uint32_t)i,
+            multiplied = (sums){c[1 - j % 2], s->bound + j * DIP_AMX_SIDE, (uint32_t)i,
                                 (uint32_t)(j * DIP_AMX_SIDE)};
         }
     }

@@ -5,12 +5,13 @@
 #include "bf16_numbers.h"
 #include "math/isa.h"
 
-enum { MOST_ROWS = 3 * DIP_BLOCK, MOST_PAIRS = 80, MOST_HITS = MOST_ROWS * DIP_BLOCK };
+enum { MOST_ROWS = 3 * DIP_BLOCK, MOST_COLUMNS = 3 * DIP_BLOCK, MOST_PAIRS = 80 };
+enum { MOST_HITS = MOST_ROWS * MOST_COLUMNS };
 
 typedef struct problem {
     dip_bf16 a[MOST_ROWS * 2 * MOST_PAIRS];
-    dip_bf16 b[2 * MOST_PAIRS * DIP_BLOCK];
-    float bound[MOST_ROWS];
+    dip_bf16 b[2 * MOST_PAIRS * MOST_COLUMNS];
+    float bound[MOST_COLUMNS];
 } problem;
 
 /* In some, a few numbers of A, B and the bounds are infinite or missing. */
@@ -23,7 +24,7 @@ static void make_problem(problem *p, bool with_specials, uint64_t *random) {
         fill(p->a + check_random_below(random, sizeof p->a / sizeof *p->a), 1, random, true);
         fill(p->b + check_random_below(random, sizeof p->b / sizeof *p->b), 1, random, true);
     }
-    for (size_t i = 0; i < MOST_ROWS; i++) {
+    for (size_t i = 0; i < MOST_COLUMNS; i++) {
         const bool is_special = check_random_below(random, 8) == 0;
         p->bound[i] = BOUNDS[is_special ? first + check_random_below(random, 8 - first)
                                         : 4 + check_random_below(random, 4)];
@@ -40,26 +41,32 @@ static verdict judge(float value, float bound) {
     return !isnan(value) ? NO : bound == -INFINITY ? YES : EITHER;
 }
 
-/* Every value, by a product of the kernels themselves: value and verdict [m x 64]. */
+/* Every value, by a product of the kernels themselves: value and verdict [m x 64 blocks]. */
 static void look_at_all(const dip_bf16_kernels *kernels, const dip_sift *s, float *value,
                         verdict *wanted) {
-    for (size_t first = 0; first < s->m; first += DIP_BLOCK) {
-        const size_t rows = s->m - first < DIP_BLOCK ? s->m - first : DIP_BLOCK;
-        float *c = value + first * DIP_BLOCK;
-        kernels->tile(&(dip_tile){.m = rows,
-                                  .a = {s->a + first * s->stride, s->stride},
-                                  .b = s->b,
-                                  .pairs = s->pairs,
-                                  .c = c,
-                                  .ldc = DIP_BLOCK});
-        for (size_t e = 0; e < rows * DIP_BLOCK; e++) {
-            wanted[first * DIP_BLOCK + e] = judge(c[e], s->bound[first + e % DIP_BLOCK]);
+    static float c[DIP_BLOCK * DIP_BLOCK];
+    const size_t columns = s->blocks * DIP_BLOCK;
+    for (size_t row = 0; row < s->m; row += DIP_BLOCK) {
+        for (size_t column = 0; column < columns; column += DIP_BLOCK) {
+            const size_t rows = s->m - row < DIP_BLOCK ? s->m - row : DIP_BLOCK;
+            kernels->tile(&(dip_tile){.m = rows,
+                                      .a = {s->a + row * s->stride, s->stride},
+                                      .b = s->b + column * 2 * s->pairs,
+                                      .pairs = s->pairs,
+                                      .c = c,
+                                      .ldc = DIP_BLOCK});
+            for (size_t e = 0; e < rows * DIP_BLOCK; e++) {
+                const size_t j = column + e % DIP_BLOCK;
+                const size_t at = (row + e / DIP_BLOCK) * columns + j;
+                value[at] = c[e];
+                wanted[at] = judge(c[e], s->bound[j]);
+            }
         }
     }
 }
 
 /* What is found is what there is, once each, and the rows of a column come in their order. */
-static size_t check_sift(const dip_bf16_kernels *kernels, const problem *p, size_t m,
+static size_t check_sift(const dip_bf16_kernels *kernels, const problem *p, size_t m, size_t blocks,
                          size_t pairs) {
     static float c[DIP_BLOCK * DIP_BLOCK];
     static dip_hit hits[MOST_HITS];
@@ -70,25 +77,27 @@ static size_t check_sift(const dip_bf16_kernels *kernels, const problem *p, size
                            .a = p->a,
                            .stride = 2 * MOST_PAIRS,
                            .b = p->b,
+                           .blocks = blocks,
                            .pairs = pairs,
                            .bound = p->bound,
                            .c = c,
                            .hits = hits};
+    const size_t columns = blocks * DIP_BLOCK;
     look_at_all(kernels, &sift, value, wanted);
     memset(found, 0, sizeof found);
     const size_t n = kernels->sift(&sift);
-    int64_t last[DIP_BLOCK];
+    int64_t last[MOST_COLUMNS];
     memset(last, 0xff, sizeof last);
     for (size_t h = 0; h < n; h++) {
-        assert_true(hits[h].row < m && hits[h].column < DIP_BLOCK);
+        assert_true(hits[h].row < m && hits[h].column < columns);
         assert_true(hits[h].row > last[hits[h].column]);
         last[hits[h].column] = hits[h].row;
-        const size_t at = hits[h].row * DIP_BLOCK + hits[h].column;
+        const size_t at = hits[h].row * columns + hits[h].column;
         assert_true(wanted[at] != NO);
         check_same(&hits[h].value, &value[at], 1);
         found[at] = true;
     }
-    for (size_t at = 0; at < m * DIP_BLOCK; at++) {
+    for (size_t at = 0; at < m * columns; at++) {
         assert_true(found[at] || wanted[at] != YES);
     }
     return n;
@@ -100,11 +109,12 @@ static void check_all_shapes(const dip_bf16_kernels *kernels, uint64_t *random) 
     size_t all = 0;
     for (size_t m = 0; m <= MOST_ROWS; m += m % 16 == 1 ? 7 : 4) {
         const size_t pairs = DIP_TILE_PAIRS * (1 + check_random_below(random, 5));
+        const size_t blocks = 1 + check_random_below(random, 3);
         make_problem(&p, m % 2 == 0, random);
-        found += check_sift(kernels, &p, m, pairs);
+        found += check_sift(kernels, &p, m, blocks, pairs);
         make_problem(&p, m % 2 == 1, random);
-        found += check_sift(kernels, &p, m, pairs);
-        all += 2 * m * DIP_BLOCK;
+        found += check_sift(kernels, &p, m, blocks, pairs);
+        all += 2 * m * blocks * DIP_BLOCK;
     }
     assert_true(found > all / 5 && found < all * 4 / 5);
 }
