@@ -38,7 +38,6 @@ static dip_status alloc_again(again *a, const dip_rank_job *job, const bool *unp
     static const char PURPOSE[] = "ranking again";
     size_t excluded = 0;
     for (size_t q = 0; q < job->n; q++) {
-        a->n += unproven[q];
         excluded += unproven[q] ? rows_excluded(job, q) : 0;
     }
     a->query = dip_alloc(a->n, sizeof *a->query, PURPOSE, err);
@@ -83,18 +82,30 @@ static dip_status rank_surely(const dip_rank_job *job, int64_t *items, float *sc
                                       : dip_rank_pass(job, items, scores, NULL, err);
 }
 
-static dip_status rank_unproven(const dip_rank_job *job, const bool *unproven, int64_t *items,
-                                float *scores, dip_error *err) {
+static dip_status rank_gathered(const dip_rank_job *job, const again *a, dip_error *err) {
+    const dip_excluded excluded = {a->start, a->excluded};
+    dip_rank_job part = *job;
+    part.queries = a->queries;
+    part.n = a->n;
+    part.excluded = &excluded;
+    return rank_surely(&part, a->items, a->scores, err);
+}
+
+static dip_status rank_again(const dip_rank_job *job, const bool *unproven, int64_t *items,
+                             float *scores, dip_error *err) {
     again a = {0};
+    for (size_t q = 0; q < job->n; q++) {
+        a.n += unproven[q];
+    }
+    if (a.n == 0) {
+        return DIP_OK;
+    }
     dip_status status = alloc_again(&a, job, unproven, err);
-    if (status == DIP_OK && a.n > 0) {
+    if (status == DIP_OK) {
         gather(&a, job, unproven);
-        const dip_excluded excluded = {a.start, a.excluded};
-        dip_rank_job part = *job;
-        part.queries = a.queries;
-        part.n = a.n;
-        part.excluded = &excluded;
-        status = rank_surely(&part, a.items, a.scores, err);
+        status = rank_gathered(job, &a, err);
+    }
+    if (status == DIP_OK) {
         scatter(&a, job->k, items, scores);
     }
     free_again(&a);
@@ -117,7 +128,7 @@ dip_status dip_rank(const dip_rank_job *job, int64_t *items, float *scores, dip_
         status = dip_rank_pass(job, items, scores, unproven, err);
     }
     if (status == DIP_OK) {
-        status = rank_unproven(job, unproven, items, scores, err);
+        status = rank_again(job, unproven, items, scores, err);
     }
     dip_free(unproven);
     return status;

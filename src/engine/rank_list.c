@@ -14,7 +14,8 @@ enum { LEAST_SPARE = 64, MOST_SPARE = 1 << 16, BYTES = 64 << 20, LISTS = 64 };
 /* Steps of the bisection; entries whose vectors are asked for ahead. */
 enum { STEPS = 8, AHEAD = 4 };
 
-/* A list is looked through when it has grown by one of SHARE and LEAST_MORE rows. */
+/* A list that has been looked through is so again when it has grown by one row for each SHARE that
+ * it held, and LEAST_MORE. */
 enum { SHARE = 2, LEAST_MORE = 16 };
 
 static size_t room_of(const dip_rank_job *job) {
@@ -163,7 +164,7 @@ static void keep_exactly(const dip_rank_lists *lists, dip_rank_list *list, size_
 }
 
 /* Rows taken by a bound that is no longer the best are work for nothing, and so is looking through
- * a list that has hardly changed: a share more than it held is between the two. */
+ * a list that has hardly changed. */
 static void tighten(const dip_rank_lists *lists, dip_rank_list *list) {
     drop_impossible(list, lists->wanted);
     const size_t full = list->n + list->n / SHARE + LEAST_MORE;

@@ -12,8 +12,8 @@
  * a query alone or among others.
  *
  * Queries are taken in rounds, as many as there are lists. A strip of the catalogue is rounded once
- * and then meets all queries of a round, a tile of them at a time. Strips are samples of it
- * (rank_sample.h).
+ * and then meets all queries of a round, a tile of them at a time. Where guesses are wanted strips
+ * are samples of it (rank_sample.h).
  */
 #include "engine/rank_pass.h"
 
@@ -216,7 +216,7 @@ static void round_block(ranking *r, size_t block) {
     extent most = {0, 0};
     for (size_t at = first; at < first + n; at++) {
         if (at + AHEAD < first + n) {
-            dip_vec_prefetch_early(d, vector_of(r, at + AHEAD));
+            dip_vec_prefetch(d, vector_of(r, at + AHEAD));
         }
         dip_bf16 *rounded = r->bf16 != NULL ? r->rounded + at * dip_row_stride(d) : NULL;
         if (rounded != NULL) {
@@ -340,6 +340,21 @@ static void tighten(ranking *r, tile *t, part p) {
     }
 }
 
+/* A group and a tile, a part of it at a time. */
+static void meet(ranking *r, const scratch *s, tile *t, const group *g) {
+    for (size_t i = 0; i < t->rows; i += r->part) {
+        const part p = {i, t->rows - i < r->part ? t->rows - i : r->part};
+        if (r->bf16 != NULL) {
+            sift_bf16(r, s, t, p, g);
+        } else {
+            sift_float(r, s, t, p, g);
+        }
+        if (r->first + g->first < GROUP) {
+            tighten(r, t, p);
+        }
+    }
+}
+
 static void rank_tile(ranking *r, size_t index) {
     const scratch *s = &r->scratch[omp_get_thread_num()];
     tile t = {.i = index * r->tile};
@@ -356,17 +371,7 @@ static void rank_tile(ranking *r, size_t index) {
     }
     for (size_t first = 0; first < r->items;) {
         const group g = group_at(r, first);
-        for (size_t i = 0; i < t.rows; i += r->part) {
-            const part p = {i, t.rows - i < r->part ? t.rows - i : r->part};
-            if (r->bf16 != NULL) {
-                sift_bf16(r, s, &t, p, &g);
-            } else {
-                sift_float(r, s, &t, p, &g);
-            }
-            if (r->first + first < GROUP) {
-                tighten(r, &t, p);
-            }
-        }
+        meet(r, s, &t, &g);
         first += g.n;
     }
 }
@@ -440,8 +445,7 @@ static dip_status rank_round(ranking *r, int64_t *items, float *scores, dip_erro
     return DIP_OK;
 }
 
-/* Where guesses often fail, as where the k best of all queries are the same few rows, they cost
- * more than they save. */
+/* Guesses that often fail cost more than they save. */
 static void judge_guesses(ranking *r) {
     size_t unproven = 0;
     for (size_t i = 0; r->unproven != NULL && i < r->queries; i++) {

@@ -68,15 +68,6 @@ static inline void dip_vec_prefetch(size_t n, const dip_real *x) {
     }
 }
 
-/* The same for what is read later: only into the second-level cache, which more lines can be on the
- * way to. */
-static inline void dip_vec_prefetch_early(size_t n, const dip_real *x) {
-    const char *const end = (const char *)(x + n);
-    for (const char *line = (const char *)x; line < end; line += 64) {
-        __builtin_prefetch(line, 0, 2);
-    }
-}
-
 /* x [width] = the sum of n rows of table [. x width], times factor when n > 1; 0 when n = 0. Rows
  * to come are prefetched. */
 void dip_vec_pool(size_t width, size_t n, const int32_t *row, dip_real factor,

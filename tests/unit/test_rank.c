@@ -5,9 +5,6 @@
  */
 #include "check.h"
 #include "engine/rank.h"
-#include "engine/rank_pass.h"
-#include "engine/rank_sample.h"
-#include "math/isa.h"
 
 typedef struct problem {
     size_t n;
@@ -214,7 +211,13 @@ static void any_size_of_the_numbers_gives_the_best(void **state) {
 static void check_as_alone(const problem *p) {
     int64_t *items = malloc(2 * p->n * p->k * sizeof *items);
     float *scores = malloc(2 * p->n * p->k * sizeof *scores);
-    dip_rank_job job = {p->queries, p->n, p->catalogue, p->m, p->d, p->k, NULL, 2, NULL};
+    dip_rank_job job = {.queries = p->queries,
+                        .n = p->n,
+                        .catalogue = p->catalogue,
+                        .m = p->m,
+                        .d = p->d,
+                        .k = p->k,
+                        .threads = 2};
     check_ok(dip_rank(&job, items, scores, check_error()));
     int64_t *const items_alone = items + p->n * p->k;
     float *const scores_alone = scores + p->n * p->k;
@@ -325,74 +328,6 @@ static void a_sum_that_overflows_on_its_way_ranks_as_alone(void **state) {
     free_problem(&p);
 }
 
-enum { LARGE = 40000, QUERIES = 600, GUESSED = 40 };
-
-static problem large_problem(uint64_t *random) {
-    problem p = make_problem(QUERIES, 0, D, GUESSED, random);
-    free(p.catalogue);
-    p.m = LARGE;
-    p.catalogue = malloc(LARGE * D * sizeof *p.catalogue);
-    for (size_t i = 0; i < LARGE * D; i++) {
-        p.catalogue[i] = (float)(check_random_unit(random) - 0.5);
-    }
-    for (size_t i = 0; i < QUERIES * D; i++) {
-        p.queries[i] = (float)(0.5 + check_random_unit(random));
-    }
-    return p;
-}
-
-/* How many results are not proven after a pass with guesses. */
-static size_t count_unproven(const problem *p) {
-    static bool unproven[QUERIES];
-    int64_t *items = malloc(p->n * p->k * sizeof *items);
-    float *scores = malloc(p->n * p->k * sizeof *scores);
-    const dip_rank_job job = {p->queries, p->n, p->catalogue, p->m, p->d, p->k, NULL, 2, NULL};
-    check_ok(dip_rank_pass(&job, items, scores, unproven, check_error()));
-    free(items);
-    free(scores);
-    size_t count = 0;
-    for (size_t q = 0; q < p->n; count += unproven[q++]) {
-    }
-    return count;
-}
-
-static void guesses_by_samples_rank_as_alone(void **state) {
-    (void)state;
-    uint64_t random = 14;
-    problem p = large_problem(&random);
-    assert_int_equal(count_unproven(&p), 0);
-    check_as_alone(&p);
-    free_problem(&p);
-}
-
-/* The best rows come first in the order that is taken for random. */
-static void guesses_that_fail_rank_as_alone(void **state) {
-    (void)state;
-    uint64_t random = 15;
-    problem p = large_problem(&random);
-    for (size_t place = 0; place < GUESSED; place++) {
-        for (size_t c = 0; c < D; c++) {
-            p.catalogue[(size_t)dip_rank_row_at(LARGE, place) * D + c] += 10;
-        }
-    }
-    assert_int_equal(count_unproven(&p), dip_isa_get() >= DIP_ISA_AVX512_BF16 ? QUERIES : 0);
-    check_as_alone(&p);
-    free_problem(&p);
-}
-
-static void the_order_of_rows_is_a_permutation(void **state) {
-    (void)state;
-    static bool seen[5000];
-    for (size_t m = 1; m <= 5000; m += 1 + m / 3) {
-        memset(seen, 0, sizeof seen);
-        for (size_t place = 0; place < m; place++) {
-            const size_t row = (size_t)dip_rank_row_at(m, place);
-            assert_true(row < m && !seen[row]);
-            seen[row] = true;
-        }
-    }
-}
-
 static void lists_longer_than_the_catalogue_end_with_nothing(void **state) {
     (void)state;
     uint64_t random = 3;
@@ -489,9 +424,6 @@ int main(void) {
         cmocka_unit_test(lists_longer_than_the_catalogue_end_with_nothing),
         cmocka_unit_test(long_lists_equal_a_full_sort),
         cmocka_unit_test(rounding_at_its_worst_ranks_as_alone),
-        cmocka_unit_test(guesses_by_samples_rank_as_alone),
-        cmocka_unit_test(guesses_that_fail_rank_as_alone),
-        cmocka_unit_test(the_order_of_rows_is_a_permutation),
         cmocka_unit_test(no_queries_are_no_work),
         cmocka_unit_test(a_query_that_is_not_a_number_ranks_nothing),
         cmocka_unit_test(ranking_can_be_interrupted),
