@@ -9,8 +9,9 @@
 
 #include <stdbool.h>
 
-/* As dip_rank. With `unproven` [n], all false, the lists may be guesses by samples of the catalogue,
- * and it becomes true for each query whose result may be wrong. Without it, NULL, all are right. */
+/* As dip_rank. With `unproven` [n], all false, the lists may be guesses by samples of the
+ * catalogue, and it becomes true for each query whose result may be wrong. Without it, NULL, all
+ * are right. */
 dip_status dip_rank_pass(const dip_rank_job *job, int64_t *items, float *scores, bool *unproven,
                          dip_error *err);
 

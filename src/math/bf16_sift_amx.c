@@ -43,8 +43,8 @@ static inline uint64_t reached(const float *c, __m512 bound) {
     return bits;
 }
 
-/* At least one of eight rows has a value that reaches its bound. Which one it is cannot be foretold,
- * so no branch asks for it. */
+/* At least one of eight rows has a value that reaches its bound. Which one it is cannot be
+ * foretold, so no branch asks for it. */
 static inline void take_eight(const sums *u, uint32_t first, __m512 bound, found *out) {
     const float *c = u->c + first * DIP_AMX_SIDE;
     uint64_t low = reached(c, bound);
