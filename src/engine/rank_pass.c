@@ -202,7 +202,7 @@ static void choose_rows(ranking *r, size_t first, size_t n) {
 /* What a strip before left beyond the last row may be no number, which hides others beside it. */
 static void clear_rounded(const ranking *r, size_t from, size_t to) {
     const size_t stride = dip_row_stride(r->job->d);
-    if (r->bf16 != NULL && from < to) {
+    if (r->rounded != NULL && from < to) {
         memset(r->rounded + from * stride, 0, (to - from) * stride * sizeof *r->rounded);
     }
 }

@@ -12,6 +12,9 @@ static dip_status put_value(dip_text *text, const json_t *value, dip_error *err)
     if (json_is_boolean(value)) {
         return dip_text_printf(text, err, ",%d", json_is_true(value));
     }
+    if (json_is_integer(value)) {
+        return dip_text_printf(text, err, ",%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    }
     return json_is_number(value) ? dip_text_printf(text, err, ",%.6g", json_number_value(value))
                                  : dip_text_put(text, ",", 1, err);
 }
@@ -24,13 +27,19 @@ static dip_status put_numbers(dip_text *text, const json_t *object, const char *
     return DIP_OK;
 }
 
-/* In quotes, those within it doubled; they are names and labels of a study, values and titles. */
-static dip_status put_quoted(dip_text *text, const json_t *string, dip_error *err) {
+/* With each quote doubled. */
+static dip_status put_doubled(dip_text *text, const json_t *string, dip_error *err) {
     const char *value = json_string_value(string);
-    DIP_TRY(dip_text_put(text, "\"", 1, err));
     for (const char *c = value != NULL ? value : ""; *c != '\0'; c++) {
         DIP_TRY(dip_text_put(text, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1, err));
     }
+    return DIP_OK;
+}
+
+/* In quotes; they are names and labels of a study, values and titles. */
+static dip_status put_quoted(dip_text *text, const json_t *string, dip_error *err) {
+    DIP_TRY(dip_text_put(text, "\"", 1, err));
+    DIP_TRY(put_doubled(text, string, err));
     return dip_text_put(text, "\"", 1, err);
 }
 
@@ -119,7 +128,8 @@ static dip_status put_setting(dip_text *text, const json_t *setting, dip_error *
     const char *before = "";
     DIP_TRY(dip_text_put(text, "\"", 1, err));
     json_object_foreach(dip_json_readable(setting), key, value) {
-        DIP_TRY(dip_text_printf(text, err, "%s%s=%s", before, key, json_string_value(value)));
+        DIP_TRY(dip_text_printf(text, err, "%s%s=", before, key));
+        DIP_TRY(put_doubled(text, value, err));
         before = " ";
     }
     return dip_text_put(text, "\"", 1, err);

@@ -5,6 +5,7 @@
 #include "evaluate/metrics.h"
 #include "evaluate/questions.h"
 #include "experiment/plan_files.h"
+#include "experiment/plan_reader.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -207,8 +208,25 @@ static void renumber(dip_subset *subset, const kept *k) {
     subset->n = n;
 }
 
-/* Tables and figures with nothing left go; but a figure of conditions that go is drawn of the first
- * one that stays. */
+static bool is_same_subset(const dip_subset *a, const dip_subset *b) {
+    return a->n == b->n && memcmp(a->at, b->at, a->n * sizeof *a->at) == 0;
+}
+
+/* Whether a figure shows of some condition what another one has no condition left for. */
+static bool is_drawn(const dip_plan *plan, const dip_plan_figure *wanted) {
+    for (size_t i = 0; i < plan->n_figures; i++) {
+        const dip_plan_figure *figure = &plan->figure[i];
+        if (figure->conditions.n > 0 && figure->kind == wanted->kind &&
+            strcmp(figure->option, wanted->option) == 0 &&
+            is_same_subset(&figure->methods, &wanted->methods)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Tables and figures with nothing left go; but what no other figure shows is drawn of the first
+ * condition that stays, under a title that says no more than that. */
 static void keep_views(dip_plan *plan, const kept *k, bool of_methods) {
     size_t tables = 0;
     size_t figures = 0;
@@ -221,11 +239,18 @@ static void keep_views(dip_plan *plan, const kept *k, bool of_methods) {
     for (size_t i = 0; i < plan->n_figures; i++) {
         dip_plan_figure *figure = &plan->figure[i];
         renumber(of_methods ? &figure->methods : &figure->conditions, k);
-        if (figure->conditions.n == 0) {
+    }
+    for (size_t i = 0; i < plan->n_figures; i++) {
+        dip_plan_figure *figure = &plan->figure[i];
+        if (figure->conditions.n == 0 && !is_drawn(plan, figure)) {
             figure->conditions = (dip_subset){.n = 1, .at = {0}};
+            dip_plan_title(figure);
         }
+    }
+    for (size_t i = 0; i < plan->n_figures; i++) {
+        const dip_plan_figure *figure = &plan->figure[i];
         plan->figure[figures] = *figure;
-        figures += figure->methods.n > 0;
+        figures += figure->methods.n > 0 && figure->conditions.n > 0;
     }
     plan->n_tables = tables;
     plan->n_figures = figures;

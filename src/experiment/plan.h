@@ -131,7 +131,8 @@ dip_status dip_plan_preset(dip_plan **plan, const char *name, dip_error *err);
 dip_status dip_plan_preset_text(const char *name, const char **text, size_t *bytes, dip_error *err);
 
 /* Keeps only the conditions of a list, "sparse,sparse-logq", and the tables and figures that then
- * have one left. DIP_ERR_USAGE when a name is no condition of the plan; it is then as before. */
+ * have one left; a figure that has none is drawn of the first one that stays if no other shows the
+ * same of it. DIP_ERR_USAGE when a name is no condition of the plan; it is then as before. */
 dip_status dip_plan_keep_conditions(dip_plan *plan, const char *list, dip_error *err);
 
 /* Likewise the methods, of which the baseline and what others are like must stay. */

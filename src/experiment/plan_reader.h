@@ -46,6 +46,9 @@ dip_status dip_plan_choice(dip_plan_reader *reader, dip_choice *choice, const di
 size_t dip_plan_method_of(const dip_plan *plan, const char *name);
 size_t dip_plan_condition_of(const dip_plan *plan, const char *name);
 
+/* The title of a figure that has none of its own. */
+void dip_plan_title(dip_plan_figure *figure);
+
 /* The list of tables, or of figures. Methods and conditions are read before. */
 dip_status dip_plan_read_views(dip_plan_reader *reader, const dip_yaml_node *list, bool of_tables,
                                dip_error *err);

@@ -128,18 +128,24 @@ static dip_status read_figure_key(dip_plan_reader *r, void *object, const dip_ya
     return dip_plan_unknown_key(r, key, "kind, title, option, conditions, methods, columns", err);
 }
 
+void dip_plan_title(dip_plan_figure *figure) {
+    if (figure->kind == DIP_FIGURE_CHOICE) {
+        char option[DIP_PLAN_NAME_MAX];
+        memcpy(option, figure->option, sizeof option);
+        snprintf(figure->title, sizeof figure->title, "Quality by %s", option);
+    } else {
+        snprintf(figure->title, sizeof figure->title, "%s", FIGURE_TITLES[figure->kind]);
+    }
+}
+
 /* Whether every method of a figure of a choice has that option to choose. */
 static dip_status check_figure(dip_plan_reader *r, const dip_yaml_node *node,
                                dip_plan_figure *figure, dip_error *err) {
     if (figure->kind < 0) {
         return dip_yaml_fail(&r->yaml, node, err, "the figure has no kind");
     }
-    if (figure->title[0] == '\0' && figure->kind == DIP_FIGURE_CHOICE) {
-        char option[DIP_PLAN_NAME_MAX];
-        memcpy(option, figure->option, sizeof option);
-        snprintf(figure->title, sizeof figure->title, "Quality by %s", option);
-    } else if (figure->title[0] == '\0') {
-        snprintf(figure->title, sizeof figure->title, "%s", FIGURE_TITLES[figure->kind]);
+    if (figure->title[0] == '\0') {
+        dip_plan_title(figure);
     }
     if (figure->columns.n == 0 &&
         (figure->kind == DIP_FIGURE_CHOICE || figure->kind == DIP_FIGURE_DECILES)) {

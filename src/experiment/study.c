@@ -76,14 +76,18 @@ static dip_status check_everywhere(const dip_study *study, size_t m, const dip_d
     return DIP_OK;
 }
 
-/* Whether a method can be trained, and the one whose choices it begins with. */
+/* Whether a method can be trained, and those whose choices it begins with, one after the other. */
 static bool is_possible(const dip_study *study, size_t m, const dip_dataset *dataset) {
-    const int like = study->plan->method[m].like;
-    return check_everywhere(study, m, dataset, NULL) == DIP_OK &&
-           (like < 0 || check_everywhere(study, (size_t)like, dataset, NULL) == DIP_OK);
+    int next = (int)m;
+    while (next >= 0 && check_everywhere(study, (size_t)next, dataset, NULL) == DIP_OK) {
+        next = study->plan->method[next].like;
+    }
+    return next < 0;
 }
 
-/* Adds to an error what of the study is possible, if that leaves something to compare. */
+#define POSSIBLE "; --methods %s compares the others"
+
+/* Adds to an error what of the study is possible, if that leaves something to compare and fits. */
 static dip_status name_possible(const dip_study *study, const dip_dataset *dataset,
                                 dip_status status, dip_error *err) {
     const dip_plan *plan = study->plan;
@@ -100,9 +104,8 @@ static dip_status name_possible(const dip_study *study, const dip_dataset *datas
         }
     }
     const size_t used = strlen(err->message);
-    if (n > 1) {
-        snprintf(err->message + used, sizeof err->message - used,
-                 "; --methods %s compares the others", names);
+    if (n > 1 && used + strlen(names) + strlen(POSSIBLE) <= sizeof err->message) {
+        snprintf(err->message + used, sizeof err->message - used, POSSIBLE, names);
     }
     return status;
 }

@@ -214,13 +214,13 @@ static dip_status put_columns(const making *t, json_t *table, dip_error *err) {
 static dip_status put_head(const making *t, json_t *table, dip_error *err) {
     const dip_plan *plan = t->study->plan;
     const dip_plan_condition *condition = &plan->condition[t->outcome->condition];
-    char text[2 * DIP_PLAN_TEXT_MAX + 8];
+    char text[DIP_PLAN_TEXT_MAX];
     snprintf(text, sizeof text, "table%lld-%s", (long long)t->plan->number, condition->name);
     DIP_TRY(dip_json_set(table, "id", json_string(text), err));
     DIP_TRY(dip_json_set(table, "number", json_integer(t->plan->number), err));
-    snprintf(text, sizeof text, "Table %lld: %.500s (%.500s)", (long long)t->plan->number,
-             t->plan->title, condition->label);
-    DIP_TRY(dip_json_set(table, "title", json_string(text), err));
+    json_t *title = json_sprintf("Table %lld: %s (%s)", (long long)t->plan->number, t->plan->title,
+                                 condition->label);
+    DIP_TRY(dip_json_set(table, "title", title, err));
     DIP_TRY(dip_json_set(table, "condition", json_string(condition->name), err));
     return dip_json_set(table, "baseline", json_string(plan->method[plan->baseline].name), err);
 }

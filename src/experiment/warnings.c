@@ -2,24 +2,21 @@
 #include "experiment/warnings.h"
 
 #include "base/number.h"
+#include "base/text.h"
 #include "engine/engine.h"
 #include "model/augment.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
-
-enum { SENTENCE_MAX = 2 * DIP_PLAN_TEXT_MAX };
 
 static dip_status warn_slices(const dip_outcome *outcome, const char *condition, json_t *warnings,
                               dip_error *err) {
-    char text[SENTENCE_MAX];
     for (size_t slice = 0; slice < DIP_N_SLICES; slice++) {
         if (outcome->pairs[slice] == 0) {
-            snprintf(text, sizeof text,
-                     "%s: the slice \"%s\" has no test pairs, so its columns are empty", condition,
-                     dip_slice_names[slice]);
-            DIP_TRY(dip_json_append(warnings, json_string(text), err));
+            json_t *text =
+                json_sprintf("%s: the slice \"%s\" has no test pairs, so its columns are empty",
+                             condition, dip_slice_names[slice]);
+            DIP_TRY(dip_json_append(warnings, text, err));
         }
     }
     return DIP_OK;
@@ -27,14 +24,13 @@ static dip_status warn_slices(const dip_outcome *outcome, const char *condition,
 
 static dip_status warn_diverged(const dip_study *study, const dip_outcome *outcome,
                                 const char *condition, json_t *warnings, dip_error *err) {
-    char text[SENTENCE_MAX];
     for (size_t m = 0; m < outcome->n_methods; m++) {
         const dip_method_outcome *method = &outcome->methods[m];
         if (method->n_good < method->n) {
-            snprintf(text, sizeof text, "%s: %zu of %zu runs of \"%s\" diverged and are left out",
-                     condition, method->n - method->n_good, method->n,
-                     study->plan->method[m].label);
-            DIP_TRY(dip_json_append(warnings, json_string(text), err));
+            json_t *text =
+                json_sprintf("%s: %zu of %zu runs of \"%s\" diverged and are left out", condition,
+                             method->n - method->n_good, method->n, study->plan->method[m].label);
+            DIP_TRY(dip_json_append(warnings, text, err));
         }
     }
     return DIP_OK;
@@ -58,27 +54,26 @@ static dip_status warn_metric(const dip_study *study, const dip_outcome *outcome
     const double popular = outcome->popular[place];
     const double baseline = mean_of(outcome, &outcome->methods[plan->baseline], place);
     char label[DIP_PLAN_NAME_MAX];
-    char text[SENTENCE_MAX];
     double best = -1;
     for (size_t m = 0; m < outcome->n_methods; m++) {
         const double mean = mean_of(outcome, &outcome->methods[m], place);
         best = mean > best ? mean : best;
     }
     dip_plan_column_label(column, label);
+    const char *condition = plan->condition[outcome->condition].label;
     if (best >= 0 && popular > best) {
-        snprintf(text, sizeof text,
-                 "%s: TopPopular, which needs no model, has a %s of %.4f, and no method more than "
-                 "%.4f; differences between the methods say little there",
-                 plan->condition[outcome->condition].label, label, popular, best);
-        return dip_json_append(warnings, json_string(text), err);
+        json_t *text = json_sprintf(
+            "%s: TopPopular, which needs no model, has a %s of %.4f, and no method more than %.4f; "
+            "differences between the methods say little there",
+            condition, label, popular, best);
+        return dip_json_append(warnings, text, err);
     }
     if (popular > baseline) {
-        snprintf(text, sizeof text,
-                 "%s: TopPopular, which needs no model, has a %s of %.4f, more than the %.4f of "
-                 "\"%s\", with which the other methods are compared",
-                 plan->condition[outcome->condition].label, label, popular, baseline,
-                 plan->method[plan->baseline].label);
-        return dip_json_append(warnings, json_string(text), err);
+        json_t *text = json_sprintf(
+            "%s: TopPopular, which needs no model, has a %s of %.4f, more than the %.4f of \"%s\", "
+            "with which the other methods are compared",
+            condition, label, popular, baseline, plan->method[plan->baseline].label);
+        return dip_json_append(warnings, text, err);
     }
     return DIP_OK;
 }
@@ -128,14 +123,12 @@ static dip_status warn_views(const dip_study *study, size_t m, json_t *warnings,
             dip_schema_entity(&dip_study_data_of(study, c)->dataset->schema, DIP_SIDE_ITEM);
         dip_config config;
         char why[DIP_PLAN_TEXT_MAX];
-        char text[SENTENCE_MAX];
         DIP_TRY(
             dip_study_config(study, c, m, &dip_study_cell(study, c, m)->chosen, 1, &config, err));
         if (dip_engine_has_second_loss(&config) && dip_views_are_alike(&config, items)) {
             dip_views_explain(&config, "items", why, sizeof why);
-            snprintf(text, sizeof text, "the method \"%.500s\": %s", study->plan->method[m].label,
-                     why);
-            return dip_json_append(warnings, json_string(text), err);
+            json_t *text = json_sprintf("the method \"%s\": %s", study->plan->method[m].label, why);
+            return dip_json_append(warnings, text, err);
         }
     }
     return DIP_OK;
@@ -156,32 +149,60 @@ static int end_of(const dip_choice *choice, size_t picked) {
     return is_least ? -1 : is_largest;
 }
 
+/* Whether the option takes numbers beyond a value, downwards or upwards. */
+static bool has_more(const dip_choice *choice, size_t picked, int end) {
+    const dip_option *option = dip_options_find(&dip_config_table, choice->key);
+    double taken = 0;
+    return option != NULL && dip_parse_number(choice->value[picked], &taken) &&
+           (end < 0 ? taken > option->low : taken < option->high);
+}
+
+/* Whether the value that was taken did better than another one that did not diverge. */
+static bool is_better(const dip_cell *cell, size_t c, size_t n) {
+    const double *score = cell->score[c];
+    bool better = false;
+    for (size_t v = 0; v < n; v++) {
+        better = better || (score[v] >= 0 && score[v] < score[cell->picked[c]]);
+    }
+    return better;
+}
+
+/* The labels of the conditions under which a choice took an end of its values, and the value. */
+static dip_status list_conditions(const dip_study *study, size_t m, size_t c, int end,
+                                  dip_text *labels, const char **value, dip_error *err) {
+    const dip_plan *plan = study->plan;
+    const dip_choice *choice = &plan->method[m].choice[c];
+    for (size_t i = 0; i < plan->n_conditions; i++) {
+        const dip_cell *cell = dip_study_cell(study, i, m);
+        const size_t picked = cell->picked[c];
+        if (end_of(choice, picked) == end && has_more(choice, picked, end) &&
+            is_better(cell, c, choice->n)) {
+            const char *label = plan->condition[i].label;
+            DIP_TRY(dip_text_put(labels, "; ", labels->length > 0 ? 2 : 0, err));
+            DIP_TRY(dip_text_put(labels, label, strlen(label), err));
+            *value = choice->value[picked];
+        }
+    }
+    return DIP_OK;
+}
+
 /* A choice that took the same end of its values under some of the conditions. */
 static dip_status warn_end(const dip_study *study, size_t m, size_t c, int end, json_t *warnings,
                            dip_error *err) {
-    const dip_plan *plan = study->plan;
-    const dip_choice *choice = &plan->method[m].choice[c];
+    const dip_plan_method *method = &study->plan->method[m];
+    dip_text labels = {0};
     const char *value = NULL;
-    char under[SENTENCE_MAX] = "";
-    char text[2 * SENTENCE_MAX];
-    for (size_t i = 0; i < plan->n_conditions; i++) {
-        const dip_cell *cell = dip_study_cell(study, i, m);
-        if (end_of(choice, cell->picked[c]) == end) {
-            const size_t used = strlen(under);
-            snprintf(under + used, sizeof under - used, "%s%s", used > 0 ? "; " : "",
-                     plan->condition[i].label);
-            value = choice->value[cell->picked[c]];
-        }
+    dip_status status = list_conditions(study, m, c, end, &labels, &value, err);
+    if (status == DIP_OK && value != NULL) {
+        json_t *text =
+            json_sprintf("the method \"%s\" took the %s value of %s that was tried, %s, under: %s; "
+                         "a better one may lie beyond it",
+                         method->label, end < 0 ? "lowest" : "highest", method->choice[c].key,
+                         value, labels.data);
+        status = dip_json_append(warnings, text, err);
     }
-    if (value == NULL) {
-        return DIP_OK;
-    }
-    snprintf(
-        text, sizeof text,
-        "the method \"%s\" took the %s value of %s that was tried, %s, under: %s; a better one "
-        "may lie beyond it",
-        plan->method[m].label, end < 0 ? "lowest" : "highest", choice->key, value, under);
-    return dip_json_append(warnings, json_string(text), err);
+    dip_text_free(&labels);
+    return status;
 }
 
 static dip_status warn_ends(const dip_study *study, size_t m, json_t *warnings, dip_error *err) {

@@ -211,8 +211,9 @@ class Numbers(WholeStudy):
                 self.same_number(row[split + "/" + key], (one[split] or {}).get(key))
 
     def same_number(self, text, number):
-        """A number to six digits; nothing for null."""
-        self.assertEqual(text, "" if number is None else "%.6g" % number)
+        """An integer, or a number to six digits; nothing for null."""
+        form = "%d" if isinstance(number, int) else "%.6g"
+        self.assertEqual(text, "" if number is None else form % number)
 
     def test_figures_csv(self):
         """figures.csv holds every point of every figure."""

@@ -267,6 +267,29 @@ class Again(harness.Case):
              "better one may lie beyond it" % (name, value, "; ".join(taken[value]))
              for name, value in (("lowest", "0.1"), ("highest", "3")) if value in taken])
 
+    def test_an_end_that_says_nothing(self):
+        """No value did better than another, as where all diverged or the option does nothing."""
+        study = studies.small()
+        study["methods"]["plain"]["choose"] = {"ssl.dropout": [0.1, 0.2, 0.3]}
+        study["methods"]["cfm"]["choose"] = {"train.rate": ["1e20", "1e25", "1e30"]}
+        study["figures"] = [{"kind": "curves"}]
+        found = self.made(study=study)
+        self.assertIn("diverged and are left out", " ".join(found["warnings"]))
+        self.assertEqual([w for w in found["warnings"] if "may lie beyond" in w], [])
+
+    def test_long_labels(self):
+        """Warnings have them whole, whatever their letters."""
+        study = studies.small()
+        study["conditions"] = {"full": {"label": "\u00e9" * 290 + "x"}}
+        study["methods"]["plain"]["label"] = "\u00fc" * 297
+        study["methods"]["cfm"]["options"]["train.rate"] = "1e30"
+        study["methods"]["plain"]["options"]["train.rate"] = "1e30"
+        found = self.made(study=study)
+        self.assertIn("%s: 2 of 2 runs of \"%s\" diverged and are left out" % (
+            "\u00e9" * 290 + "x", "\u00fc" * 297), found["warnings"])
+        self.assertEqual(found["tables"][0]["title"],
+                         "Table 2: All (%s)" % ("\u00e9" * 290 + "x"))
+
     def test_costs(self):
         """Epochs and seconds of final runs, by hand from the list of runs."""
         found = self.made()

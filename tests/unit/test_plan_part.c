@@ -66,6 +66,27 @@ static void some_conditions_of_a_plan_are_a_plan(void **state) {
     dip_free(plan);
 }
 
+static const char CURVES[] = "baseline: plain\n"
+                             "conditions: {a: {}, b: {}, c: {}}\n"
+                             "methods: {plain: {}}\n"
+                             "figures:\n"
+                             "  - {kind: curves, title: Curves of a, conditions: [a]}\n"
+                             "  - {kind: curves, title: Curves of b, conditions: [b]}\n"
+                             "  - {kind: curves, title: Curves of c, conditions: [c]}\n"
+                             "  - {kind: map, title: Map of a, conditions: [a]}\n"
+                             "  - {kind: map, title: Map of b, conditions: [b]}\n";
+
+static void a_figure_of_conditions_that_go_is_drawn_once_and_says_no_more(void **state) {
+    (void)state;
+    dip_plan *plan = parse(CURVES);
+    check_ok(dip_plan_keep_conditions(plan, "c", check_error()));
+    assert_int_equal(plan->n_figures, 2);
+    assert_string_equal(plan->figure[0].title, "Curves of c");
+    assert_string_equal(plan->figure[1].title, "Map of the items");
+    check_subset(&plan->figure[1].conditions, 1, (size_t[]){0});
+    dip_free(plan);
+}
+
 static void some_methods_of_a_plan_are_a_plan(void **state) {
     (void)state;
     dip_plan *plan = parse(WHOLE);
@@ -101,6 +122,7 @@ static void some_methods_of_a_plan_are_a_plan(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(some_conditions_of_a_plan_are_a_plan),
+        cmocka_unit_test(a_figure_of_conditions_that_go_is_drawn_once_and_says_no_more),
         cmocka_unit_test(some_methods_of_a_plan_are_a_plan),
     };
     return cmocka_run_group_tests_name("a part of a study", tests, NULL, NULL);
